@@ -1,0 +1,40 @@
+/* The words of the drop-ins: what the generator writes into Environment= of a
+ * unit and the helper reads back. One name for one thing; ARCHITECTURE.md has
+ * the table from ini key to QEMU flag. */
+#pragma once
+
+/* claude-vm@ID.service */
+#define PARAMETER_CONFIG_ERROR "CLAUDE_VM_CONFIG_ERROR" /* set: refuse to start with this message */
+#define PARAMETER_UUID "CLAUDE_VM_UUID"
+#define PARAMETER_WORK_DIRECTORY "CLAUDE_VM_WORK_DIRECTORY" /* on the host; for messages and lists */
+#define PARAMETER_GUEST "CLAUDE_VM_GUEST"                   /* name of an image, or absolute directory */
+#define PARAMETER_MEMORY_MIB "CLAUDE_VM_MEMORY_MIB"
+#define PARAMETER_CPUS "CLAUDE_VM_CPUS"
+#define PARAMETER_ACCELERATOR "CLAUDE_VM_ACCELERATOR" /* auto, kvm, tcg */
+#define PARAMETER_MACHINE "CLAUDE_VM_MACHINE"         /* auto, microvm, q35 */
+#define PARAMETER_NETWORK "CLAUDE_VM_NETWORK"         /* user, none */
+#define PARAMETER_AGENT "CLAUDE_VM_AGENT"             /* claude */
+/* Lists: one variable an element. */
+#define PARAMETER_SHARE_PREFIX "CLAUDE_VM_SHARE_"             /* + TAG = rw:GUESTDIR or ro:GUESTDIR */
+#define PARAMETER_ARGUMENT_PREFIX "CLAUDE_VM_ARGUMENT_"       /* + 0, 1, 2 … = one agent argument */
+#define PARAMETER_ENVIRONMENT_PREFIX "CLAUDE_VM_ENVIRONMENT_" /* + NAME = value, for the agent */
+
+/* Credentials of the agent are loaded under their own name: LoadCredential=NAME:FILE. */
+
+/* claude-vm-virtiofsd@ID:TAG.service */
+#define PARAMETER_SHARED_DIRECTORY "CLAUDE_VM_SHARED_DIRECTORY" /* on the host */
+#define PARAMETER_SHARED_ACCESS "CLAUDE_VM_SHARED_ACCESS"       /* rw, ro */
+#define PARAMETER_SHARED_CREATE "CLAUDE_VM_SHARED_CREATE"       /* yes: make the directory (0700) if missing */
+
+/* A share's tag: [a-z][a-z0-9_]*. 16 bytes keep the socket
+ * /run/user/UID/claude-vm-fs/ID:TAG.sock below the 108 bytes of sun_path. */
+#define SHARE_TAG_MAX 16
+
+/* Exit codes of `claude-vm-helper run` beside the agent's own status. The
+ * numbers are those of sysexits.h where one fits. */
+enum {
+        EXIT_QEMU_FAILED = 70,   /* QEMU did not start, crashed or was killed */
+        EXIT_SHARE_FAILED = 74,  /* a virtiofsd died below a running VM */
+        EXIT_BOOT_TIMEOUT = 75,  /* the guest did not say READY=1 */
+        EXIT_CONFIGURATION = 78, /* no such project, or a bad one, or no guest image */
+};

@@ -1,0 +1,53 @@
+#include "strv.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+static int take(char ***strv, char *s) {
+        size_t n = strv_length(*strv);
+        char **grown;
+
+        if (!s)
+                return -ENOMEM;
+
+        grown = reallocarray(*strv, n + 2, sizeof(char *));
+        if (!grown) {
+                free(s);
+                return -ENOMEM;
+        }
+        grown[n] = s;
+        grown[n + 1] = NULL;
+        *strv = grown;
+        return 0;
+}
+
+int strv_append(char ***strv, const char *s) {
+        return take(strv, strdup(s));
+}
+
+int strv_appendf(char ***strv, const char *format, ...) {
+        char *s = NULL;
+        va_list ap;
+        int r;
+
+        va_start(ap, format);
+        r = vasprintf(&s, format, ap);
+        va_end(ap);
+        return take(strv, r < 0 ? NULL : s);
+}
+
+size_t strv_length(char *const *strv) {
+        size_t n = 0;
+
+        while (strv && strv[n])
+                n++;
+        return n;
+}
+
+char **strv_free(char **strv) {
+        for (size_t i = 0; strv && strv[i]; i++)
+                free(strv[i]);
+        free(strv);
+        return NULL;
+}

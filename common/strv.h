@@ -1,0 +1,21 @@
+/* A NULL-terminated array of owned strings that grows: argument vectors, environments. */
+#pragma once
+
+#include <stddef.h>
+
+#include "cleanup.h"
+
+/* Appends a copy of `s`. 0 or -ENOMEM, the array unchanged then. */
+int strv_append(char ***strv, const char *s);
+
+/* Appends a formatted string. 0 or -ENOMEM, the array unchanged then. */
+int strv_appendf(char ***strv, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Number of strings; NULL is an empty array. */
+size_t strv_length(char *const *strv);
+
+/* Frees strings and array. Takes NULL, returns NULL. */
+char **strv_free(char **strv);
+
+DEFINE_CLEANUP(char **, strv_free, strv_free_cleanup)
+#define _cleanup_strv_free_ _cleanup_(strv_free_cleanup)

@@ -1,0 +1,28 @@
+#include "vm-name.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#define DIGITS "0123456789"
+#define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+bool vm_name_is_uuid(const char *s) {
+        for (size_t i = 0; i < 36; i++) {
+                bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+
+                if (dash ? s[i] != '-' : !isxdigit((unsigned char) s[i]))
+                        return false;
+        }
+        return s[36] == '\0';
+}
+
+bool vm_name_is_project(const char *s) {
+        size_t length = strlen(s);
+
+        return length > 0 && length <= VM_NAME_MAX && s[0] != '-' && s[0] != '.' &&
+                strspn(s, LETTERS DIGITS "_.-") == length && !vm_name_is_uuid(s);
+}
+
+bool vm_name_is_id(const char *s) {
+        return vm_name_is_project(s) || (vm_name_is_uuid(s) && s[strcspn(s, "ABCDEF")] == '\0');
+}

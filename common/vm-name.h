@@ -1,0 +1,16 @@
+/* Names of VMs: what may stand between `claude-vm@` and `.service`. */
+#pragma once
+
+#include <stdbool.h>
+
+#define VM_NAME_MAX 40
+
+/* True for a lower- or upper-case UUID in its 36 byte form. */
+bool vm_name_is_uuid(const char *s);
+
+/* True for [A-Za-z0-9_][A-Za-z0-9_.-]{0,39} that is no UUID: a project's name.
+ * The set needs no escaping in unit names, paths, QEMU options and ssh. */
+bool vm_name_is_project(const char *s);
+
+/* True for an instance name of claude-vm@.service: a project's name or a lower-case UUID. */
+bool vm_name_is_id(const char *s);
