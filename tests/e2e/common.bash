@@ -1,0 +1,134 @@
+# What the end-to-end tests share. They run in the test host, in an unprivileged
+# user's session, with the project installed and a guest image in place.
+
+bats_require_minimum_version 1.5.0
+
+# The real Claude Code against the scripted API, which the guest reaches at the
+# address that QEMU's user network gives the host's loopback.
+start_api() {
+        coproc API { exec "$BATS_TEST_DIRNAME/fake-api" --log "$BATS_FILE_TMPDIR/api.log"; }
+        read -r -u "${API[0]}" API_PORT
+        export API_PORT API_PID
+}
+
+stop_api() {
+        kill "$API_PID"
+}
+
+# new_project NAME [INI-LINE…]: a project directory, an agent's home in which the
+# first-run questions are answered, and an ini. Lines may start a section.
+new_project() {
+        local name=$1 work home
+        shift
+        work=$(project_dir "$name")
+        home=$HOME/homes/$name
+        mkdir -p "$work" "$home" "$HOME/.config/claude-microvm"
+        chmod 0700 "$home"
+        cat >"$home/.claude.json" <<-JSON
+        {"hasCompletedOnboarding": true, "theme": "dark", "bypassPermissionsModeAccepted": true,
+         "customApiKeyResponses": {"approved": ["sk-test-key"], "rejected": []},
+         "projects": {"/work": {"hasTrustDialogAccepted": true, "hasCompletedProjectOnboarding": true}}}
+	JSON
+        (umask 077 && echo sk-test-key >"$HOME/api-key")
+        {
+                cat <<-INI
+		[Project]
+		WorkDirectory=$work
+		Home=$home
+		[VM]
+		Memory=${TEST_MEMORY:-2G}
+		CPUs=2
+		Accelerator=tcg
+		[Environment]
+		ANTHROPIC_BASE_URL=http://10.0.2.2:$API_PORT
+		CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1
+		[Credentials]
+		ANTHROPIC_API_KEY=~/api-key
+		[Project]
+		INI
+                printf '%s\n' "$@"
+        } >"$HOME/.config/claude-microvm/$name.ini"
+        systemctl --user daemon-reload
+}
+
+project_dir() {
+        echo "$HOME/projects/$1"
+}
+
+unit_property() {
+        systemctl --user show --value --property "$2" "$1"
+}
+
+vm_property() {
+        unit_property "claude-vm@$1.service" "$2"
+}
+
+# Starts the VM and waits for its end, two minutes at the most.
+run_vm() {
+        timeout 120 systemctl --user start --wait "claude-vm@$1"
+}
+
+vm_journal() {
+        journalctl --user --no-pager --output=cat --unit "claude-vm@$1.service" "${@:2}"
+}
+
+# Waits for a line of a VM's journal since the test began.
+wait_journal() {
+        timeout 90 grep --quiet --max-count=1 -e "$2" \
+                <(journalctl --user --follow --lines=all --output=cat --unit "claude-vm@$1.service" --since "@$BATS_TEST_STARTED")
+}
+
+# Waits until the unit is neither active nor on its way in or out: a job or an
+# event of the manager ends each wait, so nothing is polled.
+wait_inactive() {
+        local unit=${2:-claude-vm@$1.service}
+        timeout 60 bash -c '
+                coproc busctl --user monitor --match "type=signal,interface=org.freedesktop.DBus.Properties" --json=short
+                while :; do
+                        case $(systemctl --user show --value --property ActiveState "$1") in
+                        inactive | failed) exit 0 ;;
+                        esac
+                        read -r -u "${COPROC[0]}" -t 5 || true
+                done' - "$unit"
+}
+
+# Nothing of a VM may remain: process, socket, runtime directory, running unit.
+assert_nothing_left() {
+        local name=$1 left
+        wait_inactive "$name"
+        # the share units end when QEMU has hung up, a moment after it
+        for tag in work home; do
+                wait_inactive "$name" "claude-vm-virtiofsd@$name:$tag.service"
+                wait_inactive "$name" "claude-vm-virtiofsd@$name:$tag.socket"
+        done
+        wait_inactive "$name" "claude-vm-ssh@$name.service"
+        left=$(
+                pgrep --full --list-full "claude-vm(-helper)?[ @/].*$name" | grep -v "$BATS_TEST_FILENAME" || true
+                ls -d "$XDG_RUNTIME_DIR/claude-vm/$name" "$XDG_RUNTIME_DIR/claude-vm-fs/$name:"* 2>/dev/null || true
+                systemctl --user list-units --plain --no-legend --state=active,activating,deactivating,failed \
+                        "claude-vm-*@$name*" "claude-vm-virtiofsd@$name:*"
+        )
+        [ -z "$left" ] || { echo "left behind by $name:" "$left"; return 1; }
+}
+
+setup_file() {
+        start_api
+}
+
+teardown_file() {
+        stop_api
+}
+
+setup() {
+        BATS_TEST_STARTED=$(date +%s)
+}
+
+# A failed test shows what the machine saw.
+teardown() {
+        [ -n "${BATS_TEST_COMPLETED:-}" ] || {
+                systemctl --user --no-pager status 'claude-vm*' || true
+                journalctl --user --no-pager --since "@$BATS_TEST_STARTED" | tail -n 60
+        }
+        systemctl --user stop 'claude-vm@*.service' || true
+        systemctl --user reset-failed || true
+}

@@ -1,0 +1,171 @@
+#!/usr/bin/env bats
+# The main job: a project's unit runs the real Claude Code in a real VM.
+
+load common
+
+PRINT='AgentArguments=-p --dangerously-skip-permissions'
+
+@test "the agent makes a file in the project directory, owned by this user" {
+        new_project one "$PRINT 'write: made.txt by the agent'"
+        run -0 run_vm one
+        [ "$(cat "$(project_dir one)/made.txt")" = "by the agent" ]
+        [ "$(stat -c %u:%g "$(project_dir one)/made.txt")" = "$(id -u):$(id -g)" ]
+        [ "$(vm_property one Result)" = success ]
+        assert_nothing_left one
+        # the key went to the API, and the journal has lines of the host and of the guest
+        grep --quiet sk-test-key "$BATS_FILE_TMPDIR/api.log"
+        vm_journal one | grep --quiet 'Done: File created'
+        run ! grep --recursive --quiet sk-test-key <(vm_journal one)
+}
+
+@test "a second start after the first" {
+        new_project again "$PRINT 'run: echo once more >>/work/log'"
+        run -0 run_vm again
+        run -0 run_vm again
+        [ "$(wc -l <"$(project_dir again)/log")" = 2 ]
+        assert_nothing_left again
+}
+
+@test "two projects at once" {
+        new_project left "$PRINT 'write: left.txt l'"
+        new_project right "$PRINT 'write: right.txt r'"
+        run_vm left &
+        local left=$!
+        run -0 run_vm right
+        wait $left
+        [ -e "$(project_dir left)/left.txt" ] && [ -e "$(project_dir right)/right.txt" ]
+        [ ! -e "$(project_dir left)/right.txt" ]
+        assert_nothing_left left
+        assert_nothing_left right
+}
+
+@test "READY means that the VM's unit is active, its shares mounted and sessions work" {
+        new_project ready
+        systemctl --user start claude-vm@ready
+        [ "$(vm_property ready ActiveState)" = active ]
+        run -0 ssh -F "$XDG_RUNTIME_DIR/claude-vm/ready/ssh.config" claude-vm 'findmnt -no FSTYPE /work; id -u; pwd; touch /work/by-ssh'
+        [ "${lines[0]}" = virtiofs ] && [ "${lines[1]}" = 1000 ]
+        [ "$(stat -c %u "$(project_dir ready)/by-ssh")" = "$(id -u)" ]
+        systemctl --user stop claude-vm@ready
+        [ "$(vm_property ready Result)" = success ]
+        assert_nothing_left ready
+}
+
+@test "stop in the middle of the agent's work" {
+        new_project mid "$PRINT 'run: touch /work/begun; sleep 300; touch /work/ended'"
+        systemctl --user start claude-vm@mid
+        timeout 60 bash -c 'until [ -e "$1" ]; do read -r -t 0.2 <>/dev/zero || sleep 0.2; done' - "$(project_dir mid)/begun"
+        run -0 systemctl --user stop claude-vm@mid
+        [ "$(vm_property mid Result)" = success ]
+        [ ! -e "$(project_dir mid)/ended" ]
+        assert_nothing_left mid
+}
+
+@test "a guest that powers itself off ends the unit" {
+        new_project off
+        systemctl --user start claude-vm@off
+        run ssh -F "$XDG_RUNTIME_DIR/claude-vm/off/ssh.config" claude-vm sudo systemctl poweroff
+        wait_inactive off
+        [ "$(vm_property off Result)" = success ]
+        assert_nothing_left off
+}
+
+@test "the agent's exit status is the unit's" {
+        new_project seven "$PRINT hello" '[Environment]' 'BUN_OPTIONS=--preload=/work/exit.js'
+        echo 'process.exit(7)' >"$(project_dir seven)/exit.js"
+        run run_vm seven
+        [ "$(vm_property seven ExecMainStatus)" = 7 ]
+        [ "$(vm_property seven Result)" = exit-code ]
+        [[ "$(vm_property seven StatusText)" == *7* ]]
+        assert_nothing_left seven
+}
+
+@test "a missing work directory fails at once and starts nothing" {
+        new_project gone
+        rmdir "$(project_dir gone)"
+        run ! systemctl --user start claude-vm@gone
+        run systemctl --user status claude-vm-virtiofsd@gone:work.socket
+        [[ "$output" == *"projects/gone"* ]]
+        assert_nothing_left gone
+}
+
+@test "an unknown project fails at once and names the ini" {
+        run ! systemctl --user start claude-vm@nobody
+        [ "$(vm_property nobody ExecMainStatus)" = 78 ]
+        [[ "$(vm_property nobody StatusText)" == *nobody.ini* ]]
+        systemctl --user reset-failed
+        assert_nothing_left nobody
+}
+
+@test "a missing guest image fails at once and says how to make one" {
+        new_project noguest '[VM]' 'Guest=no-such-guest'
+        run ! systemctl --user start claude-vm@noguest
+        [ "$(vm_property noguest ExecMainStatus)" = 78 ]
+        [[ "$(vm_property noguest StatusText)" == *no-such-guest*claude-vm-mkguest* ]]
+        systemctl --user reset-failed
+        assert_nothing_left noguest
+}
+
+@test "a broken ini fails at once with file, line and value" {
+        new_project broken '[VM]' 'CPUs=many'
+        run ! systemctl --user start claude-vm@broken
+        [ "$(vm_property broken ExecMainStatus)" = 78 ]
+        [[ "$(vm_property broken StatusText)" =~ broken.ini:[0-9]+:.*many ]]
+        run systemctl --user status claude-vm@broken
+        [[ "$output" =~ broken.ini:[0-9]+:.*many ]]
+        systemctl --user reset-failed
+        assert_nothing_left broken
+        rm ~/.config/claude-microvm/broken.ini
+        systemctl --user daemon-reload
+}
+
+@test "kill -9 of QEMU" {
+        new_project kq
+        systemctl --user start claude-vm@kq
+        pkill -KILL --full 'qemu-system.*claude-vm.*kq'
+        wait_inactive kq
+        [ "$(vm_property kq ExecMainStatus)" = 70 ]
+        [[ "$(vm_property kq StatusText)" == *QEMU*KILL* ]]
+        systemctl --user reset-failed
+        assert_nothing_left kq
+}
+
+@test "kill -9 of a virtiofsd" {
+        new_project kv
+        systemctl --user start claude-vm@kv
+        systemctl --user kill --signal=KILL claude-vm-virtiofsd@kv:work.service
+        wait_inactive kv
+        [ "$(vm_property kv ExecMainStatus)" = 74 ]
+        [[ "$(vm_property kv StatusText)" == *work*KILL* ]]
+        systemctl --user reset-failed
+        assert_nothing_left kv
+}
+
+@test "kill -9 of the helper" {
+        new_project kh
+        systemctl --user start claude-vm@kh
+        kill -KILL "$(vm_property kh MainPID)"
+        wait_inactive kh
+        [ "$(vm_property kh Result)" = signal ]
+        [[ "$(vm_property kh StatusText)" == *KILL* ]]
+        systemctl --user reset-failed
+        assert_nothing_left kh
+}
+
+@test "a project answers to its UUID" {
+        local uuid
+        new_project byuuid
+        uuid=$(/usr/lib/systemd/user-generators/claude-vm-generator --list | awk '$1 == "byuuid" { print $2 }')
+        systemctl --user start "claude-vm@$uuid"
+        [ "$(vm_property byuuid ActiveState)" = active ]
+        systemctl --user stop "claude-vm@$uuid"
+        wait_inactive byuuid
+        assert_nothing_left byuuid
+}
+
+@test "the installed units and the generator's output pass systemd-analyze verify" {
+        new_project verify
+        run -0 systemd-analyze --user verify --recursive-errors=no claude-vm@verify.service \
+                claude-vm-virtiofsd@verify:work.socket claude-vm-virtiofsd@verify:work.service claude-vm-ssh@verify.service
+        [ -z "$output" ]
+}
