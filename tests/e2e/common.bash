@@ -78,18 +78,22 @@ wait_journal() {
                 <(journalctl --user --follow --lines=all --output=cat --unit "claude-vm@$1.service" --since "@$BATS_TEST_STARTED")
 }
 
-# Waits until the unit is neither active nor on its way in or out: a job or an
-# event of the manager ends each wait, so nothing is polled.
 wait_inactive() {
-        local unit=${2:-claude-vm@$1.service}
-        timeout 60 bash -c '
-                coproc busctl --user monitor --match "type=signal,interface=org.freedesktop.DBus.Properties" --json=short
-                while :; do
-                        case $(systemctl --user show --value --property ActiveState "$1") in
-                        inactive | failed) exit 0 ;;
-                        esac
-                        read -r -u "${COPROC[0]}" -t 5 || true
-                done' - "$unit"
+        "$BATS_TEST_DIRNAME/../wait-inactive" "${2:-claude-vm@$1.service}"
+}
+
+# Waits for a file that the guest makes: the host's own inotify sees it, because
+# it is virtiofsd that makes it.
+wait_file() {
+        timeout 90 python3 - "$1" <<-'PYTHON'
+	import ctypes, os, struct, sys
+	path = sys.argv[1]
+	libc = ctypes.CDLL(None)
+	fd = libc.inotify_init()
+	libc.inotify_add_watch(fd, os.path.dirname(path).encode(), 0x100 | 0x80)  # IN_CREATE | IN_MOVED_TO
+	while not os.path.exists(path):
+	    os.read(fd, 4096)
+	PYTHON
 }
 
 # Nothing of a VM may remain: process, socket, runtime directory, running unit.

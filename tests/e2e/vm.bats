@@ -5,6 +5,7 @@ load common
 
 PRINT='AgentArguments=-p --dangerously-skip-permissions'
 
+# bats test_tags=other-user
 @test "the agent makes a file in the project directory, owned by this user" {
         new_project one "$PRINT 'write: made.txt by the agent'"
         run -0 run_vm one
@@ -54,7 +55,7 @@ PRINT='AgentArguments=-p --dangerously-skip-permissions'
 @test "stop in the middle of the agent's work" {
         new_project mid "$PRINT 'run: touch /work/begun; sleep 300; touch /work/ended'"
         systemctl --user start claude-vm@mid
-        timeout 60 bash -c 'until [ -e "$1" ]; do read -r -t 0.2 <>/dev/zero || sleep 0.2; done' - "$(project_dir mid)/begun"
+        wait_file "$(project_dir mid)/begun"
         run -0 systemctl --user stop claude-vm@mid
         [ "$(vm_property mid Result)" = success ]
         [ ! -e "$(project_dir mid)/ended" ]

@@ -1,0 +1,39 @@
+# The developer's commands. Building and testing happen in a Debian 13 root that
+# is made on the first use (tests/host); `meson setup build && meson compile -C build`
+# is all that a machine with libsystemd 257, inih and libuuid needs.
+
+export WORK_DIR CLAUDE_HOME DIRENV_ALLOW
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z.]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+demo: ## run the real Claude Code in a real VM on a demo project, and show what happened
+	tests/demo
+
+check: ## all tests
+	tests/check
+
+quick: ## the inner loop: build, unit and generator tests
+	tests/check quick
+
+build: ## compile in the test host's root
+	tests/host/run --no-boot -- /src/tests/stages/build gcc
+
+bench: ## measure: starts, memory, generator
+	tests/bench
+
+install: ## install on this machine (meson install; DESTDIR and MESON_ARGS are honoured)
+	[ -e build/build.ninja ] || meson setup build $(MESON_ARGS)
+	meson install -C build
+
+vm.run: ## Claude Code in a VM on WORK_DIR (default: here); CLAUDE_HOME, DIRENV_ALLOW
+	tests/vm-run
+
+host: ## a shell in the test host, with the project installed
+	tests/host/shell
+
+clean: ## remove build directories, the test host's root and its guest images
+	tests/host/clean
+
+.PHONY: help demo check quick build bench install vm.run host clean
+.DEFAULT_GOAL := help
