@@ -19,6 +19,9 @@ quick: ## the inner loop: build, unit and generator tests
 build: ## compile in the test host's root
 	tests/host/run --no-boot -- /src/tests/stages/build gcc
 
+format: ## clang-format on all C sources
+	tests/host/run --no-boot --writable --root -- sh -c 'cd /src && find common generator helper tests -name "*.[ch]" -exec clang-format -i {} +'
+
 bench: ## measure: starts, memory, generator
 	tests/bench
 
@@ -35,5 +38,5 @@ host: ## a shell in the test host, with the project installed
 clean: ## remove build directories, the test host's root and its guest images
 	tests/host/clean
 
-.PHONY: help demo check quick build bench install vm.run host clean
+.PHONY: help demo check quick build format bench install vm.run host clean
 .DEFAULT_GOAL := help

@@ -9,10 +9,10 @@
 #define _cleanup_(f) __attribute__((cleanup(f)))
 
 /* Defines `void fp(type *)`, the cleanup form of the destructor `f`. */
-#define DEFINE_CLEANUP(type, f, name)                                                                        \
-        static inline void name(type *p) {                                                                   \
-                if (*p)                                                                                      \
-                        f(*p);                                                                               \
+#define DEFINE_CLEANUP(type, f, name)                                                                       \
+        static inline void name(type *p) {                                                                  \
+                if (*p)                                                                                     \
+                        f(*p);                                                                              \
         }
 
 static inline void free_cleanup(void *p) {
@@ -32,19 +32,19 @@ static inline void close_cleanup(int *fd) {
 #define _cleanup_close_ _cleanup_(close_cleanup)
 
 /* Hands an owned pointer over to somebody else: the local forgets it. */
-#define TAKE_PTR(p)                                                                                          \
-        ({                                                                                                   \
-                typeof(p) _taken = (p);                                                                      \
-                (p) = NULL;                                                                                  \
-                _taken;                                                                                      \
+#define TAKE_PTR(p)                                                                                         \
+        ({                                                                                                  \
+                typeof(p) _taken = (p);                                                                     \
+                (p) = NULL;                                                                                 \
+                _taken;                                                                                     \
         })
 
 /* The same for a file descriptor. */
-#define TAKE_FD(fd)                                                                                          \
-        ({                                                                                                   \
-                int _taken = (fd);                                                                           \
-                (fd) = -EBADF;                                                                               \
-                _taken;                                                                                      \
+#define TAKE_FD(fd)                                                                                         \
+        ({                                                                                                  \
+                int _taken = (fd);                                                                          \
+                (fd) = -EBADF;                                                                              \
+                _taken;                                                                                     \
         })
 
 #define ELEMENTSOF(array) (sizeof(array) / sizeof((array)[0]))

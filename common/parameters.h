@@ -24,7 +24,7 @@
 /* claude-vm-virtiofsd@ID:TAG.service */
 #define PARAMETER_SHARED_DIRECTORY "CLAUDE_VM_SHARED_DIRECTORY" /* on the host */
 #define PARAMETER_SHARED_ACCESS "CLAUDE_VM_SHARED_ACCESS"       /* rw, ro */
-#define PARAMETER_SHARED_CREATE "CLAUDE_VM_SHARED_CREATE"       /* yes: make the directory (0700) if missing */
+#define PARAMETER_SHARED_CREATE "CLAUDE_VM_SHARED_CREATE" /* yes: make the directory (0700) if missing */
 
 /* A share's tag: [a-z][a-z0-9_]*. 16 bytes keep the socket
  * /run/user/UID/claude-vm-fs/ID:TAG.sock below the 108 bytes of sun_path. */

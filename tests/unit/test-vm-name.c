@@ -12,8 +12,8 @@
 
 static void test_project(void **state) {
         static const char *const good[] = { "a", "_", "9", "my-project", "A.b_c-1", FORTY };
-        static const char *const bad[] = { "", "-a", ".a", "a b", "a/b", "a@b", "a:b", "a%b", "é", FORTY "e", UUID,
-                "a\n" };
+        static const char *const bad[] = { "", "-a", ".a", "a b", "a/b", "a@b", "a:b", "a%b", "é", FORTY "e",
+                UUID, "a\n" };
 
         for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)
                 assert_true(vm_name_is_project(good[i]));
