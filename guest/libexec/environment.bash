@@ -1,0 +1,16 @@
+# The environment of the agent and of sessions; sourced. $agent becomes the
+# program to run. Values come from the host's configuration, byte for byte.
+
+export HOME=/home/claude SHELL=/bin/bash
+export LANG=${LANG:-C.UTF-8} TERM=${TERM:-xterm-256color} COLORTERM=${COLORTERM:-truecolor}
+# The VM is the sandbox, and the image has the version that was asked for.
+export IS_SANDBOX=1 DISABLE_AUTOUPDATER=1
+
+while IFS= read -r -d '' variable; do
+        export "${variable?}"
+done </run/claude-vm/agent/claude-vm.environment
+unset variable
+
+read -r agent </run/claude-vm/agent/claude-vm.agent || true
+agent=/usr/lib/claude-vm/agents/$agent
+cd /work
