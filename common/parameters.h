@@ -15,16 +15,13 @@
 #define PARAMETER_NETWORK "CLAUDE_VM_NETWORK"         /* user, none */
 #define PARAMETER_AGENT "CLAUDE_VM_AGENT"             /* claude */
 /* Lists: one variable an element. */
-#define PARAMETER_SHARE_PREFIX "CLAUDE_VM_SHARE_"             /* + TAG = rw:GUESTDIR or ro:GUESTDIR */
+/* + TAG = OPTIONS:GUESTDIR:HOSTDIR; options are rw or ro, and `,create`: make HOSTDIR (0700) if
+ * it is missing. GUESTDIR has no colon. */
+#define PARAMETER_SHARE_PREFIX "CLAUDE_VM_SHARE_"
 #define PARAMETER_ARGUMENT_PREFIX "CLAUDE_VM_ARGUMENT_"       /* + 0, 1, 2 … = one agent argument */
 #define PARAMETER_ENVIRONMENT_PREFIX "CLAUDE_VM_ENVIRONMENT_" /* + NAME = value, for the agent */
 
 /* Credentials of the agent are loaded under their own name: LoadCredential=NAME:FILE. */
-
-/* claude-vm-virtiofsd@ID:TAG.service */
-#define PARAMETER_SHARED_DIRECTORY "CLAUDE_VM_SHARED_DIRECTORY" /* on the host */
-#define PARAMETER_SHARED_ACCESS "CLAUDE_VM_SHARED_ACCESS"       /* rw, ro */
-#define PARAMETER_SHARED_CREATE "CLAUDE_VM_SHARED_CREATE" /* yes: make the directory (0700) if missing */
 
 /* A share's tag: [a-z][a-z0-9_]*. 16 bytes keep the socket
  * /run/user/UID/claude-vm-fs/ID:TAG.sock below the 108 bytes of sun_path. */

@@ -1,0 +1,23 @@
+/* Reads one ini file, whoever may have written it. */
+#pragma once
+
+#include <stdio.h>
+
+#include "messages.h"
+
+#define CONFIG_FILE_MAX (256U * 1024U) /* bytes of a file */
+#define CONFIG_LINE_MAX 8192U          /* bytes of a line, without its end */
+
+/* Called for each `key=value`, with the section it is in ("" before the first) and its line. */
+typedef void (*config_file_handler)(
+                void *userdata, const char *section, const char *key, const char *value, unsigned line);
+
+/* Reads the file `name` below `dir_fd`: a regular file of ours or root's that nobody else
+ * can write, without following a link. What is wrong with it goes to `m`.
+ * 0: read (`m` may have errors). 1: the file is empty or a link to /dev/null, which masks
+ * the name. -ENOENT: no such file. Other negative errno: it could not be read, and `m` says why. */
+int config_file_read(int dir_fd, const char *name, Messages *m, config_file_handler handler, void *userdata);
+
+/* The same for a text in memory, of `size` bytes. */
+void config_file_parse(
+                const char *text, size_t size, Messages *m, config_file_handler handler, void *userdata);

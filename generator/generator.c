@@ -1,0 +1,310 @@
+/* Directories to projects. Two things need a view over all of them: a name in an
+ * earlier directory hides it in later ones, and a UUID must be one project's. */
+
+#include "generator.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "config.h"
+#include "emit.h"
+#include "project.h"
+#include "strv.h"
+
+#define SUFFIX ".ini"
+#define PROJECTS_MAX 10000U
+
+typedef struct ProjectList {
+        Project **items;
+        size_t n, allocated;
+} ProjectList;
+
+static void project_list_done(ProjectList *list) {
+        for (size_t i = 0; i < list->n; i++)
+                project_free(list->items[i]);
+        free(list->items);
+}
+
+static int project_list_add(ProjectList *list, Project *p) {
+        if (list->n == list->allocated) {
+                size_t allocated = list->allocated > 0 ? list->allocated * 2 : 64;
+                Project **grown = reallocarray(list->items, allocated, sizeof(Project *));
+
+                if (!grown) {
+                        project_free(p);
+                        return -ENOMEM;
+                }
+                list->items = grown;
+                list->allocated = allocated;
+        }
+        list->items[list->n++] = p;
+        return 0;
+}
+
+static int config_dirs_from_environment(Generator *g) {
+        const char *value = getenv("CLAUDE_MICROVM_CONFIG_DIRS");
+        _cleanup_free_ char *copy = NULL;
+        char *rest;
+
+        if (!value) {
+                if (strv_appendf(&g->config_dirs, "%s/claude-microvm", g->paths.config_home) < 0 ||
+                                strv_append(&g->config_dirs, SYSTEM_CONFIG_DIR) < 0)
+                        return -ENOMEM;
+                return 0;
+        }
+        rest = copy = strdup(value);
+        if (!copy)
+                return -ENOMEM;
+        for (char *dir; (dir = strsep(&rest, ":"));)
+                if (dir[0] == '/' && strv_append(&g->config_dirs, dir) < 0)
+                        return -ENOMEM;
+        return 0;
+}
+
+int generator_init(Generator *g) {
+        int r;
+
+        *g = (Generator){};
+        r = user_paths_init(&g->paths);
+        if (r < 0)
+                return r;
+        r = config_dirs_from_environment(g);
+        if (r < 0)
+                generator_done(g);
+        return r;
+}
+
+void generator_done(Generator *g) {
+        user_paths_done(&g->paths);
+        g->config_dirs = strv_free(g->config_dirs);
+}
+
+static int is_ini(const struct dirent *entry) {
+        size_t n = strlen(entry->d_name);
+
+        return entry->d_name[0] != '.' && n > strlen(SUFFIX) &&
+                strcmp(entry->d_name + n - strlen(SUFFIX), SUFFIX) == 0;
+}
+
+static int compare_strings(const void *a, const void *b) {
+        return strcmp(*(const char *const *) a, *(const char *const *) b);
+}
+
+/* The inis of a directory in the order of their names; none if it cannot be read. */
+static int list_directory(const char *dir, int *ret_fd, char ***ret) {
+        _cleanup_closedir_ DIR *d = NULL;
+        _cleanup_strv_free_ char **names = NULL;
+        size_t n = 0, allocated = 0;
+
+        d = opendir(dir);
+        if (!d)
+                return -errno;
+        for (const struct dirent *entry; (entry = readdir(d)) && n < PROJECTS_MAX;) {
+                if (!is_ini(entry))
+                        continue;
+                if (n + 2 > allocated) {
+                        char **grown = reallocarray(names, allocated = allocated * 2 + 64, sizeof(char *));
+
+                        if (!grown)
+                                return -ENOMEM;
+                        names = grown;
+                }
+                names[n] = strdup(entry->d_name);
+                names[n + 1] = NULL;
+                if (!names[n++])
+                        return -ENOMEM;
+        }
+        if (n > 0)
+                qsort(names, n, sizeof(char *), compare_strings);
+        *ret_fd = fcntl(dirfd(d), F_DUPFD_CLOEXEC, 3);
+        if (*ret_fd < 0)
+                return -errno;
+        *ret = TAKE_PTR(names);
+        return 0;
+}
+
+/* `seen` is sorted by the time it is asked: the names of the directories before. */
+static bool is_hidden(char **seen, size_t n, const char *name) {
+        return n > 0 && bsearch(&name, seen, n, sizeof(char *), compare_strings);
+}
+
+static int load_directory(Generator *g, const char *dir, bool requests, char ***seen, ProjectList *list) {
+        _cleanup_strv_free_ char **names = NULL;
+        _cleanup_close_ int fd = -EBADF;
+        size_t n_seen = strv_length(*seen);
+        int r;
+
+        r = list_directory(dir, &fd, &names);
+        if (r == -ENOENT || r == -ENOTDIR)
+                return 0;
+        if (r == -ENOMEM)
+                return r;
+        if (r < 0) {
+                fprintf(stderr, "%s: cannot be read: %s\n", dir, strerror(-r));
+                g->failed = true;
+                return 0;
+        }
+        for (size_t i = 0; names && names[i]; i++) {
+                Project *p;
+
+                if (is_hidden(*seen, n_seen, names[i]))
+                        continue;
+                r = project_load(&g->paths, fd, dir, names[i], requests, &p);
+                if (r == 0)
+                        r = project_list_add(list, p);
+                if (r == -ENOMEM)
+                        return r;
+        }
+        if (requests)
+                return 0;
+        for (size_t i = 0; names && names[i]; i++)
+                if (strv_append(seen, names[i]) < 0)
+                        return -ENOMEM;
+        if (*seen)
+                qsort(*seen, strv_length(*seen), sizeof(char *), compare_strings);
+        return 0;
+}
+
+static int compare_uuids(const void *a, const void *b) {
+        const Project *const *x = a, *const *y = b;
+        int r = strcmp((*x)->uuid, (*y)->uuid);
+
+        return r != 0 ? r : strcmp((*x)->id, (*y)->id);
+}
+
+static int compare_work_directories(const void *a, const void *b) {
+        const Project *const *x = a, *const *y = b;
+        int r = strcmp((*x)->work_directory ?: "", (*y)->work_directory ?: "");
+
+        return r != 0 ? r : strcmp((*x)->id, (*y)->id);
+}
+
+static void check_uuids(ProjectList *list) {
+        qsort(list->items, list->n, sizeof(Project *), compare_uuids);
+        for (size_t i = 1; i < list->n; i++) {
+                const Project *a = list->items[i - 1];
+                Project *b = list->items[i];
+
+                if (!a->is_request && !b->is_request && strcmp(a->uuid, b->uuid) == 0)
+                        messages_error(&b->messages, 0, "UUID=%s is that of %s too: give each project its own",
+                                        b->uuid, a->path);
+        }
+}
+
+/* Allowed, because two configurations of one directory may be wanted; seldom meant. */
+static void check_work_directories(ProjectList *list) {
+        qsort(list->items, list->n, sizeof(Project *), compare_work_directories);
+        for (size_t i = 1; i < list->n; i++) {
+                const Project *a = list->items[i - 1];
+                Project *b = list->items[i];
+
+                if (!a->is_request && !b->is_request && a->work_directory && b->work_directory &&
+                                strcmp(a->work_directory, b->work_directory) == 0)
+                        messages_warning(&b->messages, 0,
+                                        "WorkDirectory=%s is that of %s too: claude-run in it will ask which one",
+                                        b->work_directory, a->path);
+        }
+}
+
+static int load_all(Generator *g, ProjectList *list) {
+        _cleanup_strv_free_ char **seen = NULL;
+        _cleanup_free_ char *requests = NULL;
+        int r;
+
+        for (size_t i = 0; g->config_dirs && g->config_dirs[i]; i++) {
+                r = load_directory(g, g->config_dirs[i], false, &seen, list);
+                if (r < 0)
+                        return r;
+        }
+        if (g->paths.runtime_dir) {
+                if (asprintf(&requests, "%s/claude-microvm/requests", g->paths.runtime_dir) < 0) {
+                        requests = NULL;
+                        return -ENOMEM;
+                }
+                r = load_directory(g, requests, true, &seen, list);
+                if (r < 0)
+                        return r;
+        }
+        if (list->n > 0) {
+                check_uuids(list);
+                check_work_directories(list);
+        }
+        return 0;
+}
+
+static void emit(Generator *g, UnitWriter *w, const Project *p) {
+        int r = emit_project(w, p);
+
+        if (r < 0)
+                fprintf(stderr, "%s: cannot write its units: %s\n", p->path, strerror(-r));
+        if (r < 0 || p->messages.n_errors > 0)
+                g->failed = true;
+}
+
+int generator_run(Generator *g, UnitWriter *w) {
+        _cleanup_(project_list_done) ProjectList list = {};
+        int r = load_all(g, &list);
+
+        for (size_t i = 0; i < list.n; i++)
+                emit(g, w, list.items[i]);
+        return r;
+}
+
+int generator_list(Generator *g) {
+        _cleanup_(project_list_done) ProjectList list = {};
+        int r = load_all(g, &list);
+
+        for (size_t i = 0; i < list.n; i++) {
+                const Project *p = list.items[i];
+
+                if (p->messages.n_errors > 0)
+                        g->failed = true;
+                else if (!p->is_request)
+                        printf("%s\t%s\t%s\t%s\n", p->id, p->uuid, p->work_directory, p->path);
+        }
+        return r;
+}
+
+int generator_run_file(Generator *g, const char *path, UnitWriter *w) {
+        _cleanup_free_ char *dir = strdup(path);
+        _cleanup_close_ int fd = -EBADF;
+        Project *p = NULL;
+        const char *name;
+        char *slash;
+        bool request;
+        int r;
+
+        if (!dir)
+                return -ENOMEM;
+        slash = strrchr(dir, '/');
+        name = slash ? strrchr(path, '/') + 1 : path;
+        if (slash)
+                slash[slash == dir ? 1 : 0] = '\0';
+        else
+                strcpy(dir, ".");
+        if (strlen(name) <= strlen(SUFFIX) || strcmp(name + strlen(name) - strlen(SUFFIX), SUFFIX) != 0) {
+                fprintf(stderr, "%s: the name of a configuration file ends with " SUFFIX "\n", path);
+                return -EINVAL;
+        }
+        fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0) {
+                fprintf(stderr, "%s: %s\n", path, strerror(errno));
+                return -errno;
+        }
+        request = strlen(name) == 36 + strlen(SUFFIX);
+        r = project_load(&g->paths, fd, dir, name, request, &p);
+        if (r == -ENOENT)
+                fprintf(stderr, "%s: %s\n", path, strerror(-r));
+        if (r != 0)
+                return r;
+        if (p->messages.n_errors > 0)
+                g->failed = true;
+        else if (w)
+                emit(g, w, p);
+        project_free(p);
+        return 0;
+}

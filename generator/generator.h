@@ -1,0 +1,27 @@
+/* The generator's run over all configuration directories. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "paths.h"
+#include "unit-writer.h"
+
+typedef struct Generator {
+        UserPaths paths;
+        char **config_dirs; /* first name wins */
+        bool failed;        /* a file was bad, or could not be written out */
+} Generator;
+
+/* Takes the directories from the environment. 0, negative errno. */
+int generator_init(Generator *g);
+void generator_done(Generator *g);
+
+/* Reads all projects and requests and writes them to `w`. 0; negative errno: not all could be
+ * read for want of memory. Bad files only set `failed`. */
+int generator_run(Generator *g, UnitWriter *w);
+
+/* Prints `NAME<TAB>UUID<TAB>WORKDIRECTORY<TAB>INI` for each good project. */
+int generator_list(Generator *g);
+
+/* Reads one file as a project (or as a request, when its name is a UUID); with `w`, writes it. */
+int generator_run_file(Generator *g, const char *path, UnitWriter *w);

@@ -1,0 +1,54 @@
+#include "messages.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cleanup.h"
+
+static char *format_message(const Messages *m, unsigned line, const char *format, va_list ap) {
+        _cleanup_free_ char *text = NULL;
+        char *message = NULL;
+        int r;
+
+        if (vasprintf(&text, format, ap) < 0)
+                return NULL;
+        if (line > 0)
+                r = asprintf(&message, "%s:%u: %s", m->path, line, text);
+        else
+                r = asprintf(&message, "%s: %s", m->path, text);
+        return r < 0 ? NULL : message;
+}
+
+void messages_error(Messages *m, unsigned line, const char *format, ...) {
+        _cleanup_free_ char *message = NULL;
+        va_list ap;
+
+        va_start(ap, format);
+        message = format_message(m, line, format, ap);
+        va_end(ap);
+
+        m->n_errors++;
+        if (!message)
+                return;
+        fprintf(stderr, "%s\n", message);
+        if (!m->first_error)
+                m->first_error = TAKE_PTR(message);
+}
+
+void messages_warning(Messages *m, unsigned line, const char *format, ...) {
+        _cleanup_free_ char *message = NULL;
+        va_list ap;
+
+        va_start(ap, format);
+        message = format_message(m, line, format, ap);
+        va_end(ap);
+
+        if (message)
+                fprintf(stderr, "%s\n", message);
+}
+
+void messages_done(Messages *m) {
+        free(m->first_error);
+        m->first_error = NULL;
+}

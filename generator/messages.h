@@ -1,0 +1,17 @@
+/* What the generator says about one configuration file: lines `PATH:LINE: text` on stderr,
+ * and the first error kept for the unit that has to repeat it. */
+#pragma once
+
+typedef struct Messages {
+        const char *path;  /* borrowed; of the file being read */
+        char *first_error; /* owned: "PATH:LINE: text", NULL while there is none */
+        unsigned n_errors;
+} Messages;
+
+/* `line` 0 leaves the line out. An error makes the file a broken one. */
+void messages_error(Messages *m, unsigned line, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void messages_warning(Messages *m, unsigned line, const char *format, ...)
+                __attribute__((format(printf, 3, 4)));
+
+/* Frees what is owned; the struct itself is the caller's. */
+void messages_done(Messages *m);

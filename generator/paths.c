@@ -1,0 +1,166 @@
+/* A guest may do with a shared directory what this user may. So nothing is shared
+ * from which this user's session takes orders: configuration, keys, programs, sockets,
+ * other VMs' state. */
+
+#include "paths.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+
+static int from_environment(const char *variable, const char *home, const char *below, const char *suffix,
+                char **ret) {
+        const char *value = getenv(variable);
+        int r;
+
+        /* the XDG specification: a relative path is to be ignored */
+        if (value && value[0] == '/')
+                r = asprintf(ret, "%s%s", value, suffix);
+        else
+                r = asprintf(ret, "%s%s%s", home, below, suffix);
+        return r < 0 ? -ENOMEM : 0;
+}
+
+int user_paths_init(UserPaths *paths) {
+        const char *home = getenv("HOME"), *runtime = getenv("XDG_RUNTIME_DIR");
+
+        *paths = (UserPaths){};
+        if (!home || home[0] != '/')
+                return -ENOENT;
+
+        paths->home = path_canonical(home);
+        if (runtime && runtime[0] == '/')
+                paths->runtime_dir = strdup(runtime);
+        if (!paths->home || (runtime && runtime[0] == '/' && !paths->runtime_dir) ||
+                        from_environment("XDG_CONFIG_HOME", paths->home, "/.config", "",
+                                        &paths->config_home) < 0 ||
+                        from_environment("XDG_DATA_HOME", paths->home, "/.local/share", "/claude-microvm",
+                                        &paths->data_home) < 0) {
+                user_paths_done(paths);
+                return -ENOMEM;
+        }
+        return 0;
+}
+
+void user_paths_done(UserPaths *paths) {
+        free(paths->home);
+        free(paths->config_home);
+        free(paths->data_home);
+        free(paths->runtime_dir);
+        *paths = (UserPaths){};
+}
+
+/* Takes `//` and `/.` out, in place; -EINVAL for a `..`. */
+static int normalize(char *path) {
+        char *out = path;
+
+        for (char *in = path; *in;) {
+                size_t n;
+
+                in += strspn(in, "/");
+                n = strcspn(in, "/");
+                if (n == 2 && memcmp(in, "..", 2) == 0)
+                        return -EINVAL;
+                if (n > 0 && !(n == 1 && in[0] == '.')) {
+                        *out++ = '/';
+                        memmove(out, in, n);
+                        out += n;
+                }
+                in += n;
+        }
+        if (out == path)
+                *out++ = '/';
+        *out = '\0';
+        return 0;
+}
+
+int path_parse(const UserPaths *paths, const char *value, char **ret, const char **ret_why) {
+        _cleanup_free_ char *path = NULL;
+        size_t length = strlen(value);
+
+        if (value[0] == '~' && (value[1] == '/' || value[1] == '\0')) {
+                if (asprintf(&path, "%s%s", paths->home, value + 1) < 0) {
+                        path = NULL;
+                        return -ENOMEM;
+                }
+        } else if (value[0] == '/') {
+                path = malloc(length + 2);
+                if (!path)
+                        return -ENOMEM;
+                strcpy(path, value);
+        } else {
+                *ret_why = "has to be absolute or begin with '~/'";
+                return -EINVAL;
+        }
+        if (length >= PATH_MAX) {
+                *ret_why = "is too long";
+                return -EINVAL;
+        }
+        if (value[length - 1] == '\\') {
+                *ret_why = "ends with a backslash, which a unit file cannot say";
+                return -EINVAL;
+        }
+        if (normalize(path) < 0) {
+                *ret_why = "must not contain '..'";
+                return -EINVAL;
+        }
+        *ret = TAKE_PTR(path);
+        return 0;
+}
+
+/* By way of a file descriptor, which takes three calls however deep the path is. */
+char *path_canonical(const char *path) {
+        _cleanup_close_ int fd = -EBADF;
+        char link[sizeof("/proc/self/fd/") + 3 * sizeof(int)], target[PATH_MAX];
+        ssize_t n;
+
+        fd = open(path, O_PATH | O_CLOEXEC);
+        if (fd < 0)
+                return strdup(path);
+        snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+        n = readlink(link, target, sizeof(target) - 1);
+        if (n <= 0)
+                return strdup(path);
+        target[n] = '\0';
+        return strdup(target);
+}
+
+int path_is_in(const char *path, const char *ancestor) {
+        size_t n = strlen(ancestor);
+
+        if (strcmp(ancestor, "/") == 0)
+                return 1;
+        return strncmp(path, ancestor, n) == 0 && (path[n] == '/' || path[n] == '\0');
+}
+
+static bool in_home(const UserPaths *paths, const char *path, const char *below) {
+        size_t n = strlen(paths->home);
+
+        return path_is_in(path, paths->home) && path_is_in(path + n, below);
+}
+
+const char *path_refused(const UserPaths *paths, const char *path, int is_agent_home) {
+        if (path_is_in(paths->home, path))
+                return "is your home directory or contains it: a guest could change what your session runs";
+        if (path_is_in(path, paths->config_home) || path_is_in(paths->config_home, path) ||
+                        in_home(paths, path, "/.config"))
+                return "holds configuration of your session, which a guest could change";
+        if (in_home(paths, path, "/.ssh") || in_home(paths, path, "/.gnupg"))
+                return "holds your keys";
+        if (in_home(paths, path, "/.local/bin"))
+                return "holds programs that you run";
+        if (path_is_in(paths->data_home, path) || (path_is_in(path, paths->data_home) && !is_agent_home))
+                return "holds guest images and the homes of agents";
+        if (paths->runtime_dir && (path_is_in(path, paths->runtime_dir) || path_is_in(paths->runtime_dir, path)))
+                return "holds the sockets of your session";
+        if (path_is_in("/etc", path) || path_is_in("/usr", path) || path_is_in("/var", path))
+                return "holds the system";
+        return NULL;
+}

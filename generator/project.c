@@ -1,0 +1,632 @@
+/* From key=value to a Project: one table of keys, one small function a kind of
+ * value. An unknown key is a warning, so that an ini of a newer version still works;
+ * a bad value of a known key is an error. */
+
+#include "project.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uuid.h>
+
+#include "cleanup.h"
+#include "config-file.h"
+#include "parameters.h"
+#include "strv.h"
+
+/* The name space of the UUIDs that are made from names (RFC 9562, version 5). */
+#define NAMESPACE "6f4c46a7-26c5-4fd0-8d35-37c7a25e8b1b"
+
+#define MEMORY_MIB_MIN 128U
+#define MEMORY_MIB_MAX (1024U * 1024U)
+#define CPUS_MAX 255U
+#define ARGUMENTS_MAX 256U
+#define VARIABLES_MAX 512U /* variables of the agent */
+
+typedef struct Parser {
+        Project *project;
+        const UserPaths *paths;
+        unsigned line; /* of the assignment at hand */
+        bool out_of_memory;
+} Parser;
+
+typedef struct Key Key;
+typedef void (*key_parser)(Parser *parser, const Key *key, const char *value);
+struct Key {
+        const char *section;
+        const char *key;
+        key_parser parse;
+        size_t offset;     /* of the member of Project */
+        const char *words; /* allowed values, each between spaces */
+        bool list;         /* may be repeated */
+};
+
+/* An error at the line at hand: `value` and the remedy are in it. */
+#define refuse(parser, ...) messages_error(&(parser)->project->messages, (parser)->line, __VA_ARGS__)
+
+static void *member(Parser *parser, const Key *key) {
+        return (char *) parser->project + key->offset;
+}
+
+static void set_string(Parser *parser, const Key *key, const char *value) {
+        char **target = member(parser, key), *copy = strdup(value);
+
+        if (!copy) {
+                parser->out_of_memory = true;
+                return;
+        }
+        free(*target);
+        *target = copy;
+}
+
+static void parse_word(Parser *parser, const Key *key, const char *value) {
+        size_t n = strlen(value);
+
+        for (const char *word = key->words; word && n > 0 && !strchr(value, ' '); word = strchr(word + 1, ' '))
+                if (strncmp(word + 1, value, n) == 0 && (word[n + 1] == ' ' || word[n + 1] == '\0')) {
+                        set_string(parser, key, value);
+                        return;
+                }
+        refuse(parser, "%s=%s: has to be one of:%s", key->key, value, key->words);
+}
+
+static void parse_boolean(Parser *parser, const Key *key, const char *value) {
+        static const char *const words[] = { "no", "false", "off", "0", "yes", "true", "on", "1" };
+
+        for (size_t i = 0; i < ELEMENTSOF(words); i++)
+                if (strcmp(value, words[i]) == 0) {
+                        *(bool *) member(parser, key) = i >= ELEMENTSOF(words) / 2;
+                        return;
+                }
+        refuse(parser, "%s=%s: has to be yes or no", key->key, value);
+}
+
+/* The canonical form of a directory that may be shared, or NULL with a message. */
+static char *shareable_directory(Parser *parser, const char *key, const char *value, bool is_agent_home) {
+        _cleanup_free_ char *path = NULL, *canonical = NULL;
+        const char *why = NULL;
+
+        if (path_parse(parser->paths, value, &path, &why) < 0) {
+                if (why)
+                        refuse(parser, "%s=%s: the path %s", key, value, why);
+                else
+                        parser->out_of_memory = true;
+                return NULL;
+        }
+        canonical = path_canonical(path);
+        if (!canonical) {
+                parser->out_of_memory = true;
+                return NULL;
+        }
+        why = path_refused(parser->paths, canonical, is_agent_home);
+        if (why) {
+                refuse(parser, "%s=%s: cannot be shared with a guest: '%s' %s", key, value, canonical, why);
+                return NULL;
+        }
+        return TAKE_PTR(canonical);
+}
+
+static void parse_directory(Parser *parser, const Key *key, const char *value) {
+        char **target = member(parser, key);
+
+        free(*target);
+        *target = shareable_directory(
+                        parser, key->key, value, key->offset == offsetof(Project, home));
+}
+
+/* 4G, 512M, 1.5T are systemd's spelling; the result is in MiB. */
+static void parse_memory(Parser *parser, const Key *key, const char *value) {
+        static const char suffixes[] = "KMGT";
+        const char *suffix;
+        char *end;
+        unsigned long long n;
+        unsigned shift;
+
+        errno = 0;
+        n = strtoull(value, &end, 10);
+        suffix = *end ? strchr(suffixes, *end) : NULL;
+        if (errno != 0 || value[0] < '0' || value[0] > '9' || !suffix || end[1] != '\0') {
+                refuse(parser, "%s=%s: has to be a number with K, M, G or T, like 4G", key->key, value);
+                return;
+        }
+        shift = 10 * (unsigned) (suffix - suffixes);
+        n = n > UINT64_MAX >> shift ? UINT64_MAX >> 10 : (n << shift) >> 10;
+        if (n < MEMORY_MIB_MIN || n > MEMORY_MIB_MAX)
+                refuse(parser, "%s=%s: has to be between %uM and %uT", key->key, value, MEMORY_MIB_MIN,
+                                MEMORY_MIB_MAX >> 20);
+        else
+                *(uint64_t *) member(parser, key) = n;
+}
+
+static void parse_cpus(Parser *parser, const Key *key, const char *value) {
+        char *end;
+        unsigned long n = strtoul(value, &end, 10);
+
+        if (value[0] < '0' || value[0] > '9' || *end != '\0' || n < 1 || n > CPUS_MAX)
+                refuse(parser, "%s=%s: has to be a number from 1 to %u", key->key, value, CPUS_MAX);
+        else
+                *(unsigned *) member(parser, key) = (unsigned) n;
+}
+
+static void parse_uuid(Parser *parser, const Key *key, const char *value) {
+        uuid_t uuid;
+
+        if (uuid_parse(value, uuid) < 0 || uuid_is_null(uuid))
+                refuse(parser, "%s=%s: has to be a UUID; uuidgen makes one", key->key, value);
+        else
+                uuid_unparse_lower(uuid, parser->project->uuid);
+}
+
+static void parse_guest(Parser *parser, const Key *key, const char *value) {
+        _cleanup_free_ char *path = NULL;
+        const char *why = NULL;
+
+        if (vm_name_is_project(value)) {
+                set_string(parser, key, value);
+                return;
+        }
+        if (path_parse(parser->paths, value, &path, &why) < 0)
+                refuse(parser, "%s=%s: has to be the name of a guest image or its directory; a path %s", key->key,
+                                value, why ?: "needs memory");
+        else
+                set_string(parser, key, path);
+}
+
+/* The next word of `*p`, unquoted in place; NULL at the end. -EINVAL: a quote is not closed. */
+static int next_word(char **p, char **ret) {
+        char *in = *p + strspn(*p, " \t"), *out = in, quote = '\0';
+
+        *ret = NULL;
+        if (!*in)
+                return 0;
+        *ret = in;
+        for (; *in && (quote || !strchr(" \t", *in)); in++) {
+                if (quote ? *in == quote : (*in == '"' || *in == '\''))
+                        quote = quote ? '\0' : *in;
+                else if (*in == '\\' && quote != '\'') {
+                        if (!*++in)
+                                return -EINVAL;
+                        *out++ = *in;
+                } else
+                        *out++ = *in;
+        }
+        if (quote)
+                return -EINVAL;
+        *p = *in ? in + 1 : in;
+        *out = '\0';
+        return 0;
+}
+
+static void parse_arguments(Parser *parser, const Key *key, const char *value) {
+        char ***target = member(parser, key);
+        _cleanup_free_ char *copy = strdup(value);
+        char *p = copy, *word;
+
+        if (!copy) {
+                parser->out_of_memory = true;
+                return;
+        }
+        for (;;) {
+                if (next_word(&p, &word) < 0) {
+                        refuse(parser, "%s=%s: a quote or a backslash at the end is not closed", key->key, value);
+                        return;
+                }
+                if (!word)
+                        return;
+                if (strv_length(*target) >= ARGUMENTS_MAX) {
+                        refuse(parser, "%s=: more than %u arguments", key->key, ARGUMENTS_MAX);
+                        return;
+                }
+                if (strv_append(target, word) < 0) {
+                        parser->out_of_memory = true;
+                        return;
+                }
+        }
+}
+
+static void parse_wanted(Parser *parser, const Key *key, const char *value) {
+        if (strcmp(value, "default.target") != 0)
+                refuse(parser, "%s=%s: has to be default.target, which starts the VM at login", key->key, value);
+        else
+                parser->project->wanted = true;
+}
+
+static bool is_tag(const char *s) {
+        size_t n = strlen(s);
+
+        return n > 0 && n <= SHARE_TAG_MAX && s[0] >= 'a' && s[0] <= 'z' &&
+                strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789_") == n;
+}
+
+/* Takes ownership of the directory. */
+static void add_share(Parser *parser, const char *tag, char *directory, const char *guest_directory,
+                bool read_only, bool create) {
+        Project *p = parser->project;
+        Share *grown = reallocarray(p->shares, p->n_shares + 1, sizeof(Share));
+        Share share = {
+                .tag = strdup(tag),
+                .directory = directory,
+                .guest_directory = strdup(guest_directory),
+                .read_only = read_only,
+                .create = create,
+        };
+
+        if (grown)
+                p->shares = grown;
+        if (!grown || !share.tag || !directory || !share.guest_directory) {
+                parser->out_of_memory = true;
+                free(share.tag);
+                free(directory);
+                free(share.guest_directory);
+                return;
+        }
+        p->shares[p->n_shares++] = share;
+}
+
+/* The guest's own tree is not for covering: a share has a place of its own in it. */
+static bool is_guest_directory(const UserPaths *paths, const char *value) {
+        static const char *const taken[] = { "/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/root",
+                "/run", "/sbin", "/sys", "/usr" };
+        _cleanup_free_ char *path = NULL;
+        const char *why;
+
+        if (value[0] != '/' || strpbrk(value, " :\"\\") || path_parse(paths, value, &path, &why) < 0 ||
+                        strcmp(path, value) != 0)
+                return false;
+        for (size_t i = 0; i < ELEMENTSOF(taken); i++)
+                if (path_is_in(path, taken[i]))
+                        return false;
+        return !path_is_in("/home/claude", path) && strcmp(path, "/work") != 0 && strcmp(path, "/var") != 0;
+}
+
+/* TAG:HOSTDIR:GUESTDIR[:ro] */
+static void parse_share(Parser *parser, const Key *key, const char *value) {
+        _cleanup_free_ char *copy = strdup(value);
+        char *rest = copy, *tag, *directory, *guest_directory, *canonical;
+        const char *mode;
+
+        if (!copy) {
+                parser->out_of_memory = true;
+                return;
+        }
+        tag = strsep(&rest, ":");
+        directory = strsep(&rest, ":");
+        guest_directory = strsep(&rest, ":");
+        mode = strsep(&rest, ":");
+        if (!guest_directory || rest || (mode && strcmp(mode, "ro") != 0)) {
+                refuse(parser, "%s=%s: has to be TAG:HOSTDIR:GUESTDIR or TAG:HOSTDIR:GUESTDIR:ro", key->key, value);
+                return;
+        }
+        if (!is_tag(tag) || strcmp(tag, "work") == 0 || strcmp(tag, "home") == 0) {
+                refuse(parser, "%s=%s: the tag '%s' has to be 1 to %d of a-z, 0-9 and '_', and not work or home",
+                                key->key, value, tag, SHARE_TAG_MAX);
+                return;
+        }
+        for (size_t i = 0; i < parser->project->n_shares; i++)
+                if (strcmp(parser->project->shares[i].tag, tag) == 0) {
+                        refuse(parser, "%s=%s: the tag '%s' is taken", key->key, value, tag);
+                        return;
+                }
+        if (!is_guest_directory(parser->paths, guest_directory)) {
+                refuse(parser, "%s=%s: '%s' has to be an absolute directory of its own in the guest, like /data",
+                                key->key, value, guest_directory);
+                return;
+        }
+        canonical = shareable_directory(parser, key->key, directory, false);
+        if (canonical)
+                add_share(parser, tag, canonical, guest_directory, mode, false);
+}
+
+static void add_assignment(Parser *parser, AssignmentList *list, const char *name, const char *value) {
+        Assignment *grown = reallocarray(list->items, list->n + 1, sizeof(Assignment));
+        Assignment assignment = { strdup(name), strdup(value) };
+
+        if (grown)
+                list->items = grown;
+        if (!grown || !assignment.name || !assignment.value) {
+                parser->out_of_memory = true;
+                free(assignment.name);
+                free(assignment.value);
+                return;
+        }
+        list->items[list->n++] = assignment;
+}
+
+static bool is_assigned(const AssignmentList *list, const char *name) {
+        for (size_t i = 0; i < list->n; i++)
+                if (strcmp(list->items[i].name, name) == 0)
+                        return true;
+        return false;
+}
+
+static bool check_variable(Parser *parser, const char *name) {
+        Project *p = parser->project;
+
+        if (p->environment.n + p->credentials.n >= VARIABLES_MAX)
+                refuse(parser, "%s=: more than %u variables", name, VARIABLES_MAX);
+        else if (name[0] >= '0' && name[0] <= '9')
+                refuse(parser, "%s: the name of a variable does not begin with a digit", name);
+        else if (is_assigned(&p->environment, name) || is_assigned(&p->credentials, name))
+                refuse(parser, "%s: is set twice: keep one of the lines", name);
+        else
+                return true;
+        return false;
+}
+
+static void parse_environment(Parser *parser, const char *name, const char *value) {
+        if (check_variable(parser, name))
+                add_assignment(parser, &parser->project->environment, name, value);
+}
+
+static void parse_credential(Parser *parser, const char *name, const char *value) {
+        _cleanup_free_ char *path = NULL;
+        const char *why = NULL;
+
+        if (!check_variable(parser, name))
+                return;
+        if (path_parse(parser->paths, value, &path, &why) < 0)
+                refuse(parser, "%s=%s: has to name the file with the secret; the path %s", name, value,
+                                why ?: "needs memory");
+        else
+                add_assignment(parser, &parser->project->credentials, name, path);
+}
+
+/* Taken over as they are, so nothing but a plain value may pass. */
+static void parse_service(Parser *parser, const Key *key, const char *value) {
+        size_t n = strlen(value);
+
+        if (n == 0 || n > 40 ||
+                        strspn(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789%.-+ ") != n)
+                refuse(parser, "%s=%s: is no value for %s; see systemd.resource-control(5)", key->key, value,
+                                key->key);
+        else if (is_assigned(&parser->project->service, key->key))
+                refuse(parser, "%s=%s: is set twice: keep one of the lines", key->key, value);
+        else
+                add_assignment(parser, &parser->project->service, key->key, value);
+}
+
+#define MEMBER(name) .offset = offsetof(Project, name)
+
+static const Key keys[] = {
+        { "Project", "WorkDirectory", parse_directory, MEMBER(work_directory) },
+        { "Project", "Home", parse_directory, MEMBER(home) },
+        { "Project", "Agent", parse_word, MEMBER(agent), " claude" },
+        { "Project", "AgentArguments", parse_arguments, MEMBER(agent_arguments), .list = true },
+        { "Project", "ReadOnly", parse_boolean, MEMBER(read_only) },
+        { "Project", "Share", parse_share, .list = true },
+        { "Project", "UUID", parse_uuid },
+        { "VM", "Guest", parse_guest, MEMBER(guest) },
+        { "VM", "Memory", parse_memory, MEMBER(memory_mib) },
+        { "VM", "CPUs", parse_cpus, MEMBER(cpus) },
+        { "VM", "Accelerator", parse_word, MEMBER(accelerator), " auto kvm tcg" },
+        { "VM", "Machine", parse_word, MEMBER(machine), " auto microvm q35" },
+        { "Network", "Mode", parse_word, MEMBER(network), " user none" },
+        { "Service", "MemoryMax", parse_service },
+        { "Service", "MemoryHigh", parse_service },
+        { "Service", "MemorySwapMax", parse_service },
+        { "Service", "CPUQuota", parse_service },
+        { "Service", "CPUWeight", parse_service },
+        { "Service", "TasksMax", parse_service },
+        { "Service", "Nice", parse_service },
+        { "Service", "RuntimeMaxSec", parse_service },
+        { "Service", "TimeoutStartSec", parse_service },
+        { "Service", "TimeoutStopSec", parse_service },
+        { "Install", "WantedBy", parse_wanted },
+};
+
+const char *project_key(size_t i, const char **ret_section) {
+        if (i >= ELEMENTSOF(keys))
+                return NULL;
+        *ret_section = keys[i].section;
+        return keys[i].key;
+}
+
+static bool is_section(const char *section) {
+        for (size_t i = 0; i < ELEMENTSOF(keys); i++)
+                if (strcmp(keys[i].section, section) == 0)
+                        return true;
+        return false;
+}
+
+static void parse_key(Parser *parser, const char *section, const char *key, const char *value) {
+        Project *p = parser->project;
+
+        for (size_t i = 0; i < ELEMENTSOF(keys); i++) {
+                if (strcmp(keys[i].section, section) != 0 || strcmp(keys[i].key, key) != 0)
+                        continue;
+                if (p->lines[i] > 0 && !keys[i].list)
+                        refuse(parser, "%s=%s: %s= is set in line %u already: keep one of the lines", key, value,
+                                        key, p->lines[i]);
+                else if (value[0] == '\0')
+                        refuse(parser, "%s=: needs a value; without the line the default counts", key);
+                else
+                        keys[i].parse(parser, &keys[i], value);
+                p->lines[i] = parser->line;
+                return;
+        }
+        if (is_section(section))
+                messages_warning(&p->messages, parser->line, "%s=: unknown key in [%s], ignored", key, section);
+        else
+                messages_warning(&p->messages, parser->line, "%s=: unknown section [%s], ignored", key, section);
+}
+
+static void handle_assignment(
+                void *userdata, const char *section, const char *key, const char *value, unsigned line) {
+        Parser *parser = userdata;
+
+        parser->line = line;
+        if (strcmp(section, "Environment") == 0)
+                parse_environment(parser, key, value);
+        else if (strcmp(section, "Credentials") == 0)
+                parse_credential(parser, key, value);
+        else
+                parse_key(parser, section, key, value);
+}
+
+static void uuid_of_text(const char *a, const char *b, uuid_t ret) {
+        _cleanup_free_ char *text = NULL;
+        uuid_t namespace;
+
+        uuid_parse(NAMESPACE, namespace);
+        if (asprintf(&text, "%s\n%s", a, b) < 0) {
+                text = NULL;
+                uuid_clear(ret);
+                return;
+        }
+        uuid_generate_sha1(ret, namespace, text, strlen(text));
+}
+
+/* DATA/BASENAME-HASH12: one home for all VMs of a work directory. */
+static char *default_home(const UserPaths *paths, const char *work_directory) {
+        char hash[37], name[32], *home = NULL;
+        uuid_t uuid;
+
+        snprintf(name, sizeof(name), "%s", strrchr(work_directory, '/') + 1);
+        for (char *c = name; *c; c++)
+                if (!strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-", *c))
+                        *c = '_';
+        uuid_of_text("home", work_directory, uuid);
+        uuid_unparse_lower(uuid, hash);
+        /* without the dashes of a UUID, 12 digits */
+        memmove(hash + 8, hash + 9, 4);
+        return asprintf(&home, "%s/%s-%.12s", paths->data_home, name, hash) < 0 ? NULL : home;
+}
+
+/* A share root below another one could be moved away by the guest of that one. */
+static void check_nested(Parser *parser) {
+        const Project *p = parser->project;
+
+        parser->line = 0;
+        for (size_t i = 0; i < p->n_shares; i++)
+                for (size_t j = 0; j < p->n_shares; j++)
+                        if (i != j && path_is_in(p->shares[i].directory, p->shares[j].directory))
+                                refuse(parser,
+                                                "the share '%s' (%s) lies in the share '%s' (%s): a guest could "
+                                                "replace it; use directories beside each other",
+                                                p->shares[i].tag, p->shares[i].directory, p->shares[j].tag,
+                                                p->shares[j].directory);
+}
+
+/* What depends on more than one key, and the defaults. */
+static void complete(Parser *parser) {
+        Project *p = parser->project;
+        char *work;
+
+        parser->line = 0;
+        if (!p->work_directory) {
+                if (p->messages.n_errors == 0)
+                        refuse(parser, "WorkDirectory= is missing in [Project]: the directory that the agent works on");
+                return;
+        }
+        if (!p->home && p->messages.n_errors == 0)
+                p->home = default_home(parser->paths, p->work_directory);
+        if (p->messages.n_errors > 0)
+                return;
+        work = strdup(p->work_directory);
+        add_share(parser, "work", work, "/work", p->read_only, false);
+        add_share(parser, "home", p->home ? strdup(p->home) : NULL, "/home/claude", false, true);
+        check_nested(parser);
+}
+
+static void set_uuid(Project *p) {
+        uuid_t uuid;
+
+        if (p->is_request) {
+                strcpy(p->uuid, p->id);
+        } else if (!p->uuid[0]) {
+                uuid_of_text(p->id, p->work_directory ?: "", uuid);
+                uuid_unparse_lower(uuid, p->uuid);
+        }
+}
+
+static Project *project_new(const char *dir, const char *name, bool is_request) {
+        Project *p = calloc(1, sizeof(Project));
+
+        if (!p)
+                return NULL;
+        p->id = strndup(name, strlen(name) - strlen(".ini"));
+        if (asprintf(&p->path, "%s/%s", dir, name) < 0)
+                p->path = NULL;
+        p->is_request = is_request;
+        p->messages.path = p->path;
+        p->agent = strdup("claude");
+        p->guest = strdup("debian");
+        p->memory_mib = 4096;
+        p->cpus = 4;
+        p->accelerator = strdup("auto");
+        p->machine = strdup("auto");
+        p->network = strdup("user");
+        p->lines = calloc(ELEMENTSOF(keys), sizeof(*p->lines));
+        if (!p->id || !p->path || !p->agent || !p->guest || !p->accelerator || !p->machine || !p->network ||
+                        !p->lines)
+                return project_free(p);
+        return p;
+}
+
+DEFINE_CLEANUP(Project *, project_free, project_free_cleanup)
+
+int project_load(const UserPaths *paths, int dir_fd, const char *dir, const char *name, bool is_request,
+                Project **ret) {
+        _cleanup_(project_free_cleanup) Project *p = project_new(dir, name, is_request);
+        Parser parser = { .project = p, .paths = paths };
+        int r;
+
+        if (!p)
+                return -ENOMEM;
+        if (is_request ? !vm_name_is_uuid(p->id) || !vm_name_is_id(p->id) : !vm_name_is_project(p->id)) {
+                messages_error(&p->messages, 0,
+                                "'%s' is no name for a VM: up to %d letters, digits, '_', '.' and '-', no UUID; "
+                                "rename the file",
+                                p->id, VM_NAME_MAX);
+                p->id[0] = '\0';
+        } else {
+                r = config_file_read(dir_fd, name, &p->messages, handle_assignment, &parser);
+                if (r == -ENOENT || r == -ENOMEM || r > 0)
+                        return r;
+                if (r == 0)
+                        complete(&parser);
+        }
+        if (parser.out_of_memory)
+                return -ENOMEM;
+        set_uuid(p);
+        *ret = TAKE_PTR(p);
+        return 0;
+}
+
+static void assignments_free(AssignmentList *list) {
+        for (size_t i = 0; i < list->n; i++) {
+                free(list->items[i].name);
+                free(list->items[i].value);
+        }
+        free(list->items);
+}
+
+Project *project_free(Project *p) {
+        if (!p)
+                return NULL;
+        for (size_t i = 0; i < p->n_shares; i++) {
+                free(p->shares[i].tag);
+                free(p->shares[i].directory);
+                free(p->shares[i].guest_directory);
+        }
+        free(p->shares);
+        assignments_free(&p->environment);
+        assignments_free(&p->credentials);
+        assignments_free(&p->service);
+        strv_free(p->agent_arguments);
+        messages_done(&p->messages);
+        free(p->id);
+        free(p->path);
+        free(p->work_directory);
+        free(p->home);
+        free(p->agent);
+        free(p->guest);
+        free(p->accelerator);
+        free(p->machine);
+        free(p->network);
+        free(p->lines);
+        free(p);
+        return NULL;
+}

@@ -1,0 +1,66 @@
+/* One VM as its ini says it. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "messages.h"
+#include "paths.h"
+#include "vm-name.h"
+
+typedef struct Share {
+        char *tag;
+        char *directory;       /* on the host, canonical */
+        char *guest_directory; /* where it is mounted */
+        bool read_only;
+        bool create; /* make the directory if it is missing */
+} Share;
+
+/* NAME=VALUE of a section that takes any name. */
+typedef struct Assignment {
+        char *name, *value;
+} Assignment;
+
+typedef struct AssignmentList {
+        Assignment *items;
+        size_t n;
+} AssignmentList;
+
+typedef struct Project {
+        char *id;           /* instance name: of the file, without `.ini` */
+        char *path;         /* of the ini */
+        char uuid[37];      /* lower case */
+        bool is_request;    /* ad-hoc: the id is the UUID */
+        Messages messages;  /* `path` borrowed from above */
+
+        char *work_directory; /* canonical */
+        char *home;           /* canonical */
+        bool read_only;
+        char *agent;
+        char **agent_arguments;
+        char *guest; /* name or absolute path */
+        uint64_t memory_mib;
+        unsigned cpus;
+        char *accelerator, *machine;
+        char *network;
+        bool wanted; /* by default.target */
+        Share *shares;
+        size_t n_shares;
+        AssignmentList environment;
+        AssignmentList credentials; /* value: a path */
+        AssignmentList service;     /* whitelisted lines of [Service] */
+
+        unsigned *lines; /* by key of the table: the line that set it, 0 for none */
+} Project;
+
+/* Reads `name` (NAME.ini) below `dir_fd`, whose path is `dir`. A project is returned also when
+ * the file is bad: `messages.n_errors` says so, and only id, path, uuid and messages count then.
+ * 0; 1: the file masks its name, no project; -ENOENT: no such file; -ENOMEM. */
+int project_load(const UserPaths *paths, int dir_fd, const char *dir, const char *name, bool is_request,
+                Project **ret);
+
+Project *project_free(Project *p);
+
+/* The table of keys, for tests of the man page: section and key, NULL after the last. */
+const char *project_key(size_t i, const char **ret_section);
