@@ -1,0 +1,8 @@
+/* Can this machine really run a virtual CPU? */
+#pragma once
+
+#include <stdbool.h>
+
+/* Runs a loop of a few million instructions on a virtual CPU, 200 ms at the most. True if it came to
+ * its end in time; otherwise `ret_why` says what is wrong (static text). */
+bool accelerator_kvm_works(const char **ret_why);

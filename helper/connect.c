@@ -1,0 +1,157 @@
+#include "connect.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "log.h"
+#include "parameters.h"
+#include "small-file.h"
+#include "vm-name.h"
+
+#define ADDRESS_MAX 256U
+
+static int connect_tcp(const char *host, unsigned port) {
+        struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons((uint16_t) port) };
+        _cleanup_close_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        const int on = 1;
+
+        if (fd < 0)
+                return -errno;
+        if (inet_pton(AF_INET, host, &address.sin_addr) != 1)
+                return -EINVAL;
+        if (connect(fd, (const struct sockaddr *) &address, sizeof(address)) < 0)
+                return -errno;
+        /* keys are small packets */
+        (void) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+        return TAKE_FD(fd);
+}
+
+static int connect_unix(const char *directory, const char *name) {
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        if (fd < 0)
+                return -errno;
+        if ((size_t) snprintf(address.sun_path, sizeof(address.sun_path), "%s/%s", directory, name) >=
+                        sizeof(address.sun_path))
+                return -ENAMETOOLONG;
+        return connect(fd, (const struct sockaddr *) &address, sizeof(address)) < 0 ? -errno : TAKE_FD(fd);
+}
+
+static int connect_address(const char *directory, const char *text) {
+        char host[16], name[32];
+        unsigned port;
+
+        if (sscanf(text, "tcp %15[0-9.] %u", host, &port) == 2 && port > 0 && port < 65536)
+                return connect_tcp(host, port);
+        if (sscanf(text, "unix %31[a-z.]", name) == 1)
+                return connect_unix(directory, name);
+        return -EINVAL;
+}
+
+static int pass_fd(int fd) {
+        char control[CMSG_SPACE(sizeof(int))] = {};
+        struct iovec byte = { .iov_base = (char[]){ 0 }, .iov_len = 1 };
+        struct msghdr message = {
+                .msg_iov = &byte,
+                .msg_iovlen = 1,
+                .msg_control = control,
+                .msg_controllen = sizeof(control),
+        };
+        struct cmsghdr *cmsg = CMSG_FIRSTHDR(&message);
+
+        cmsg->cmsg_level = SOL_SOCKET;
+        cmsg->cmsg_type = SCM_RIGHTS;
+        cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
+        return sendmsg(STDOUT_FILENO, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+static bool write_all(int fd, const char *data, size_t size) {
+        while (size > 0) {
+                ssize_t n = write(fd, data, size);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n <= 0)
+                        return false;
+                data += n;
+                size -= (size_t) n;
+        }
+        return true;
+}
+
+/* Moves what is there from one side to the other; false at the end of either. */
+static bool copy_once(int from, int to) {
+        char buffer[16384];
+        ssize_t n = read(from, buffer, sizeof(buffer));
+
+        return n > 0 && write_all(to, buffer, (size_t) n);
+}
+
+/* Until both directions have ended; ssh's end closes the guest's half only. */
+static int copy_both(int fd) {
+        struct pollfd fds[] = { { STDIN_FILENO, POLLIN, 0 }, { fd, POLLIN, 0 } };
+
+        for (;;) {
+                if (poll(fds, 2, -1) < 0 && errno != EINTR)
+                        return -errno;
+                if (fds[0].revents && !copy_once(STDIN_FILENO, fd)) {
+                        shutdown(fd, SHUT_WR);
+                        fds[0].fd = -1;
+                        fds[0].revents = 0;
+                }
+                if (fds[1].revents && !copy_once(fd, STDOUT_FILENO))
+                        return 0;
+        }
+}
+
+static int read_address(const char *directory, char **ret) {
+        _cleanup_free_ char *path = NULL;
+
+        if (asprintf(&path, "%s/ssh.address", directory) < 0) {
+                path = NULL;
+                return -ENOMEM;
+        }
+        return small_file_read(path, ADDRESS_MAX, ret);
+}
+
+int connect_run(const char *runtime_dir, const char *id) {
+        _cleanup_free_ char *directory = NULL, *text = NULL;
+        _cleanup_close_ int fd = -EBADF;
+        struct stat st;
+        int r;
+
+        if (!vm_name_is_id(id)) {
+                log_message(LOG_ERR, "'%s' is no VM", id);
+                return EXIT_CONFIGURATION;
+        }
+        if (asprintf(&directory, "%s/claude-vm/%s", runtime_dir, id) < 0) {
+                directory = NULL;
+                return EXIT_FAILURE;
+        }
+        r = read_address(directory, &text);
+        if (r == -ENOENT) {
+                log_message(LOG_ERR, "VM '%s' does not run: systemctl --user start claude-vm@%s", id, id);
+                return EXIT_FAILURE;
+        }
+        if (r >= 0)
+                r = fd = connect_address(directory, text);
+        if (r >= 0)
+                r = fstat(STDOUT_FILENO, &st) == 0 && S_ISSOCK(st.st_mode) ? pass_fd(fd) : copy_both(fd);
+        if (r < 0)
+                log_message(LOG_ERR, "Failed to connect to VM '%s': %s", id, strerror(-r));
+        return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,16 @@
+/* A guest image: where it is, and what its guest.json says. */
+#pragma once
+
+typedef struct GuestImage {
+        char *directory;
+        char *kernel, *initrd, *root; /* absolute paths */
+        char *cmdline;                /* what the image itself needs, one line */
+} GuestImage;
+
+/* Finds the image `guest` (a name, or an absolute directory) and checks that it is for this machine and
+ * has `agent`. `data_home` is the user's ($XDG_DATA_HOME). 0 and an owned result; -EINVAL and an owned
+ * sentence in `ret_why`; -ENOMEM. */
+int guest_image_find(const char *guest, const char *agent, const char *data_home, GuestImage **ret,
+                char **ret_why);
+
+GuestImage *guest_image_free(GuestImage *image);

@@ -1,0 +1,20 @@
+/* What the guest says on its notify port: the words of systemd's VM interface, and no others. */
+#pragma once
+
+#include <stdbool.h>
+
+typedef enum GuestWord {
+        GUEST_READY,
+        GUEST_STATUS,      /* text */
+        GUEST_EXIT_STATUS, /* number, 0 to 255 */
+        GUEST_UNKNOWN,     /* not believed */
+} GuestWord;
+
+typedef struct GuestMessage {
+        GuestWord word;
+        const char *text; /* of STATUS: borrowed from the line, cleaned, at most 200 bytes */
+        int number;       /* of EXIT_STATUS */
+} GuestMessage;
+
+/* Understands one line, which guest_text_feed() has made harmless; it may be cut. */
+GuestMessage guest_notify_parse(char *line);

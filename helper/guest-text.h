@@ -1,0 +1,27 @@
+/* Lines from a stream that a guest (or QEMU) writes: bounded, and harmless for a journal or a terminal. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define GUEST_LINE_MAX 1024 /* bytes of a line; a longer one comes in pieces */
+
+typedef void (*guest_line_handler)(void *userdata, const char *line);
+
+typedef struct GuestText {
+        guest_line_handler handler;
+        void *userdata;
+        char line[GUEST_LINE_MAX + 1];
+        size_t size;
+        enum { TEXT, ESCAPE, CONTROL_SEQUENCE, STRING } state;
+} GuestText;
+
+/* Takes bytes as they come; the handler is called for each whole line, without escape sequences and
+ * control characters, in valid UTF-8. Empty lines are left out. */
+void guest_text_feed(GuestText *t, const char *data, size_t size);
+
+/* The stream has ended: what is there is a line. */
+void guest_text_end(GuestText *t);
+
+/* Makes `s` valid UTF-8 without control characters, in place: `?` for what is not. */
+void guest_text_clean(char *s);

@@ -1,0 +1,41 @@
+#define SD_JOURNAL_SUPPRESS_LOCATION
+
+#include "log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <systemd/sd-journal.h>
+
+#include "cleanup.h"
+
+static const char *vm_id = "";
+static const char *vm_uuid = "";
+
+void log_set_vm(const char *id, const char *uuid) {
+        vm_id = id;
+        vm_uuid = uuid;
+}
+
+void log_line(int priority, const char *identifier, const char *line) {
+        /* systemd sets it where stderr goes to the journal */
+        if (!getenv("JOURNAL_STREAM") ||
+                        sd_journal_send("PRIORITY=%d", priority, "SYSLOG_IDENTIFIER=%s", identifier, "CLAUDE_VM=%s",
+                                        vm_id, "CLAUDE_VM_UUID=%s", vm_uuid, "MESSAGE=%s", line, NULL) < 0)
+                fprintf(stderr, "%s: %s\n", identifier, line);
+}
+
+void log_message(int priority, const char *format, ...) {
+        _cleanup_free_ char *line = NULL;
+        va_list ap;
+        int r;
+
+        va_start(ap, format);
+        r = vasprintf(&line, format, ap);
+        va_end(ap);
+        if (r < 0) {
+                line = NULL;
+                return;
+        }
+        log_line(priority, "claude-vm-helper", line);
+}

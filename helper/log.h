@@ -1,0 +1,14 @@
+/* The journal, with the fields that tell one VM's lines from another's; stderr where there is no journal. */
+#pragma once
+
+#include <stddef.h>
+#include <syslog.h>
+
+/* The VM that the lines are about. Borrowed; set once. */
+void log_set_vm(const char *id, const char *uuid);
+
+/* A line of our own. */
+void log_message(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* A line of somebody else's: `identifier` is the program ("claude-vm-guest", "qemu"). */
+void log_line(int priority, const char *identifier, const char *line);

@@ -1,0 +1,130 @@
+/* claude-vm-helper: what the units run. A verb is a module; the environment is systemd's. */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+
+#include "accelerator.h"
+#include "cleanup.h"
+#include "config.h"
+#include "connect.h"
+#include "gc.h"
+#include "log.h"
+#include "parameters-reader.h"
+#include "parameters.h"
+#include "run.h"
+#include "share.h"
+#include "vm-name.h"
+
+extern char **environ;
+
+DEFINE_CLEANUP(Parameters *, parameters_free, parameters_cleanup)
+
+static const char *runtime_dir(void) {
+        return getenv("XDG_RUNTIME_DIR") ?: "/run";
+}
+
+static char *data_home(void) {
+        const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+        char *path;
+
+        if (data && data[0] == '/')
+                return strdup(data);
+        return asprintf(&path, "%s/.local/share", home ?: "") < 0 ? NULL : path;
+}
+
+static int refuse(const char *why) {
+        sd_notifyf(0, "STATUS=%s", why);
+        log_message(LOG_ERR, "%s", why);
+        return EXIT_CONFIGURATION;
+}
+
+static int verb_run(const char *id) {
+        _cleanup_(parameters_cleanup) Parameters *p = NULL;
+        _cleanup_free_ char *why = NULL, *data = data_home();
+        RunConfig config = {
+                .qemu = QEMU_PATH,
+                .ssh_keygen = SSH_KEYGEN_PATH,
+                .runtime_dir = runtime_dir(),
+                .directory = getenv("RUNTIME_DIRECTORY"),
+                .data_home = data,
+                .secrets_dir = getenv("CREDENTIALS_DIRECTORY"),
+                .stop_step_usec = 4000000,
+        };
+        int r;
+
+        log_set_vm(id, getenv(PARAMETER_UUID) ?: "");
+        if (!vm_name_is_id(id))
+                return refuse("The instance is no name of a VM: letters, digits, '_', '.' and '-', 40 at the most");
+        if (!config.directory || !data)
+                return refuse("RUNTIME_DIRECTORY is not set: this program is run by claude-vm@.service");
+        r = parameters_read(id, environ, &p, &why);
+        if (r < 0)
+                return refuse(why ?: "No memory");
+        return run_vm(&config, p);
+}
+
+static int verb_gc(const char *id) {
+        return gc_run(runtime_dir(), id);
+}
+
+static int verb_virtiofsd(const char *instance) {
+        return share_exec(VIRTIOFSD_PATH, runtime_dir(), instance);
+}
+
+static int verb_share_exited(const char *instance) {
+        return share_exited(runtime_dir(), instance);
+}
+
+static int verb_connect(const char *id) {
+        return connect_run(runtime_dir(), id);
+}
+
+/* The service of a UUID's unit is that it is up as long as the project's is. */
+static int verb_proxy(const char *id) {
+        return EXIT_SUCCESS;
+}
+
+static int verb_probe(const char *argument) {
+        const char *why = "a virtual CPU ran at full speed";
+        bool kvm = accelerator_kvm_works(&why);
+
+        printf("%s: %s\n", kvm ? "kvm" : "tcg", why);
+        return EXIT_SUCCESS;
+}
+
+typedef struct Verb {
+        const char *name;
+        const char *argument; /* NULL: none */
+        const char *help;
+        int (*run)(const char *argument);
+} Verb;
+
+static const Verb verbs[] = {
+        { "run", "VM", "run QEMU and report to systemd (claude-vm@.service)", verb_run },
+        { "gc", "VM", "clean up after a VM (claude-vm@.service)", verb_gc },
+        { "virtiofsd", "VM:TAG", "become a share's virtiofsd (claude-vm-virtiofsd@.service)", verb_virtiofsd },
+        { "share-exited", "VM:TAG", "tell the VM that a virtiofsd has ended", verb_share_exited },
+        { "connect", "VM", "connect ssh to a VM (ProxyCommand)", verb_connect },
+        { "proxy", "VM", "do nothing (the unit of a project's UUID)", verb_proxy },
+        { "probe", NULL, "say whether KVM works here", verb_probe },
+};
+
+static int usage(FILE *f) {
+        for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
+                fprintf(f, "claude-vm-helper %-12s %-7s %s\n", verbs[i].name, verbs[i].argument ?: "", verbs[i].help);
+        return f == stdout ? EXIT_SUCCESS : 2;
+}
+
+int main(int argc, char **argv) {
+        if (argc == 2 && strcmp(argv[1], "--help") == 0)
+                return usage(stdout);
+        if (argc == 2 && strcmp(argv[1], "--version") == 0)
+                return puts("claude-vm-helper " PROJECT_VERSION) < 0;
+        for (size_t i = 0; argc > 1 && i < ELEMENTSOF(verbs); i++)
+                if (strcmp(argv[1], verbs[i].name) == 0 && argc == (verbs[i].argument ? 3 : 2))
+                        return verbs[i].run(argv[2]);
+        return usage(stderr);
+}

@@ -1,0 +1,55 @@
+#include "outcome.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "parameters.h"
+
+static const char *guest_says(const Facts *f) {
+        return f->guest_status[0] ? f->guest_status : f->console_line[0] ? f->console_line : "nothing";
+}
+
+static int print_qemu(const Facts *f, char **ret) {
+        if (WIFSIGNALED(f->qemu_status))
+                return asprintf(ret, "QEMU was killed by SIG%s%s%s", sigabbrev_np(WTERMSIG(f->qemu_status)) ?: "?",
+                                f->qemu_message[0] ? ": " : "", f->qemu_message);
+        return asprintf(ret, "QEMU exited with status %d: %s", WEXITSTATUS(f->qemu_status),
+                        f->qemu_message[0] ? f->qemu_message : "it did not say why");
+}
+
+/* The first that holds is the reason; what comes later is its consequence. */
+int outcome_of(const Facts *f, char **ret) {
+        int r, status;
+
+        if (f->dead_share) {
+                status = EXIT_SHARE_FAILED;
+                r = asprintf(ret, "Share '%s' died: its virtiofsd %s", f->dead_share, f->share_result);
+        } else if (f->boot_timeout) {
+                status = EXIT_BOOT_TIMEOUT;
+                r = asprintf(ret, "The guest was not ready after %u s; the last it said: %s", f->boot_limit_sec,
+                                guest_says(f));
+        } else if (f->stop_requested) {
+                status = EXIT_SUCCESS;
+                r = asprintf(ret, "Stopped");
+        } else if (f->agent_status >= 0) {
+                status = f->agent_status;
+                r = asprintf(ret, "The agent exited with status %d", status);
+        } else if (f->panicked) {
+                status = EXIT_QEMU_FAILED;
+                r = asprintf(ret, "The guest's kernel panicked; the last it said: %s", guest_says(f));
+        } else if (f->qemu_status != 0) {
+                status = EXIT_QEMU_FAILED;
+                r = print_qemu(f, ret);
+        } else if (!f->ready) {
+                status = EXIT_BOOT_TIMEOUT;
+                r = asprintf(ret, "The guest went down before it was ready; the last it said: %s", guest_says(f));
+        } else {
+                status = EXIT_SUCCESS;
+                r = asprintf(ret, "The guest powered off");
+        }
+        if (r < 0)
+                *ret = NULL;
+        return status;
+}

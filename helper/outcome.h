@@ -1,0 +1,23 @@
+/* From what is known when QEMU has gone to the unit's exit status and the sentence for its status. */
+#pragma once
+
+#include <stdbool.h>
+
+typedef struct Facts {
+        bool ready;          /* the guest said READY=1 */
+        bool stop_requested; /* we were asked to stop */
+        bool boot_timeout;
+        bool guest_shutdown; /* QEMU said that the guest powered off or rebooted */
+        bool panicked;
+        int agent_status; /* -1: it did not say */
+        int qemu_status;  /* of waitpid() */
+        unsigned boot_limit_sec;
+        const char *dead_share;   /* tag, or NULL */
+        const char *share_result; /* "was killed by signal KILL" */
+        const char *qemu_message; /* its last line on stderr, or "" */
+        const char *guest_status; /* its last STATUS=, or "" */
+        const char *console_line; /* its last line, or "" */
+} Facts;
+
+/* 0 on success, else the exit status; `ret` is an owned sentence, NULL without memory. */
+int outcome_of(const Facts *facts, char **ret);

@@ -1,0 +1,219 @@
+/* The generator has checked all of this; a drop-in made by hand has not been. */
+
+#include "parameters-reader.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "config.h"
+#include "parameters.h"
+#include "strv.h"
+#include "vm-name.h"
+
+static const char *get(char *const *environ, const char *name) {
+        size_t n = strlen(name);
+
+        for (; *environ; environ++)
+                if (strncmp(*environ, name, n) == 0 && (*environ)[n] == '=')
+                        return *environ + n + 1;
+        return NULL;
+}
+
+static int refuse(char **ret_why, const char *name, const char *value, const char *remedy) {
+        if (asprintf(ret_why, "%s=%s in the unit: %s", name, value ?: "", remedy) < 0) {
+                *ret_why = NULL;
+                return -ENOMEM;
+        }
+        return -EINVAL;
+}
+
+static int get_number(char *const *environ, const char *name, uint64_t min, uint64_t max, uint64_t *ret,
+                char **ret_why) {
+        const char *value = get(environ, name);
+        char *end;
+        unsigned long long n;
+
+        if (!value || value[0] < '0' || value[0] > '9')
+                return refuse(ret_why, name, value, "has to be a number");
+        errno = 0;
+        n = strtoull(value, &end, 10);
+        if (errno != 0 || *end != '\0' || n < min || n > max)
+                return refuse(ret_why, name, value, "is not in its range");
+        *ret = n;
+        return 0;
+}
+
+static int get_word(char *const *environ, const char *name, const char *fallback, char **ret) {
+        *ret = strdup(get(environ, name) ?: fallback);
+        return *ret ? 0 : -ENOMEM;
+}
+
+static bool is_tag(const char *s, size_t n) {
+        return n > 0 && n <= SHARE_TAG_MAX && strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789_") >= n;
+}
+
+/* `tag` ends at the `=`; OPTIONS:GUESTDIR:HOSTDIR follows. */
+static int add_share(Parameters *p, const char *tag, char **ret_why) {
+        const char *value = strchr(tag, '=') + 1, *guest, *host;
+        ShareParameters *grown, share = {};
+
+        guest = strchr(value, ':');
+        host = guest ? strchr(guest + 1, ':') : NULL;
+        if (!is_tag(tag, (size_t) (value - 1 - tag)) || !host || guest[1] != '/' || host[1] != '/' ||
+                        (strncmp(value, "rw", 2) != 0 && strncmp(value, "ro", 2) != 0))
+                return refuse(ret_why, "CLAUDE_VM_SHARE_…", tag,
+                                "has to be TAG=rw:GUESTDIR:HOSTDIR or ro:…, with absolute directories");
+        grown = reallocarray(p->shares, p->n_shares + 1, sizeof(share));
+        if (!grown)
+                return -ENOMEM;
+        p->shares = grown;
+        share.tag = strndup(tag, (size_t) (value - 1 - tag));
+        share.guest_directory = strndup(guest + 1, (size_t) (host - guest - 1));
+        share.directory = strdup(host + 1);
+        share.read_only = value[1] == 'o';
+        share.create = memmem(value, (size_t) (guest - value), ",create", strlen(",create"));
+        p->shares[p->n_shares++] = share;
+        return share.tag && share.guest_directory && share.directory ? 0 : -ENOMEM;
+}
+
+static int read_shares(Parameters *p, char *const *environ, char **ret_why) {
+        size_t n = strlen(PARAMETER_SHARE_PREFIX);
+        int r;
+
+        for (; *environ; environ++) {
+                if (strncmp(*environ, PARAMETER_SHARE_PREFIX, n) != 0)
+                        continue;
+                r = add_share(p, *environ + n, ret_why);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int read_arguments(Parameters *p, char *const *environ) {
+        char name[sizeof(PARAMETER_ARGUMENT_PREFIX) + 3 * sizeof(unsigned)];
+        const char *value;
+
+        for (unsigned i = 0;; i++) {
+                snprintf(name, sizeof(name), PARAMETER_ARGUMENT_PREFIX "%u", i);
+                value = get(environ, name);
+                if (!value)
+                        return 0;
+                if (strv_append(&p->arguments, value) < 0)
+                        return -ENOMEM;
+        }
+}
+
+static int read_environment(Parameters *p, char *const *environ) {
+        size_t n = strlen(PARAMETER_ENVIRONMENT_PREFIX);
+
+        for (; *environ; environ++)
+                if (strncmp(*environ, PARAMETER_ENVIRONMENT_PREFIX, n) == 0 &&
+                                strv_append(&p->environment, *environ + n) < 0)
+                        return -ENOMEM;
+        return 0;
+}
+
+static int no_such_project(const char *id, char *const *environ, char **ret_why) {
+        const char *config = get(environ, "XDG_CONFIG_HOME");
+        int r;
+
+        if (config)
+                r = asprintf(ret_why,
+                                "No project '%s': looked for %s/claude-microvm/%s.ini and " SYSTEM_CONFIG_DIR
+                                "/%s.ini. Write one, then: systemctl --user daemon-reload",
+                                id, config, id, id);
+        else
+                r = asprintf(ret_why,
+                                "No project '%s': looked for ~/.config/claude-microvm/%s.ini and " SYSTEM_CONFIG_DIR
+                                "/%s.ini. Write one, then: systemctl --user daemon-reload",
+                                id, id, id);
+        if (r < 0) {
+                *ret_why = NULL;
+                return -ENOMEM;
+        }
+        return -EINVAL;
+}
+
+static int read_vm(Parameters *p, char *const *environ, char **ret_why) {
+        uint64_t cpus;
+        int r;
+
+        r = get_number(environ, PARAMETER_MEMORY_MIB, 64, 1U << 20, &p->memory_mib, ret_why);
+        if (r < 0)
+                return r;
+        r = get_number(environ, PARAMETER_CPUS, 1, 255, &cpus, ret_why);
+        if (r < 0)
+                return r;
+        p->cpus = (unsigned) cpus;
+        if (get_word(environ, PARAMETER_GUEST, "debian", &p->guest) < 0 ||
+                        get_word(environ, PARAMETER_ACCELERATOR, "auto", &p->accelerator) < 0 ||
+                        get_word(environ, PARAMETER_MACHINE, "auto", &p->machine) < 0 ||
+                        get_word(environ, PARAMETER_NETWORK, "user", &p->network) < 0 ||
+                        get_word(environ, PARAMETER_AGENT, "claude", &p->agent) < 0)
+                return -ENOMEM;
+        if (strchr(p->guest, '/') ? p->guest[0] != '/' : !vm_name_is_project(p->guest))
+                return refuse(ret_why, PARAMETER_GUEST, p->guest, "has to be a name or an absolute directory");
+        if (!vm_name_is_project(p->agent))
+                return refuse(ret_why, PARAMETER_AGENT, p->agent, "is no name of an agent");
+        return 0;
+}
+
+DEFINE_CLEANUP(Parameters *, parameters_free, parameters_cleanup)
+
+int parameters_read(const char *id, char *const *environ, Parameters **ret, char **ret_why) {
+        _cleanup_(parameters_cleanup) Parameters *p = calloc(1, sizeof(Parameters));
+        const char *error = get(environ, PARAMETER_CONFIG_ERROR), *uuid = get(environ, PARAMETER_UUID);
+        int r;
+
+        if (!p)
+                return -ENOMEM;
+        if (error) {
+                *ret_why = strdup(error);
+                return *ret_why ? -EINVAL : -ENOMEM;
+        }
+        if (!uuid)
+                return no_such_project(id, environ, ret_why);
+        if (!vm_name_is_uuid(uuid))
+                return refuse(ret_why, PARAMETER_UUID, uuid, "has to be a UUID");
+        p->id = id;
+        p->uuid = strdup(uuid);
+        if (!p->uuid)
+                return -ENOMEM;
+        r = read_vm(p, environ, ret_why);
+        if (r >= 0)
+                r = read_shares(p, environ, ret_why);
+        if (r >= 0)
+                r = read_arguments(p, environ);
+        if (r >= 0)
+                r = read_environment(p, environ);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(p);
+        return 0;
+}
+
+Parameters *parameters_free(Parameters *p) {
+        if (!p)
+                return NULL;
+        for (unsigned i = 0; i < p->n_shares; i++) {
+                free(p->shares[i].tag);
+                free(p->shares[i].guest_directory);
+                free(p->shares[i].directory);
+        }
+        free(p->shares);
+        strv_free(p->arguments);
+        strv_free(p->environment);
+        free(p->uuid);
+        free(p->guest);
+        free(p->accelerator);
+        free(p->machine);
+        free(p->network);
+        free(p->agent);
+        free(p);
+        return NULL;
+}

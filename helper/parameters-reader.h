@@ -1,0 +1,32 @@
+/* The parameters of a VM, from the environment that its drop-in sets. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct ShareParameters {
+        char *tag;
+        char *guest_directory;
+        char *directory; /* on the host */
+        bool read_only;
+        bool create;
+} ShareParameters;
+
+typedef struct Parameters {
+        const char *id;   /* borrowed */
+        char *uuid;       /* 36 bytes, lower case */
+        char *guest;      /* name or absolute directory of an image */
+        char *accelerator, *machine, *network, *agent;
+        uint64_t memory_mib;
+        unsigned cpus;
+        ShareParameters *shares;
+        unsigned n_shares;
+        char **arguments;   /* of the agent */
+        char **environment; /* of the agent: NAME=VALUE */
+} Parameters;
+
+/* Reads `environ`. 0 and an owned result. -EINVAL and an owned sentence in `ret_why` (for the user: it
+ * names the variable or says that there is no such project). -ENOMEM. */
+int parameters_read(const char *id, char *const *environ, Parameters **ret, char **ret_why);
+
+Parameters *parameters_free(Parameters *p);

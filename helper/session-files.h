@@ -1,0 +1,16 @@
+/* What is in a VM's runtime directory for its sessions: keys of this one start, ssh's configuration. */
+#pragma once
+
+typedef struct SessionKeys {
+        char *authorized_key; /* public key of the host, for the guest's sshd; a line */
+        char *host_key;       /* private key of the guest's sshd; only in memory */
+} SessionKeys;
+
+/* Makes the two key pairs with ssh-keygen in `directory` and writes ssh.key, ssh.key.pub,
+ * ssh.known_hosts and ssh.config. 0, negative errno. Takes files of a former start away. */
+int session_files_make(const char *ssh_keygen, const char *directory, const char *id, SessionKeys *ret);
+void session_keys_done(SessionKeys *keys);
+
+/* Writes ssh.address, which `claude-vm-helper connect` reads, in one step. `address` is
+ * "tcp 127.0.0.1 PORT" or "unix NAME". 0, negative errno. */
+int session_files_write_address(const char *directory, const char *address);

@@ -1,0 +1,201 @@
+/* The directory of a share is canonical since the generator; if a component of it is
+ * a link by now, somebody who may write there (a guest of another VM, say) has put it
+ * there, and it is refused. */
+
+#include "share.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "log.h"
+#include "parameters.h"
+#include "small-file.h"
+#include "strv.h"
+#include "vm-name.h"
+
+#define SHARE_FILE_MAX 8192U
+
+/* Three lines: options, directory. The directory has no newline: the generator refuses those. */
+static int write_file(const char *directory, const ShareParameters *share) {
+        _cleanup_free_ char *path = NULL, *text = NULL;
+
+        if (asprintf(&path, "%s/share.%s", directory, share->tag) < 0) {
+                path = NULL;
+                return -ENOMEM;
+        }
+        if (asprintf(&text, "%s%s\n%s\n", share->read_only ? "ro" : "rw", share->create ? ",create" : "",
+                            share->directory) < 0) {
+                text = NULL;
+                return -ENOMEM;
+        }
+        unlink(path);
+        return small_file_create(path, 0600, text, strlen(text));
+}
+
+int share_write_files(const char *directory, const Parameters *p) {
+        int r = 0;
+
+        for (unsigned i = 0; r >= 0 && i < p->n_shares; i++)
+                r = write_file(directory, p->shares + i);
+        return r;
+}
+
+/* Splits ID:TAG; the id goes to `ret_id`, the tag is the rest. NULL if it is none. */
+static const char *split_instance(const char *instance, char ret_id[static VM_NAME_MAX + 1]) {
+        const char *colon = strchr(instance, ':');
+        size_t n = colon ? (size_t) (colon - instance) : 0;
+
+        if (n == 0 || n > VM_NAME_MAX || strlen(colon + 1) > SHARE_TAG_MAX ||
+                        strspn(colon + 1, "abcdefghijklmnopqrstuvwxyz0123456789_") != strlen(colon + 1))
+                return NULL;
+        memcpy(ret_id, instance, n);
+        ret_id[n] = '\0';
+        return vm_name_is_id(ret_id) ? colon + 1 : NULL;
+}
+
+/* Makes what is missing of a path, for this user alone. */
+static int make_directories(const char *path) {
+        _cleanup_free_ char *copy = strdup(path);
+
+        if (!copy)
+                return -ENOMEM;
+        for (char *slash = copy + 1; slash; slash = strchr(slash + 1, '/')) {
+                char *next = strchr(slash, '/');
+
+                if (next)
+                        *next = '\0';
+                if (mkdir(copy, 0700) < 0 && errno != EEXIST)
+                        return -errno;
+                if (!next)
+                        break;
+                *next = '/';
+                slash = next;
+        }
+        return 0;
+}
+
+static int open_without_links(const char *path) {
+        struct open_how how = {
+                .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+                .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+        };
+        long fd = syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+
+        return fd < 0 ? -errno : (int) fd;
+}
+
+static int check_directory(const char *path, bool create) {
+        _cleanup_close_ int fd = -EBADF;
+        int r = 0;
+
+        if (create)
+                r = make_directories(path);
+        if (r < 0) {
+                log_message(LOG_ERR, "Failed to make '%s': %s", path, strerror(-r));
+                return r;
+        }
+        fd = open_without_links(path);
+        if (fd == -ELOOP)
+                log_message(LOG_ERR,
+                                "Refusing to share '%s': a part of the path is a symbolic link now. If you put it "
+                                "there, run: systemctl --user daemon-reload",
+                                path);
+        else if (fd < 0)
+                log_message(LOG_ERR, "Failed to open '%s': %s", path, strerror(-fd));
+        return fd < 0 ? fd : 0;
+}
+
+static int become_virtiofsd(const char *virtiofsd, const char *directory, bool read_only) {
+        _cleanup_strv_free_ char **argv = NULL;
+        unsigned uid = getuid(), gid = getgid();
+        int r = strv_append(&argv, virtiofsd);
+
+        /* the socket that systemd listens on */
+        r |= strv_append(&argv, "--fd=3");
+        r |= strv_appendf(&argv, "--shared-dir=%s", directory);
+        /* user, mount, pid and network namespaces, which need no root: root in it is this user */
+        r |= strv_append(&argv, "--sandbox=namespace");
+        r |= strv_appendf(&argv, "--uid-map=:0:%u:1:", uid);
+        r |= strv_appendf(&argv, "--gid-map=:0:%u:1:", gid);
+        /* user 1000 of the guest is this user, whatever the number here */
+        r |= strv_append(&argv, "--translate-uid=map:1000:0:1");
+        r |= strv_append(&argv, "--translate-gid=map:1000:0:1");
+        /* QEMU's guests mount one file system a share */
+        r |= strv_append(&argv, "--no-announce-submounts");
+        /* file handles need a capability that nobody here has */
+        r |= strv_append(&argv, "--inode-file-handles=never");
+        r |= strv_append(&argv, "--cache=auto");
+        r |= strv_append(&argv, "--log-level=warn");
+        if (read_only)
+                r |= strv_append(&argv, "--readonly");
+        if (r < 0)
+                return -ENOMEM;
+        execv(virtiofsd, argv);
+        return -errno;
+}
+
+int share_exec(const char *virtiofsd, const char *runtime_dir, const char *instance) {
+        _cleanup_free_ char *path = NULL, *text = NULL;
+        char id[VM_NAME_MAX + 1], *directory, *end;
+        const char *tag = split_instance(instance, id);
+        int r;
+
+        if (!tag) {
+                log_message(LOG_ERR, "'%s' is no share: VM:TAG", instance);
+                return EXIT_CONFIGURATION;
+        }
+        log_set_vm(id, "");
+        if (asprintf(&path, "%s/claude-vm/%s/share.%s", runtime_dir, id, tag) < 0) {
+                path = NULL;
+                return EXIT_FAILURE;
+        }
+        r = small_file_read(path, SHARE_FILE_MAX, &text);
+        directory = text ? strchr(text, '\n') : NULL;
+        end = directory ? strchr(directory + 1, '\n') : NULL;
+        if (r < 0 || !end) {
+                log_message(LOG_ERR, "No VM '%s' with a share '%s' runs: %s", id, tag, strerror(r < 0 ? -r : EINVAL));
+                return EXIT_CONFIGURATION;
+        }
+        *directory++ = '\0';
+        *end = '\0';
+        if (check_directory(directory, strstr(text, ",create")) < 0)
+                return EXIT_CONFIGURATION;
+        r = become_virtiofsd(virtiofsd, directory, text[1] == 'o');
+        log_message(LOG_ERR, "Failed to start '%s': %s", virtiofsd, strerror(-r));
+        return EXIT_CONFIGURATION;
+}
+
+int share_exited(const char *runtime_dir, const char *instance) {
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        const char *code = getenv("EXIT_CODE"), *status = getenv("EXIT_STATUS");
+        _cleanup_free_ char *message = NULL;
+        _cleanup_close_ int fd = -EBADF;
+        char id[VM_NAME_MAX + 1];
+        const char *tag = split_instance(instance, id);
+
+        if (!tag || (size_t) snprintf(address.sun_path, sizeof(address.sun_path), "%s/claude-vm/%s/control",
+                                    runtime_dir, id) >= sizeof(address.sun_path))
+                return EXIT_CONFIGURATION;
+        if (asprintf(&message, "SHARE_EXITED=%s\n%s %s", tag,
+                            code && strcmp(code, "exited") == 0 ? "exited with status" : "was killed by signal",
+                            status ?: "unknown") < 0) {
+                message = NULL;
+                return EXIT_FAILURE;
+        }
+        fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (fd < 0)
+                return EXIT_FAILURE;
+        (void) sendto(fd, message, strlen(message), MSG_NOSIGNAL, (const struct sockaddr *) &address,
+                        sizeof(address));
+        return EXIT_SUCCESS;
+}

@@ -1,0 +1,48 @@
+#include "small-file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+
+int small_file_read(const char *path, size_t max, char **ret) {
+        _cleanup_close_ int fd = -EBADF;
+        _cleanup_free_ char *text = NULL;
+        size_t size = 0;
+        ssize_t n;
+
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        if (fd < 0)
+                return -errno;
+        text = malloc(max + 1);
+        if (!text)
+                return -ENOMEM;
+        do {
+                n = read(fd, text + size, max + 1 - size);
+                if (n < 0)
+                        return -errno;
+                size += (size_t) n;
+        } while (n > 0 && size <= max);
+        if (size > max)
+                return -EFBIG;
+        text[size] = '\0';
+        if (strlen(text) != size)
+                return -EINVAL;
+        *ret = TAKE_PTR(text);
+        return 0;
+}
+
+int small_file_create(const char *path, mode_t mode, const void *content, size_t size) {
+        _cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+        ssize_t n;
+
+        if (fd < 0)
+                return -errno;
+        n = write(fd, content, size);
+        if (n < 0)
+                return -errno;
+        return (size_t) n == size ? 0 : -ENOSPC;
+}

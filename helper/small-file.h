@@ -1,0 +1,12 @@
+/* Files that fit into memory, read and written whole. */
+#pragma once
+
+#include <stddef.h>
+#include <sys/types.h>
+
+/* Reads `path`, which may have `max` bytes, and ends it with NUL. 0 and an owned text; -EFBIG if it is
+ * larger, -EINVAL if it has a NUL byte itself; other negative errno. */
+int small_file_read(const char *path, size_t max, char **ret);
+
+/* Makes `path` with this content. -EEXIST if there is one; other negative errno. */
+int small_file_create(const char *path, mode_t mode, const void *content, size_t size);
