@@ -25,7 +25,8 @@ int outcome_of(const Facts *f, char **ret) {
 
         if (f->dead_share) {
                 status = EXIT_SHARE_FAILED;
-                r = asprintf(ret, "Share '%s' died: its virtiofsd %s", f->dead_share, f->share_result);
+                r = asprintf(ret, "Share '%1$s' died: its virtiofsd %2$s; see: systemctl --user status claude-vm-virtiofsd@%3$s:%1$s",
+                                f->dead_share, f->share_result, f->id);
         } else if (f->boot_timeout) {
                 status = EXIT_BOOT_TIMEOUT;
                 r = asprintf(ret, "The guest was not ready after %u s; the last it said: %s", f->boot_limit_sec,

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 typedef struct Facts {
+        const char *id;      /* of the VM */
         bool ready;          /* the guest said READY=1 */
         bool stop_requested; /* we were asked to stop */
         bool boot_timeout;

@@ -264,11 +264,15 @@ static void stream_done(Stream *s) {
 
 /* --- shares ---------------------------------------------------------------------------- */
 
+static void share_has_died(Vm *vm) {
+        vm->facts.dead_share = vm->share_tag;
+        vm->facts.share_result = vm->share_result;
+}
+
 static int on_share_grace(sd_event_source *source, uint64_t usec, void *userdata) {
         Vm *vm = userdata;
 
-        vm->facts.dead_share = vm->share_tag;
-        vm->facts.share_result = vm->share_result;
+        share_has_died(vm);
         /* the guest may hang on the dead share, so it is not asked */
         kill_qemu(vm);
         return 0;
@@ -280,11 +284,15 @@ static int on_socket(sd_event_source *source, int fd, uint32_t revents, void *us
         char message[CONTROL_MESSAGE_MAX + 1];
         ssize_t n = recv(fd, message, sizeof(message) - 1, MSG_DONTWAIT);
 
-        if (n <= 0 || vm->share_timer || vm->facts.stop_requested || vm->facts.agent_status >= 0)
+        if (n <= 0 || (vm->share_timer && !vm->qemu_ended) || vm->facts.stop_requested || vm->facts.agent_status >= 0)
                 return 0;
         message[n] = '\0';
         if (sscanf(message, "SHARE_EXITED=%16[a-z0-9_]\n%63[a-zA-Z0-9 ]", vm->share_tag, vm->share_result) != 2)
                 return 0;
+        if (vm->qemu_ended) {
+                share_has_died(vm);
+                return sd_event_exit(vm->event, 0);
+        }
         return sd_event_add_time_relative(
                         vm->event, &vm->share_timer, CLOCK_MONOTONIC, SHARE_GRACE, 0, on_share_grace, vm);
 }
@@ -404,6 +412,12 @@ static const QmpHandlers qmp_handlers = {
         .closed = on_qmp_closed,
 };
 
+static int on_last_word(sd_event_source *source, uint64_t usec, void *userdata) {
+        Vm *vm = userdata;
+
+        return sd_event_exit(vm->event, 0);
+}
+
 static int on_qemu_exit(sd_event_source *source, const siginfo_t *info, void *userdata) {
         Vm *vm = userdata;
 
@@ -413,6 +427,12 @@ static int on_qemu_exit(sd_event_source *source, const siginfo_t *info, void *us
         stream_finish(&vm->notify);
         stream_finish(&vm->console);
         stream_finish(&vm->errors);
+        /* a QEMU that gives up while it starts may do so for a share's sake: its unit says so in a moment */
+        if (vm->facts.qemu_status != 0 && vm->share_timer)
+                share_has_died(vm);
+        else if (vm->facts.qemu_status != 0 && !vm->facts.ready && !vm->facts.stop_requested)
+                return sd_event_add_time_relative(
+                                vm->event, &vm->share_timer, CLOCK_MONOTONIC, SHARE_GRACE, 0, on_last_word, vm);
         return sd_event_exit(vm->event, 0);
 }
 
@@ -589,6 +609,7 @@ static int settle(Vm *vm) {
         _cleanup_free_ char *text = NULL;
         int status;
 
+        vm->facts.id = vm->parameters->id;
         vm->facts.guest_status = vm->guest_status;
         vm->facts.console_line = vm->console.last;
         vm->facts.qemu_message = vm->errors.last;

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "cleanup.h"
@@ -69,19 +71,15 @@ static int make_directories(const char *path) {
 
         if (!copy)
                 return -ENOMEM;
-        for (char *slash = copy + 1; slash; slash = strchr(slash + 1, '/')) {
-                char *next = strchr(slash, '/');
-
-                if (next)
-                        *next = '\0';
+        for (char *slash = strchr(copy + 1, '/');; slash = strchr(slash + 1, '/')) {
+                if (slash)
+                        *slash = '\0';
                 if (mkdir(copy, 0700) < 0 && errno != EEXIST)
                         return -errno;
-                if (!next)
-                        break;
-                *next = '/';
-                slash = next;
+                if (!slash)
+                        return 0;
+                *slash = '/';
         }
-        return 0;
 }
 
 static int open_without_links(const char *path) {
@@ -94,6 +92,24 @@ static int open_without_links(const char *path) {
         return fd < 0 ? -errno : (int) fd;
 }
 
+/* For the journal and for the unit's status. */
+static void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static void complain(const char *format, ...) {
+        _cleanup_free_ char *sentence = NULL;
+        va_list ap;
+        int r;
+
+        va_start(ap, format);
+        r = vasprintf(&sentence, format, ap);
+        va_end(ap);
+        if (r < 0) {
+                sentence = NULL;
+                return;
+        }
+        sd_notifyf(0, "STATUS=%s", sentence);
+        log_message(LOG_ERR, "%s", sentence);
+}
+
 static int check_directory(const char *path, bool create) {
         _cleanup_close_ int fd = -EBADF;
         int r = 0;
@@ -101,17 +117,16 @@ static int check_directory(const char *path, bool create) {
         if (create)
                 r = make_directories(path);
         if (r < 0) {
-                log_message(LOG_ERR, "Failed to make '%s': %s", path, strerror(-r));
+                complain("Failed to make '%s': %s", path, strerror(-r));
                 return r;
         }
         fd = open_without_links(path);
         if (fd == -ELOOP)
-                log_message(LOG_ERR,
-                                "Refusing to share '%s': a part of the path is a symbolic link now. If you put it "
+                complain("Refusing to share '%s': a part of the path is a symbolic link now. If you put it "
                                 "there, run: systemctl --user daemon-reload",
                                 path);
         else if (fd < 0)
-                log_message(LOG_ERR, "Failed to open '%s': %s", path, strerror(-fd));
+                complain("Failed to open '%s': %s", path, strerror(-fd));
         return fd < 0 ? fd : 0;
 }
 
@@ -135,6 +150,8 @@ static int become_virtiofsd(const char *virtiofsd, const char *directory, bool r
         /* file handles need a capability that nobody here has */
         r |= strv_append(&argv, "--inode-file-handles=never");
         r |= strv_append(&argv, "--cache=auto");
+        /* the unit has set it to the hard limit */
+        r |= strv_append(&argv, "--rlimit-nofile=0");
         r |= strv_append(&argv, "--log-level=warn");
         if (read_only)
                 r |= strv_append(&argv, "--readonly");
@@ -151,7 +168,7 @@ int share_exec(const char *virtiofsd, const char *runtime_dir, const char *insta
         int r;
 
         if (!tag) {
-                log_message(LOG_ERR, "'%s' is no share: VM:TAG", instance);
+                complain("'%s' is no share: VM:TAG", instance);
                 return EXIT_CONFIGURATION;
         }
         log_set_vm(id, "");
@@ -163,7 +180,7 @@ int share_exec(const char *virtiofsd, const char *runtime_dir, const char *insta
         directory = text ? strchr(text, '\n') : NULL;
         end = directory ? strchr(directory + 1, '\n') : NULL;
         if (r < 0 || !end) {
-                log_message(LOG_ERR, "No VM '%s' with a share '%s' runs: %s", id, tag, strerror(r < 0 ? -r : EINVAL));
+                complain("No VM '%s' with a share '%s' runs: %s", id, tag, strerror(r < 0 ? -r : EINVAL));
                 return EXIT_CONFIGURATION;
         }
         *directory++ = '\0';
@@ -171,13 +188,13 @@ int share_exec(const char *virtiofsd, const char *runtime_dir, const char *insta
         if (check_directory(directory, strstr(text, ",create")) < 0)
                 return EXIT_CONFIGURATION;
         r = become_virtiofsd(virtiofsd, directory, text[1] == 'o');
-        log_message(LOG_ERR, "Failed to start '%s': %s", virtiofsd, strerror(-r));
+        complain("Failed to start '%s': %s", virtiofsd, strerror(-r));
         return EXIT_CONFIGURATION;
 }
 
 int share_exited(const char *runtime_dir, const char *instance) {
         struct sockaddr_un address = { .sun_family = AF_UNIX };
-        const char *code = getenv("EXIT_CODE"), *status = getenv("EXIT_STATUS");
+        const char *result = getenv("SERVICE_RESULT"), *code = getenv("EXIT_CODE"), *status = getenv("EXIT_STATUS");
         _cleanup_free_ char *message = NULL;
         _cleanup_close_ int fd = -EBADF;
         char id[VM_NAME_MAX + 1];
@@ -192,6 +209,9 @@ int share_exited(const char *runtime_dir, const char *instance) {
                 message = NULL;
                 return EXIT_FAILURE;
         }
+        /* after a configuration error the status says more than this */
+        if (result && strcmp(result, "success") != 0 && !(status && strcmp(status, "78") == 0))
+                sd_notifyf(0, "STATUS=virtiofsd %s", strchr(message, '\n') + 1);
         fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (fd < 0)
                 return EXIT_FAILURE;
