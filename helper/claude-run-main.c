@@ -1,0 +1,8 @@
+#include "claude-run.h"
+#include "config.h"
+
+int main(int argc, char **argv) {
+        RunOptions options = { .generator = GENERATOR_PATH, .ssh = SSH_PATH };
+
+        return claude_run(&options, argc, argv);
+}

@@ -1,0 +1,22 @@
+/* claude-run: options as data, verbs in a table. claude-run-main.c has main() alone. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdio.h>
+
+typedef struct RunOptions {
+        const char *generator, *ssh; /* absolute paths */
+        bool json, follow, terminal, help, version;
+        const char *user;  /* in the guest */
+        const char *since; /* for logs */
+        char **words;      /* names before `--` */
+        char **arguments;  /* what follows `--`; NULL: there was none */
+        unsigned n_words;
+} RunOptions;
+
+/* Runs the command line; returns the exit status. */
+int claude_run(RunOptions *options, int argc, char **argv);
+
+/* The tables, for the help and for the test of the man page: NULL after the last. */
+const char *claude_run_verb(unsigned i);
+const char *claude_run_option(unsigned i);

@@ -1,0 +1,46 @@
+/* The user's service manager, over its bus. Each wait is bounded and is told what it waits for. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <systemd/sd-bus.h>
+
+typedef struct Manager Manager;
+
+/* What a unit is at a moment. Strings are owned. */
+typedef struct UnitState {
+        char *active_state; /* "active", "failed" … */
+        char *result;       /* "success", "exit-code" … */
+        char *status_text;
+        char *source_path;
+        int32_t exec_main_code, exec_main_status;
+        uint64_t active_enter_usec; /* CLOCK_REALTIME, 0: never */
+        bool need_daemon_reload;
+        bool configured; /* it has a drop-in of the generator */
+} UnitState;
+
+/* Called about once a second while a wait lasts, and when the unit's status text changes. */
+typedef void (*manager_progress)(void *userdata, const char *status_text, uint64_t elapsed_usec);
+
+/* Connects. 0, negative errno. */
+int manager_connect(Manager **ret);
+Manager *manager_free(Manager *m);
+
+/* Reloads the manager's configuration (generators run again). 0, negative errno. */
+int manager_reload(Manager *m);
+
+/* The state of a unit, which is loaded for it and kept loaded as long as `m` lives. 0, negative errno. */
+int manager_state(Manager *m, const char *unit, UnitState *ret);
+void unit_state_done(UnitState *s);
+
+/* Starts or stops a unit ("StartUnit", "StopUnit", "RestartUnit") and waits for the job. 0: done. -ECANCELED,
+ * -ETIMEDOUT (also of the wait), -EPROTO for any other end of the job, with systemd's word for it in `ret_result`
+ * (static or borrowed until the next call). -EINTR: `interrupted` became true. Other negative errno. */
+int manager_job(Manager *m, const char *method, const char *unit, uint64_t limit_usec, const volatile bool *interrupted,
+                manager_progress progress, void *userdata, const char **ret_result);
+
+/* Waits until the unit is inactive or failed. 0, -ETIMEDOUT, other negative errno. */
+int manager_wait_inactive(Manager *m, const char *unit, uint64_t limit_usec);
+
+/* Names of the loaded units that match `pattern`, in an owned array. 0, negative errno. */
+int manager_list(Manager *m, const char *pattern, char ***ret);
