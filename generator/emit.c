@@ -101,7 +101,6 @@ static void print_description(FILE *f, const Project *p) {
         fputs(")\n", f);
 }
 
-/* The assertion is the VM's, so that `systemctl status` of the VM says which directory is missing. */
 static int add_vm(UnitWriter *w, const Project *p) {
         char unit[128];
         FILE *f;
@@ -114,9 +113,6 @@ static int add_vm(UnitWriter *w, const Project *p) {
         fputs("[Unit]\n", f);
         print_setting(f, "SourcePath", p->path);
         print_description(f, p);
-        for (size_t i = 0; i < p->n_shares; i++)
-                if (!p->shares[i].create)
-                        print_setting(f, "AssertPathIsDirectory", p->shares[i].directory);
         print_share_dependencies(f, p);
         fprintf(f, "Wants=claude-vm-ssh@%s.service\n", p->id);
         if (p->is_request)

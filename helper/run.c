@@ -14,8 +14,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <systemd/sd-daemon.h>
@@ -46,6 +48,7 @@
 #define CONSOLE_WINDOW (10 * SEC)
 #define LAST_READ_MAX (1024 * 1024) /* of what a guest wrote before its end */
 #define CONTROL_MESSAGE_MAX 256
+#define SHARES_MAX 32
 
 /* A stream of lines that QEMU or the guest writes. */
 typedef struct Stream {
@@ -54,6 +57,14 @@ typedef struct Stream {
         GuestText text;
         char last[GUEST_LINE_MAX + 1];
 } Stream;
+
+/* A virtiofsd: the process, not a child of ours. */
+typedef struct ShareProcess {
+        struct Vm *vm;
+        char tag[SHARE_TAG_MAX + 1];
+        int pidfd;
+        sd_event_source *source;
+} ShareProcess;
 
 typedef struct Vm {
         const RunConfig *config;
@@ -72,6 +83,8 @@ typedef struct Vm {
         uint64_t console_window;
         char guest_status[256];
         char share_tag[SHARE_TAG_MAX + 1], share_result[64];
+        ShareProcess processes[SHARES_MAX];
+        unsigned n_processes;
         Facts facts;
 } Vm;
 
@@ -278,27 +291,92 @@ static int on_share_grace(sd_event_source *source, uint64_t usec, void *userdata
         return 0;
 }
 
-/* "SHARE_EXITED=TAG\nwas killed by signal KILL", from our own `share-exited`. */
-static int on_socket(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
-        Vm *vm = userdata;
-        char message[CONTROL_MESSAGE_MAX + 1];
-        ssize_t n = recv(fd, message, sizeof(message) - 1, MSG_DONTWAIT);
+/* How it ended comes from its unit a moment later, or not at all when that is killed too. */
+static void share_has_ended(Vm *vm, const char *tag, const char *result) {
+        bool known = vm->share_tag[0];
 
-        if (n <= 0 || (vm->share_timer && !vm->qemu_ended) || vm->facts.stop_requested || vm->facts.agent_status >= 0)
-                return 0;
-        message[n] = '\0';
-        if (sscanf(message, "SHARE_EXITED=%16[a-z0-9_]\n%63[a-zA-Z0-9 ]", vm->share_tag, vm->share_result) != 2)
-                return 0;
+        if ((known && strcmp(vm->share_tag, tag) != 0) || vm->facts.stop_requested || vm->facts.agent_status >= 0)
+                return;
+        if (!known || strcmp(result, "has ended") != 0) {
+                snprintf(vm->share_tag, sizeof(vm->share_tag), "%s", tag);
+                snprintf(vm->share_result, sizeof(vm->share_result), "%s", result);
+        }
         if (vm->qemu_ended) {
                 share_has_died(vm);
-                return sd_event_exit(vm->event, 0);
+                sd_event_exit(vm->event, 0);
+        } else if (!vm->share_timer && sd_event_add_time_relative(vm->event, &vm->share_timer, CLOCK_MONOTONIC,
+                                                       SHARE_GRACE, 0, on_share_grace, vm) < 0)
+                on_share_grace(NULL, 0, vm);
+}
+
+static int on_share_process(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        ShareProcess *p = userdata;
+
+        p->source = sd_event_source_disable_unref(p->source);
+        share_has_ended(p->vm, p->tag, "has ended");
+        return 0;
+}
+
+/* The sender is about to become virtiofsd: its end is seen here, whoever else is killed with it. */
+static void share_has_started(Vm *vm, const char *tag, pid_t pid) {
+        ShareProcess *p = vm->processes + vm->n_processes;
+
+        if (vm->n_processes == SHARES_MAX)
+                return;
+        p->pidfd = pidfd_open(pid, 0);
+        if (p->pidfd < 0) {
+                share_has_ended(vm, tag, "has ended");
+                return;
         }
-        return sd_event_add_time_relative(
-                        vm->event, &vm->share_timer, CLOCK_MONOTONIC, SHARE_GRACE, 0, on_share_grace, vm);
+        p->vm = vm;
+        snprintf(p->tag, sizeof(p->tag), "%s", tag);
+        vm->n_processes++;
+        if (sd_event_add_io(vm->event, &p->source, p->pidfd, EPOLLIN, on_share_process, p) < 0)
+                log_message(LOG_WARNING, "Failed to watch the virtiofsd of share '%s'", tag);
+}
+
+/* One message and the process that it is from; the length, 0 for none or a stranger's. */
+static size_t receive(int fd, char *buffer, size_t size, pid_t *ret_pid) {
+        union {
+                char bytes[CMSG_SPACE(sizeof(struct ucred))];
+                struct cmsghdr align;
+        } control;
+        struct iovec iov = { .iov_base = buffer, .iov_len = size };
+        struct msghdr message = {
+                .msg_iov = &iov,
+                .msg_iovlen = 1,
+                .msg_control = &control,
+                .msg_controllen = sizeof(control),
+        };
+        ssize_t n = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        const struct cmsghdr *cmsg = n > 0 ? CMSG_FIRSTHDR(&message) : NULL;
+        struct ucred sender;
+
+        if (!cmsg || cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_CREDENTIALS)
+                return 0;
+        memcpy(&sender, CMSG_DATA(cmsg), sizeof(sender));
+        *ret_pid = sender.pid;
+        return sender.uid == getuid() ? (size_t) n : 0;
+}
+
+/* "SHARE_STARTED=TAG" from our own `virtiofsd`, "SHARE_EXITED=TAG\nwas killed by signal KILL" from `share-exited`. */
+static int on_socket(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        Vm *vm = userdata;
+        char message[CONTROL_MESSAGE_MAX + 1], tag[SHARE_TAG_MAX + 1], result[64];
+        pid_t pid = 0;
+        size_t n = receive(fd, message, sizeof(message) - 1, &pid);
+
+        message[n] = '\0';
+        if (sscanf(message, "SHARE_STARTED=%16[a-z0-9_]", tag) == 1)
+                share_has_started(vm, tag, pid);
+        else if (sscanf(message, "SHARE_EXITED=%16[a-z0-9_]\n%63[a-zA-Z0-9 ]", tag, result) == 2)
+                share_has_ended(vm, tag, result);
+        return 0;
 }
 
 static int listen_for_shares(Vm *vm) {
         struct sockaddr_un address = { .sun_family = AF_UNIX };
+        const int on = 1;
 
         if ((size_t) snprintf(address.sun_path, sizeof(address.sun_path), "%s/control", vm->config->directory) >=
                         sizeof(address.sun_path))
@@ -307,7 +385,7 @@ static int listen_for_shares(Vm *vm) {
         if (vm->socket_fd < 0)
                 return -errno;
         unlink(address.sun_path);
-        if (bind(vm->socket_fd, (const struct sockaddr *) &address, sizeof(address)) < 0)
+        if (setsockopt(vm->socket_fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0 || bind(vm->socket_fd, (const struct sockaddr *) &address, sizeof(address)) < 0)
                 return -errno;
         return sd_event_add_io(vm->event, NULL, vm->socket_fd, EPOLLIN, on_socket, vm);
 }
@@ -428,7 +506,7 @@ static int on_qemu_exit(sd_event_source *source, const siginfo_t *info, void *us
         stream_finish(&vm->console);
         stream_finish(&vm->errors);
         /* a QEMU that gives up while it starts may do so for a share's sake: its unit says so in a moment */
-        if (vm->facts.qemu_status != 0 && vm->share_timer)
+        if (vm->facts.qemu_status != 0 && vm->share_tag[0])
                 share_has_died(vm);
         else if (vm->facts.qemu_status != 0 && !vm->facts.ready && !vm->facts.stop_requested)
                 return sd_event_add_time_relative(
@@ -654,6 +732,23 @@ static int run_loop(Vm *vm, const GuestImage *image) {
         return settle(vm);
 }
 
+/* What is to be made is made by its virtiofsd; the rest has to be there. */
+static int check_directories(const Parameters *p, char **ret_why) {
+        struct stat st;
+
+        for (unsigned i = 0; i < p->n_shares; i++) {
+                const ShareParameters *share = p->shares + i;
+
+                if (share->create || (stat(share->directory, &st) == 0 && S_ISDIR(st.st_mode)))
+                        continue;
+                if (asprintf(ret_why, "The directory '%s' of share '%s' does not exist: make it, or change the ini",
+                                    share->directory, share->tag) < 0)
+                        *ret_why = NULL;
+                return -ENOENT;
+        }
+        return 0;
+}
+
 int run_vm(const RunConfig *config, const Parameters *parameters) {
         _cleanup_(guest_image_cleanup) GuestImage *image = NULL;
         _cleanup_(event_cleanup) sd_event *event = NULL;
@@ -661,7 +756,9 @@ int run_vm(const RunConfig *config, const Parameters *parameters) {
         Vm *vm;
         int r, status;
 
-        r = guest_image_find(parameters->guest, parameters->agent, config->data_home, &image, &why);
+        r = check_directories(parameters, &why);
+        if (r >= 0)
+                r = guest_image_find(parameters->guest, parameters->agent, config->data_home, &image, &why);
         if (r < 0)
                 return fail(EXIT_CONFIGURATION, why ?: "No memory");
         vm = calloc(1, sizeof(Vm));
@@ -688,6 +785,10 @@ int run_vm(const RunConfig *config, const Parameters *parameters) {
                 close(vm->control_fd);
         if (vm->socket_fd >= 0)
                 close(vm->socket_fd);
+        for (unsigned i = 0; i < vm->n_processes; i++) {
+                sd_event_source_disable_unref(vm->processes[i].source);
+                close(vm->processes[i].pidfd);
+        }
         free(vm);
         return status;
 }

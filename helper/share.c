@@ -130,6 +130,18 @@ static int check_directory(const char *path, bool create) {
         return fd < 0 ? fd : 0;
 }
 
+/* To the VM's helper; nobody there is no error. */
+static void tell_helper(const char *runtime_dir, const char *id, const char *message) {
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+        if (fd < 0 || (size_t) snprintf(address.sun_path, sizeof(address.sun_path), "%s/claude-vm/%s/control",
+                                      runtime_dir, id) >= sizeof(address.sun_path))
+                return;
+        (void) sendto(fd, message, strlen(message), MSG_NOSIGNAL, (const struct sockaddr *) &address,
+                        sizeof(address));
+}
+
 static int become_virtiofsd(const char *virtiofsd, const char *directory, bool read_only) {
         _cleanup_strv_free_ char **argv = NULL;
         unsigned uid = getuid(), gid = getgid();
@@ -163,7 +175,7 @@ static int become_virtiofsd(const char *virtiofsd, const char *directory, bool r
 
 int share_exec(const char *virtiofsd, const char *runtime_dir, const char *instance) {
         _cleanup_free_ char *path = NULL, *text = NULL;
-        char id[VM_NAME_MAX + 1], *directory, *end;
+        char id[VM_NAME_MAX + 1], message[64], *directory, *end;
         const char *tag = split_instance(instance, id);
         int r;
 
@@ -187,21 +199,20 @@ int share_exec(const char *virtiofsd, const char *runtime_dir, const char *insta
         *end = '\0';
         if (check_directory(directory, strstr(text, ",create")) < 0)
                 return EXIT_CONFIGURATION;
+        snprintf(message, sizeof(message), "SHARE_STARTED=%s", tag);
+        tell_helper(runtime_dir, id, message);
         r = become_virtiofsd(virtiofsd, directory, text[1] == 'o');
         complain("Failed to start '%s': %s", virtiofsd, strerror(-r));
         return EXIT_CONFIGURATION;
 }
 
 int share_exited(const char *runtime_dir, const char *instance) {
-        struct sockaddr_un address = { .sun_family = AF_UNIX };
         const char *result = getenv("SERVICE_RESULT"), *code = getenv("EXIT_CODE"), *status = getenv("EXIT_STATUS");
         _cleanup_free_ char *message = NULL;
-        _cleanup_close_ int fd = -EBADF;
         char id[VM_NAME_MAX + 1];
         const char *tag = split_instance(instance, id);
 
-        if (!tag || (size_t) snprintf(address.sun_path, sizeof(address.sun_path), "%s/claude-vm/%s/control",
-                                    runtime_dir, id) >= sizeof(address.sun_path))
+        if (!tag)
                 return EXIT_CONFIGURATION;
         if (asprintf(&message, "SHARE_EXITED=%s\n%s %s", tag,
                             code && strcmp(code, "exited") == 0 ? "exited with status" : "was killed by signal",
@@ -212,10 +223,6 @@ int share_exited(const char *runtime_dir, const char *instance) {
         /* after a configuration error the status says more than this */
         if (result && strcmp(result, "success") != 0 && !(status && strcmp(status, "78") == 0))
                 sd_notifyf(0, "STATUS=virtiofsd %s", strchr(message, '\n') + 1);
-        fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        if (fd < 0)
-                return EXIT_FAILURE;
-        (void) sendto(fd, message, strlen(message), MSG_NOSIGNAL, (const struct sockaddr *) &address,
-                        sizeof(address));
+        tell_helper(runtime_dir, id, message);
         return EXIT_SUCCESS;
 }

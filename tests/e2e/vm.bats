@@ -85,8 +85,9 @@ PRINT='AgentArguments=-p --dangerously-skip-permissions'
         new_project gone
         rmdir "$(project_dir gone)"
         run ! systemctl --user start claude-vm@gone
-        run systemctl --user status claude-vm-virtiofsd@gone:work.socket
-        [[ "$output" == *"projects/gone"* ]]
+        [ "$(vm_property gone ExecMainStatus)" = 78 ]
+        [[ "$(vm_property gone StatusText)" == *projects/gone*"does not exist"* ]]
+        systemctl --user reset-failed
         assert_nothing_left gone
 }
 
@@ -123,7 +124,8 @@ PRINT='AgentArguments=-p --dangerously-skip-permissions'
 @test "kill -9 of QEMU" {
         new_project kq
         systemctl --user start claude-vm@kq
-        pkill -KILL --full 'qemu-system.*claude-vm.*kq'
+        pkill -KILL --full 'qemu-system.* -name claude-vm@kq '
+
         wait_inactive kq
         [ "$(vm_property kq ExecMainStatus)" = 70 ]
         [[ "$(vm_property kq StatusText)" == *QEMU*KILL* ]]
@@ -137,7 +139,7 @@ PRINT='AgentArguments=-p --dangerously-skip-permissions'
         systemctl --user kill --signal=KILL claude-vm-virtiofsd@kv:work.service
         wait_inactive kv
         [ "$(vm_property kv ExecMainStatus)" = 74 ]
-        [[ "$(vm_property kv StatusText)" == *work*KILL* ]]
+        [[ "$(vm_property kv StatusText)" == "Share 'work' died"* ]]
         systemctl --user reset-failed
         assert_nothing_left kv
 }
