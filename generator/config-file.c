@@ -193,7 +193,7 @@ static bool is_mask(int dir_fd, const char *name) {
         char target[sizeof("/dev/null")];
 
         return readlinkat(dir_fd, name, target, sizeof(target)) == (ssize_t) strlen("/dev/null") &&
-                memcmp(target, "/dev/null", strlen("/dev/null")) == 0;
+                        memcmp(target, "/dev/null", strlen("/dev/null")) == 0;
 }
 
 static int read_whole(int fd, char *buffer, size_t size, size_t *ret) {
@@ -212,7 +212,8 @@ static int read_whole(int fd, char *buffer, size_t size, size_t *ret) {
         return 0;
 }
 
-int config_file_read(int dir_fd, const char *name, Messages *m, config_file_handler handler, void *userdata) {
+int config_file_read(
+                int dir_fd, const char *name, Messages *m, config_file_handler handler, void *userdata) {
         _cleanup_close_ int fd = -EBADF;
         _cleanup_free_ char *text = NULL;
         struct stat st;

@@ -37,7 +37,8 @@ static void print_share_dependencies(FILE *f, const Project *p) {
         for (size_t s = 0; s < 2; s++) {
                 fprintf(f, "%s=", settings[s]);
                 for (size_t i = 0; i < p->n_shares; i++)
-                        fprintf(f, "%sclaude-vm-virtiofsd@%s:%s.socket", i > 0 ? " " : "", p->id, p->shares[i].tag);
+                        fprintf(f, "%sclaude-vm-virtiofsd@%s:%s.socket", i > 0 ? " " : "", p->id,
+                                        p->shares[i].tag);
                 fputc('\n', f);
         }
 }
@@ -66,7 +67,8 @@ static void print_agent(FILE *f, const Project *p) {
                 unit_print_environment(f, name, p->agent_arguments[i]);
         }
         for (size_t i = 0; i < p->environment.n; i++) {
-                snprintf(name, sizeof(name), PARAMETER_ENVIRONMENT_PREFIX "%s", p->environment.items[i].name);
+                snprintf(name, sizeof(name), PARAMETER_ENVIRONMENT_PREFIX "%s",
+                                p->environment.items[i].name);
                 unit_print_environment(f, name, p->environment.items[i].value);
         }
         for (size_t i = 0; i < p->credentials.n; i++) {

@@ -68,7 +68,7 @@ static int config_dirs_from_environment(Generator *g) {
 int generator_init(Generator *g) {
         int r;
 
-        *g = (Generator){};
+        *g = (Generator) {};
         r = user_paths_init(&g->paths);
         if (r < 0)
                 return r;
@@ -87,7 +87,7 @@ static int is_ini(const struct dirent *entry) {
         size_t n = strlen(entry->d_name);
 
         return entry->d_name[0] != '.' && n > strlen(SUFFIX) &&
-                strcmp(entry->d_name + n - strlen(SUFFIX), SUFFIX) == 0;
+                        strcmp(entry->d_name + n - strlen(SUFFIX), SUFFIX) == 0;
 }
 
 static int compare_strings(const void *a, const void *b) {
@@ -189,9 +189,11 @@ static void check_uuids(ProjectList *list) {
                 const Project *a = list->items[i - 1];
                 Project *b = list->items[i];
 
-                if (!a->is_request && !b->is_request && strcmp(a->uuid, b->uuid) == 0)
-                        messages_error(&b->messages, 0, "UUID=%s is that of %s too: give each project its own",
-                                        b->uuid, a->path);
+                if (!a->is_request && !b->is_request && b->messages.n_errors == 0 &&
+                                strcmp(a->uuid, b->uuid) == 0)
+                        messages_error(&b->messages, 0,
+                                        "UUID=%s is that of %s too: give each project its own", b->uuid,
+                                        a->path);
         }
 }
 
@@ -205,7 +207,8 @@ static void check_work_directories(ProjectList *list) {
                 if (!a->is_request && !b->is_request && a->work_directory && b->work_directory &&
                                 strcmp(a->work_directory, b->work_directory) == 0)
                         messages_warning(&b->messages, 0,
-                                        "WorkDirectory=%s is that of %s too: claude-run in it will ask which one",
+                                        "WorkDirectory=%s is that of %s too: claude-run in it will ask "
+                                        "which one",
                                         b->work_directory, a->path);
         }
 }

@@ -29,7 +29,9 @@ void messages_error(Messages *m, unsigned line, const char *format, ...) {
         va_end(ap);
 
         m->n_errors++;
-        if (!message)
+        if (m->n_errors == MESSAGES_MAX + 1)
+                fprintf(stderr, "%s: more errors, left out\n", m->path);
+        if (!message || m->n_errors > MESSAGES_MAX)
                 return;
         fprintf(stderr, "%s\n", message);
         if (!m->first_error)

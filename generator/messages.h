@@ -8,8 +8,11 @@ typedef struct Messages {
         unsigned n_errors;
 } Messages;
 
+#define MESSAGES_MAX 20U /* errors of a file that are printed; the rest is counted */
+
 /* `line` 0 leaves the line out. An error makes the file a broken one. */
-void messages_error(Messages *m, unsigned line, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void messages_error(Messages *m, unsigned line, const char *format, ...)
+                __attribute__((format(printf, 3, 4)));
 void messages_warning(Messages *m, unsigned line, const char *format, ...)
                 __attribute__((format(printf, 3, 4)));
 

@@ -15,8 +15,8 @@
 
 #include "cleanup.h"
 
-static int from_environment(const char *variable, const char *home, const char *below, const char *suffix,
-                char **ret) {
+static int from_environment(
+                const char *variable, const char *home, const char *below, const char *suffix, char **ret) {
         const char *value = getenv(variable);
         int r;
 
@@ -31,7 +31,7 @@ static int from_environment(const char *variable, const char *home, const char *
 int user_paths_init(UserPaths *paths) {
         const char *home = getenv("HOME"), *runtime = getenv("XDG_RUNTIME_DIR");
 
-        *paths = (UserPaths){};
+        *paths = (UserPaths) {};
         if (!home || home[0] != '/')
                 return -ENOENT;
 
@@ -54,7 +54,7 @@ void user_paths_done(UserPaths *paths) {
         free(paths->config_home);
         free(paths->data_home);
         free(paths->runtime_dir);
-        *paths = (UserPaths){};
+        *paths = (UserPaths) {};
 }
 
 /* Takes `//` and `/.` out, in place; -EINVAL for a `..`. */
@@ -158,7 +158,8 @@ const char *path_refused(const UserPaths *paths, const char *path, int is_agent_
                 return "holds programs that you run";
         if (path_is_in(paths->data_home, path) || (path_is_in(path, paths->data_home) && !is_agent_home))
                 return "holds guest images and the homes of agents";
-        if (paths->runtime_dir && (path_is_in(path, paths->runtime_dir) || path_is_in(paths->runtime_dir, path)))
+        if (paths->runtime_dir &&
+                        (path_is_in(path, paths->runtime_dir) || path_is_in(paths->runtime_dir, path)))
                 return "holds the sockets of your session";
         if (path_is_in("/etc", path) || path_is_in("/usr", path) || path_is_in("/var", path))
                 return "holds the system";

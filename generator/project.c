@@ -64,7 +64,8 @@ static void set_string(Parser *parser, const Key *key, const char *value) {
 static void parse_word(Parser *parser, const Key *key, const char *value) {
         size_t n = strlen(value);
 
-        for (const char *word = key->words; word && n > 0 && !strchr(value, ' '); word = strchr(word + 1, ' '))
+        for (const char *word = key->words; word && n > 0 && !strchr(value, ' ');
+                        word = strchr(word + 1, ' '))
                 if (strncmp(word + 1, value, n) == 0 && (word[n + 1] == ' ' || word[n + 1] == '\0')) {
                         set_string(parser, key, value);
                         return;
@@ -112,8 +113,7 @@ static void parse_directory(Parser *parser, const Key *key, const char *value) {
         char **target = member(parser, key);
 
         free(*target);
-        *target = shareable_directory(
-                        parser, key->key, value, key->offset == offsetof(Project, home));
+        *target = shareable_directory(parser, key->key, value, key->offset == offsetof(Project, home));
 }
 
 /* 4G, 512M, 1.5T are systemd's spelling; the result is in MiB. */
@@ -168,8 +168,8 @@ static void parse_guest(Parser *parser, const Key *key, const char *value) {
                 return;
         }
         if (path_parse(parser->paths, value, &path, &why) < 0)
-                refuse(parser, "%s=%s: has to be the name of a guest image or its directory; a path %s", key->key,
-                                value, why ?: "needs memory");
+                refuse(parser, "%s=%s: has to be the name of a guest image or its directory; a path %s",
+                                key->key, value, why ?: "needs memory");
         else
                 set_string(parser, key, path);
 }
@@ -210,7 +210,8 @@ static void parse_arguments(Parser *parser, const Key *key, const char *value) {
         }
         for (;;) {
                 if (next_word(&p, &word) < 0) {
-                        refuse(parser, "%s=%s: a quote or a backslash at the end is not closed", key->key, value);
+                        refuse(parser, "%s=%s: a quote or a backslash at the end is not closed", key->key,
+                                        value);
                         return;
                 }
                 if (!word)
@@ -228,7 +229,8 @@ static void parse_arguments(Parser *parser, const Key *key, const char *value) {
 
 static void parse_wanted(Parser *parser, const Key *key, const char *value) {
         if (strcmp(value, "default.target") != 0)
-                refuse(parser, "%s=%s: has to be default.target, which starts the VM at login", key->key, value);
+                refuse(parser, "%s=%s: has to be default.target, which starts the VM at login", key->key,
+                                value);
         else
                 parser->project->wanted = true;
 }
@@ -237,7 +239,7 @@ static bool is_tag(const char *s) {
         size_t n = strlen(s);
 
         return n > 0 && n <= SHARE_TAG_MAX && s[0] >= 'a' && s[0] <= 'z' &&
-                strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789_") == n;
+                        strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789_") == n;
 }
 
 /* Takes ownership of the directory. */
@@ -267,8 +269,8 @@ static void add_share(Parser *parser, const char *tag, char *directory, const ch
 
 /* The guest's own tree is not for covering: a share has a place of its own in it. */
 static bool is_guest_directory(const UserPaths *paths, const char *value) {
-        static const char *const taken[] = { "/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/root",
-                "/run", "/sbin", "/sys", "/usr" };
+        static const char *const taken[] = { "/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc",
+                "/root", "/run", "/sbin", "/sys", "/usr" };
         _cleanup_free_ char *path = NULL;
         const char *why;
 
@@ -296,11 +298,14 @@ static void parse_share(Parser *parser, const Key *key, const char *value) {
         guest_directory = strsep(&rest, ":");
         mode = strsep(&rest, ":");
         if (!guest_directory || rest || (mode && strcmp(mode, "ro") != 0)) {
-                refuse(parser, "%s=%s: has to be TAG:HOSTDIR:GUESTDIR or TAG:HOSTDIR:GUESTDIR:ro", key->key, value);
+                refuse(parser, "%s=%s: has to be TAG:HOSTDIR:GUESTDIR or TAG:HOSTDIR:GUESTDIR:ro", key->key,
+                                value);
                 return;
         }
         if (!is_tag(tag) || strcmp(tag, "work") == 0 || strcmp(tag, "home") == 0) {
-                refuse(parser, "%s=%s: the tag '%s' has to be 1 to %d of a-z, 0-9 and '_', and not work or home",
+                refuse(parser,
+                                "%s=%s: the tag '%s' has to be 1 to %d of a-z, 0-9 and '_', and not work or "
+                                "home",
                                 key->key, value, tag, SHARE_TAG_MAX);
                 return;
         }
@@ -310,7 +315,9 @@ static void parse_share(Parser *parser, const Key *key, const char *value) {
                         return;
                 }
         if (!is_guest_directory(parser->paths, guest_directory)) {
-                refuse(parser, "%s=%s: '%s' has to be an absolute directory of its own in the guest, like /data",
+                refuse(parser,
+                                "%s=%s: '%s' has to be an absolute directory of its own in the guest, like "
+                                "/data",
                                 key->key, value, guest_directory);
                 return;
         }
@@ -378,7 +385,9 @@ static void parse_service(Parser *parser, const Key *key, const char *value) {
         size_t n = strlen(value);
 
         if (n == 0 || n > 40 ||
-                        strspn(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789%.-+ ") != n)
+                        strspn(value,
+                                        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789%.-+"
+                                        " ") != n)
                 refuse(parser, "%s=%s: is no value for %s; see systemd.resource-control(5)", key->key, value,
                                 key->key);
         else if (is_assigned(&parser->project->service, key->key))
@@ -437,8 +446,8 @@ static void parse_key(Parser *parser, const char *section, const char *key, cons
                 if (strcmp(keys[i].section, section) != 0 || strcmp(keys[i].key, key) != 0)
                         continue;
                 if (p->lines[i] > 0 && !keys[i].list)
-                        refuse(parser, "%s=%s: %s= is set in line %u already: keep one of the lines", key, value,
-                                        key, p->lines[i]);
+                        refuse(parser, "%s=%s: %s= is set in line %u already: keep one of the lines", key,
+                                        value, key, p->lines[i]);
                 else if (value[0] == '\0')
                         refuse(parser, "%s=: needs a value; without the line the default counts", key);
                 else
@@ -447,9 +456,11 @@ static void parse_key(Parser *parser, const char *section, const char *key, cons
                 return;
         }
         if (is_section(section))
-                messages_warning(&p->messages, parser->line, "%s=: unknown key in [%s], ignored", key, section);
+                messages_warning(&p->messages, parser->line, "%s=: unknown key in [%s], ignored", key,
+                                section);
         else
-                messages_warning(&p->messages, parser->line, "%s=: unknown section [%s], ignored", key, section);
+                messages_warning(&p->messages, parser->line, "%s=: unknown section [%s], ignored", key,
+                                section);
 }
 
 static void handle_assignment(
@@ -503,7 +514,8 @@ static void check_nested(Parser *parser) {
                 for (size_t j = 0; j < p->n_shares; j++)
                         if (i != j && path_is_in(p->shares[i].directory, p->shares[j].directory))
                                 refuse(parser,
-                                                "the share '%s' (%s) lies in the share '%s' (%s): a guest could "
+                                                "the share '%s' (%s) lies in the share '%s' (%s): a guest "
+                                                "could "
                                                 "replace it; use directories beside each other",
                                                 p->shares[i].tag, p->shares[i].directory, p->shares[j].tag,
                                                 p->shares[j].directory);
@@ -517,7 +529,9 @@ static void complete(Parser *parser) {
         parser->line = 0;
         if (!p->work_directory) {
                 if (p->messages.n_errors == 0)
-                        refuse(parser, "WorkDirectory= is missing in [Project]: the directory that the agent works on");
+                        refuse(parser,
+                                        "WorkDirectory= is missing in [Project]: the directory that the "
+                                        "agent works on");
                 return;
         }
         if (!p->home && p->messages.n_errors == 0)
@@ -577,7 +591,8 @@ int project_load(const UserPaths *paths, int dir_fd, const char *dir, const char
                 return -ENOMEM;
         if (is_request ? !vm_name_is_uuid(p->id) || !vm_name_is_id(p->id) : !vm_name_is_project(p->id)) {
                 messages_error(&p->messages, 0,
-                                "'%s' is no name for a VM: up to %d letters, digits, '_', '.' and '-', no UUID; "
+                                "'%s' is no name for a VM: up to %d letters, digits, '_', '.' and '-', no "
+                                "UUID; "
                                 "rename the file",
                                 p->id, VM_NAME_MAX);
                 p->id[0] = '\0';

@@ -28,11 +28,11 @@ typedef struct AssignmentList {
 } AssignmentList;
 
 typedef struct Project {
-        char *id;           /* instance name: of the file, without `.ini` */
-        char *path;         /* of the ini */
-        char uuid[37];      /* lower case */
-        bool is_request;    /* ad-hoc: the id is the UUID */
-        Messages messages;  /* `path` borrowed from above */
+        char *id;          /* instance name: of the file, without `.ini` */
+        char *path;        /* of the ini */
+        char uuid[37];     /* lower case */
+        bool is_request;   /* ad-hoc: the id is the UUID */
+        Messages messages; /* `path` borrowed from above */
 
         char *work_directory; /* canonical */
         char *home;           /* canonical */

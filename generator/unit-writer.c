@@ -83,8 +83,8 @@ int unit_writer_begin_dropin(UnitWriter *w, const char *unit, FILE **ret) {
 }
 
 static int write_file(UnitWriter *w, size_t size) {
-        _cleanup_close_ int fd =
-                openat(w->dir_fd, w->path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+        _cleanup_close_ int fd = openat(
+                        w->dir_fd, w->path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
         ssize_t n;
 
         if (fd < 0)
@@ -112,7 +112,8 @@ int unit_writer_want(UnitWriter *w, const char *target, const char *unit, const 
         r = make_directory(w, w->path);
         if (r < 0)
                 return r;
-        if ((size_t) snprintf(w->path + n, sizeof(w->path) - (size_t) n, "/%s", unit) >= sizeof(w->path) - (size_t) n)
+        if ((size_t) snprintf(w->path + n, sizeof(w->path) - (size_t) n, "/%s", unit) >=
+                        sizeof(w->path) - (size_t) n)
                 return -ENAMETOOLONG;
         if (w->dir_fd < 0)
                 printf("# %s -> %s\n\n", w->path, path);

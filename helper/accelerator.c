@@ -57,7 +57,8 @@ static int run_vcpu(int vm, int run_size) {
 }
 
 static int probe(int kvm) {
-        struct kvm_userspace_memory_region region = { .guest_phys_addr = GUEST_ADDRESS, .memory_size = 0x1000 };
+        struct kvm_userspace_memory_region region = { .guest_phys_addr = GUEST_ADDRESS,
+                .memory_size = 0x1000 };
         int vm = ioctl(kvm, KVM_CREATE_VM, 0), run_size = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
         void *memory = mmap(NULL, 0x1000, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
@@ -100,6 +101,7 @@ bool accelerator_kvm_works(const char **ret_why) {
         }
         if (WIFEXITED(status) && WEXITSTATUS(status) == WORKS)
                 return true;
-        *ret_why = reasons[WIFEXITED(status) && WEXITSTATUS(status) <= NO_RUN ? WEXITSTATUS(status) : NO_RUN];
+        *ret_why = reasons[WIFEXITED(status) && WEXITSTATUS(status) <= NO_RUN ? WEXITSTATUS(status)
+                                                                              : NO_RUN];
         return false;
 }

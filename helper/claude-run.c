@@ -4,9 +4,9 @@
 #include "claude-run.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-json.h>
@@ -83,7 +83,8 @@ static int project_here(Context *c, char **ret) {
         if (!p)
                 return no_project_here(directory);
         if (n > 1) {
-                fail(EXIT_CONFIGURATION, "%zu projects have the directory '%s'; name one of them:", n, p->work_directory);
+                fail(EXIT_CONFIGURATION, "%zu projects have the directory '%s'; name one of them:", n,
+                                p->work_directory);
                 for (size_t i = 0; i < c->projects.n; i++)
                         if (strcmp(c->projects.items[i].work_directory, p->work_directory) == 0)
                                 fprintf(stderr, "  claude-run attach %s\n", c->projects.items[i].name);
@@ -100,7 +101,9 @@ static int resolve(Context *c, const char *word, char **ret) {
         const ProjectEntry *p = project_entries_find(&c->projects, word);
 
         if (!p && !vm_name_is_id(word))
-                return fail(EXIT_USAGE, "'%s' is no name of a VM: letters, digits, '_', '.' and '-', or a UUID", word);
+                return fail(EXIT_USAGE,
+                                "'%s' is no name of a VM: letters, digits, '_', '.' and '-', or a UUID",
+                                word);
         *ret = strdup(p ? p->name : word);
         return *ret ? 0 : fail(EXIT_FAILURE, "No memory");
 }
@@ -121,7 +124,8 @@ static int connect_manager(Context *c) {
         int r = c->manager ? 0 : manager_connect(&c->manager);
 
         return r < 0 ? fail(EXIT_FAILURE,
-                                       "Failed to reach your service manager: %s. Is this a login session? See: "
+                                       "Failed to reach your service manager: %s. Is this a login session? "
+                                       "See: "
                                        "systemctl --user status",
                                        strerror(-r))
                      : 0;
@@ -144,18 +148,22 @@ static void end_progress(void) {
 }
 
 /* Why a unit is not up, in the words of the unit. */
-static int explain_failure(Context *c, const char *id, const char *unit, const char *verb, const char *result) {
+static int explain_failure(
+                Context *c, const char *id, const char *unit, const char *verb, const char *result) {
         UnitState state = {};
         int status = EXIT_FAILURE;
 
         if (manager_state(c->manager, unit, &state) >= 0) {
                 if (strcmp(result, "assert") == 0)
-                        fail(0, "Failed to %s '%s': a directory that it needs is missing; see: systemctl --user status %s",
+                        fail(0,
+                                        "Failed to %s '%s': a directory that it needs is missing; see: "
+                                        "systemctl --user status %s",
                                         verb, id, unit);
                 else if (state.status_text && state.status_text[0])
                         fail(0, "Failed to %s '%s': %s", verb, id, state.status_text);
                 else
-                        fail(0, "Failed to %s '%s': %s; see: systemctl --user status %s", verb, id, result, unit);
+                        fail(0, "Failed to %s '%s': %s; see: systemctl --user status %s", verb, id, result,
+                                        unit);
                 if (state.exec_main_status > 0 && strcmp(result, "assert") != 0)
                         status = state.exec_main_status;
         } else
@@ -179,12 +187,14 @@ static int run_job(Context *c, const char *method, const char *verb, const char 
                 /* what this call has begun, and nothing else */
                 interrupted = false;
                 if (strcmp(method, "StopUnit") != 0)
-                        (void) manager_job(c->manager, "StopUnit", unit, STOP_LIMIT, NULL, NULL, NULL, &result);
+                        (void) manager_job(
+                                        c->manager, "StopUnit", unit, STOP_LIMIT, NULL, NULL, NULL, &result);
                 return 128 + SIGINT;
         }
         if (r == -ETIMEDOUT && !result[0])
-                return fail(EXIT_FAILURE, "'%s' is not done after %llu s; it goes on: systemctl --user status %s", verb,
-                                (unsigned long long) (limit / SEC), unit);
+                return fail(EXIT_FAILURE,
+                                "'%s' is not done after %llu s; it goes on: systemctl --user status %s",
+                                verb, (unsigned long long) (limit / SEC), unit);
         if (!result[0])
                 return fail(EXIT_FAILURE, "Failed to %s '%s': %s", verb, id, strerror(-r));
         return explain_failure(c, id, unit, verb, result);
@@ -227,9 +237,9 @@ static int ensure_started(Context *c, const char *id, bool *ret_started) {
 
 /* The unit's result as an exit status; what was not the agent's doing is said. */
 static int result_of(const char *id, const UnitState *state) {
-        int status = strcmp(state->result, "success") == 0 ? 0
-                : strcmp(state->result, "exit-code") == 0  ? state->exec_main_status
-                                                           : EXIT_LOST;
+        int status = strcmp(state->result, "success") == 0        ? 0
+                        : strcmp(state->result, "exit-code") == 0 ? state->exec_main_status
+                                                                  : EXIT_LOST;
 
         if (status != 0 && strncmp(state->status_text, "The agent exited", strlen("The agent exited")) != 0)
                 fail(0, "VM '%s': %s", id, state->status_text[0] ? state->status_text : state->result);
@@ -246,7 +256,9 @@ static int after_agent(Context *c, const char *id) {
                 return fail(EXIT_FAILURE, "No memory");
         r = manager_wait_inactive(c->manager, unit, END_LIMIT);
         if (r == -ETIMEDOUT)
-                return fail(EXIT_LOST, "lost the connection to '%s'; the agent goes on. Again with: claude-run attach %s",
+                return fail(EXIT_LOST,
+                                "lost the connection to '%s'; the agent goes on. Again with: claude-run "
+                                "attach %s",
                                 id, id);
         if (r >= 0)
                 r = manager_state(c->manager, unit, &state);
@@ -257,8 +269,9 @@ static int after_agent(Context *c, const char *id) {
         return status;
 }
 
-static Session session_of(Context *c, const char *id, const char *program, char *const *words, bool terminal) {
-        return (Session){
+static Session session_of(
+                Context *c, const char *id, const char *program, char *const *words, bool terminal) {
+        return (Session) {
                 .ssh = c->options->ssh,
                 .runtime_dir = c->runtime_dir,
                 .id = id,
@@ -274,7 +287,9 @@ static int attach(Context *c, const char *id) {
         int r;
 
         if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
-                return fail(EXIT_USAGE, "the agent's terminal needs one here; without: claude-run -- -p \"question\"");
+                return fail(EXIT_USAGE,
+                                "the agent's terminal needs one here; without: claude-run -- -p "
+                                "\"question\"");
         r = session_run(&session);
         if (r < 0)
                 return fail(EXIT_LOST, "Failed to run '%s': %s", session.ssh, strerror(-r));
@@ -284,7 +299,8 @@ static int attach(Context *c, const char *id) {
         }
         if (r == ATTACH_NO_TERMINAL)
                 return fail(ATTACH_NO_TERMINAL,
-                                "the agent of '%s' has no terminal (it runs with -p, or has ended); see: claude-run logs %s",
+                                "the agent of '%s' has no terminal (it runs with -p, or has ended); see: "
+                                "claude-run logs %s",
                                 id, id);
         return after_agent(c, id);
 }
@@ -426,9 +442,11 @@ static void print_uptime(const UnitState *state) {
         clock_gettime(CLOCK_REALTIME, &now);
         seconds = (uint64_t) now.tv_sec - state->active_enter_usec / SEC;
         if (seconds < 3600)
-                printf("%2llum %2llus  ", (unsigned long long) (seconds / 60), (unsigned long long) (seconds % 60));
+                printf("%2llum %2llus  ", (unsigned long long) (seconds / 60),
+                                (unsigned long long) (seconds % 60));
         else
-                printf("%2lluh %2llum  ", (unsigned long long) (seconds / 3600), (unsigned long long) (seconds / 60 % 60));
+                printf("%2lluh %2llum  ", (unsigned long long) (seconds / 3600),
+                                (unsigned long long) (seconds / 60 % 60));
 }
 
 static int add_json(sd_json_variant **array, const Row *row) {
@@ -533,7 +551,8 @@ static int verb_status(Context *c) {
         if (r != 0)
                 return r;
         unit = unit_of(id);
-        return exec_program((char *[]){ (char *) "systemctl", (char *) "--user", (char *) "status", unit, NULL });
+        return exec_program((char *[]) {
+                        (char *) "systemctl", (char *) "--user", (char *) "status", unit, NULL });
 }
 
 /* The VM, its shares and its ssh master, in order. */
@@ -564,7 +583,8 @@ typedef struct Verb {
 } Verb;
 
 static const Verb verbs[] = {
-        { "run", "[NAME] [-- AGENT-ARGUMENTS…]", "start the VM if need be and attach (also without a verb)", verb_run },
+        { "run", "[NAME] [-- AGENT-ARGUMENTS…]", "start the VM if need be and attach (also without a verb)",
+                        verb_run },
         { "attach", "[NAME]", "show the agent's terminal; Ctrl-\\ detaches", verb_attach },
         { "start", "[NAME…]", "start VMs and wait until they are ready", verb_start },
         { "stop", "[NAME…]", "stop VMs", verb_stop },
@@ -617,8 +637,8 @@ static int print_help(void) {
                 const Option *o = &options[i];
                 char form[64];
 
-                snprintf(form, sizeof(form), "%c%c --%s%s%s", o->letter ? '-' : ' ', o->letter ?: ' ', o->name,
-                                o->value ? " " : "", o->value ?: "");
+                snprintf(form, sizeof(form), "%c%c --%s%s%s", o->letter ? '-' : ' ', o->letter ?: ' ',
+                                o->name, o->value ? " " : "", o->value ?: "");
                 printf("  %-32s %s\n", form, o->help);
         }
         puts("\nSee claude-run(1) and claude-vm.ini(5).");
@@ -679,7 +699,8 @@ static int parse_command_line(RunOptions *o, char **argv) {
         return 0;
 }
 
-/* The verb is the first word if it is one; a project may not have the name of a verb without `run` before it. */
+/* The verb is the first word if it is one; a project may not have the name of a verb without `run` before
+ * it. */
 static const Verb *take_verb(RunOptions *o) {
         o->n_words = (unsigned) strv_length(o->words);
         for (size_t i = 0; o->n_words > 0 && i < ELEMENTSOF(verbs); i++)
@@ -698,7 +719,8 @@ static int run_verb(const Verb *verb, const RunOptions *o) {
         int r;
 
         if (!c.runtime_dir)
-                return fail(EXIT_FAILURE, "XDG_RUNTIME_DIR is not set: this is no login session of systemd's");
+                return fail(EXIT_FAILURE,
+                                "XDG_RUNTIME_DIR is not set: this is no login session of systemd's");
         r = generator_list_read(o->generator, &c.projects);
         if (r < 0)
                 return fail(EXIT_FAILURE, "Failed to run '%s': %s", o->generator, strerror(-r));

@@ -63,7 +63,7 @@ static int connect_address(const char *directory, const char *text) {
 
 static int pass_fd(int fd) {
         char control[CMSG_SPACE(sizeof(int))] = {};
-        struct iovec byte = { .iov_base = (char[]){ 0 }, .iov_len = 1 };
+        struct iovec byte = { .iov_base = (char[]) { 0 }, .iov_len = 1 };
         struct msghdr message = {
                 .msg_iov = &byte,
                 .msg_iovlen = 1,

@@ -27,7 +27,9 @@ static void explain(const char *id) {
         else if (strcmp(result, "oom-kill") == 0)
                 sd_notify(0, "STATUS=The VM used more memory than it may (MemoryMax=) and was killed");
         else if (strcmp(result, "timeout") == 0)
-                sd_notify(0, "STATUS=The VM took too long to start, to stop or altogether (RuntimeMaxSec=) and was killed");
+                sd_notify(0,
+                                "STATUS=The VM took too long to start, to stop or altogether "
+                                "(RuntimeMaxSec=) and was killed");
         log_message(LOG_NOTICE, "VM '%s' ended: %s", id, result);
 }
 
@@ -44,7 +46,8 @@ static void remove_request(const char *runtime_dir, const char *id) {
 
         if (asprintf(&path, "%s/claude-microvm/requests/%s.ini", runtime_dir, id) >= 0)
                 remove_path(path);
-        if (asprintf(&path, "%s/systemd/user/claude-vm@%s.service.d/50-claude-microvm.conf", runtime_dir, id) >= 0)
+        if (asprintf(&path, "%s/systemd/user/claude-vm@%s.service.d/50-claude-microvm.conf", runtime_dir,
+                            id) >= 0)
                 remove_path(path);
         if (asprintf(&path, "%s/systemd/user/claude-vm@%s.service.d", runtime_dir, id) >= 0)
                 remove_path(path);

@@ -25,7 +25,9 @@ static int read_all(int fd, char **ret) {
 
         do {
                 if (allocated - size < 4096) {
-                        char *grown = allocated >= ANSWER_MAX ? NULL : realloc(text, allocated = 2 * allocated + 8192);
+                        char *grown = allocated >= ANSWER_MAX
+                                        ? NULL
+                                        : realloc(text, allocated = 2 * allocated + 8192);
 
                         if (!grown)
                                 return -ENOMEM;
@@ -109,7 +111,7 @@ int generator_list_parse(char *text, ProjectEntries *ret) {
                         break;
                 }
                 e.items = grown;
-                e.items[e.n++] = (ProjectEntry){};
+                e.items[e.n++] = (ProjectEntry) {};
                 line = strsep(&text, "\n");
                 r = parse_line(line, &e.items[e.n - 1]);
         }
@@ -129,7 +131,7 @@ void project_entries_done(ProjectEntries *e) {
                 free(e->items[i].ini);
         }
         free(e->items);
-        *e = (ProjectEntries){};
+        *e = (ProjectEntries) {};
 }
 
 const ProjectEntry *project_entries_find(const ProjectEntries *e, const char *name) {

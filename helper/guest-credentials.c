@@ -21,7 +21,7 @@ static int finish(GuestCredentials *c, const char *name, FILE *f, int fd) {
                 close(fd);
                 return -errno;
         }
-        c->items[c->n++] = (GuestCredential){ .name = name, .fd = fd };
+        c->items[c->n++] = (GuestCredential) { .name = name, .fd = fd };
         return 0;
 }
 
@@ -165,7 +165,8 @@ static int add_hostname(GuestCredentials *c, const Parameters *p) {
         n = strlen(name);
         while (n > 0 && name[n - 1] == '-')
                 name[--n] = '\0';
-        return add_text(c, "system.hostname", name[strspn(name, "-")] ? name + strspn(name, "-") : "claude-vm");
+        return add_text(c, "system.hostname",
+                        name[strspn(name, "-")] ? name + strspn(name, "-") : "claude-vm");
 }
 
 static int add_machine_id(GuestCredentials *c, const Parameters *p) {

@@ -70,7 +70,8 @@ static int find_directory(const char *guest, const char *data_home, char **ret, 
                 r = look_in(dir, strcspn(dir, ":"), guest, ret);
         if (r != 0)
                 return r < 0 ? r : 0;
-        return refuse(ret_why, "No guest image '%s' in %s or " GUEST_DIRS ". Make it with: claude-vm-mkguest%s%s",
+        return refuse(ret_why,
+                        "No guest image '%s' in %s or " GUEST_DIRS ". Make it with: claude-vm-mkguest%s%s",
                         guest, own, strcmp(guest, "debian") == 0 ? "" : " --name ",
                         strcmp(guest, "debian") == 0 ? "" : guest);
 }
@@ -81,8 +82,9 @@ static int add_file(const GuestImage *image, const char *name, char **ret, char 
                 return -ENOMEM;
         }
         if (access(*ret, R_OK) < 0)
-                return refuse(ret_why, "Guest image '%s' is not complete: %s: %s. Make it again with: "
-                                       "claude-vm-mkguest --force",
+                return refuse(ret_why,
+                                "Guest image '%s' is not complete: %s: %s. Make it again with: "
+                                "claude-vm-mkguest --force",
                                 image->directory, name, strerror(errno));
         return 0;
 }
@@ -93,7 +95,9 @@ static int check_json(const GuestImage *image, sd_json_variant *json, const char
         sd_json_variant *agents = sd_json_variant_by_key(json, "agents");
 
         if (!format || !sd_json_variant_is_integer(format) || sd_json_variant_integer(format) != FORMAT)
-                return refuse(ret_why, "Guest image '%s' is not of format %d. Make it again with: claude-vm-mkguest",
+                return refuse(ret_why,
+                                "Guest image '%s' is not of format %d. Make it again with: "
+                                "claude-vm-mkguest",
                                 image->directory, FORMAT);
         if (!architecture || !sd_json_variant_is_string(architecture) ||
                         strcmp(sd_json_variant_string(architecture), HOST_ARCHITECTURE) != 0)

@@ -20,8 +20,9 @@ void log_set_vm(const char *id, const char *uuid) {
 void log_line(int priority, const char *identifier, const char *line) {
         /* systemd sets it where stderr goes to the journal */
         if (!getenv("JOURNAL_STREAM") ||
-                        sd_journal_send("PRIORITY=%d", priority, "SYSLOG_IDENTIFIER=%s", identifier, "CLAUDE_VM=%s",
-                                        vm_id, "CLAUDE_VM_UUID=%s", vm_uuid, "MESSAGE=%s", line, NULL) < 0)
+                        sd_journal_send("PRIORITY=%d", priority, "SYSLOG_IDENTIFIER=%s", identifier,
+                                        "CLAUDE_VM=%s", vm_id, "CLAUDE_VM_UUID=%s", vm_uuid, "MESSAGE=%s",
+                                        line, NULL) < 0)
                 fprintf(stderr, "%s: %s\n", identifier, line);
 }
 

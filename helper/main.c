@@ -57,7 +57,8 @@ static int verb_run(const char *id) {
 
         log_set_vm(id, getenv(PARAMETER_UUID) ?: "");
         if (!vm_name_is_id(id))
-                return refuse("The instance is no name of a VM: letters, digits, '_', '.' and '-', 40 at the most");
+                return refuse("The instance is no name of a VM: letters, digits, '_', '.' and '-', 40 at "
+                              "the most");
         if (!config.directory || !data)
                 return refuse("RUNTIME_DIRECTORY is not set: this program is run by claude-vm@.service");
         r = parameters_read(id, environ, &p, &why);
@@ -105,7 +106,8 @@ typedef struct Verb {
 static const Verb verbs[] = {
         { "run", "VM", "run QEMU and report to systemd (claude-vm@.service)", verb_run },
         { "gc", "VM", "clean up after a VM (claude-vm@.service)", verb_gc },
-        { "virtiofsd", "VM:TAG", "become a share's virtiofsd (claude-vm-virtiofsd@.service)", verb_virtiofsd },
+        { "virtiofsd", "VM:TAG", "become a share's virtiofsd (claude-vm-virtiofsd@.service)",
+                        verb_virtiofsd },
         { "share-exited", "VM:TAG", "tell the VM that a virtiofsd has ended", verb_share_exited },
         { "connect", "VM", "connect ssh to a VM (ProxyCommand)", verb_connect },
         { "proxy", "VM", "do nothing (the unit of a project's UUID)", verb_proxy },
@@ -114,7 +116,8 @@ static const Verb verbs[] = {
 
 static int usage(FILE *f) {
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
-                fprintf(f, "claude-vm-helper %-12s %-7s %s\n", verbs[i].name, verbs[i].argument ?: "", verbs[i].help);
+                fprintf(f, "claude-vm-helper %-12s %-7s %s\n", verbs[i].name, verbs[i].argument ?: "",
+                                verbs[i].help);
         return f == stdout ? EXIT_SUCCESS : 2;
 }
 

@@ -50,7 +50,8 @@ int manager_connect(Manager **ret) {
                 r = sd_bus_set_method_call_timeout(m->bus, CALL_LIMIT);
         if (r >= 0)
                 /* without a subscription the manager sends no signals */
-                r = sd_bus_call_method(m->bus, DESTINATION, PATH, MANAGER_INTERFACE, "Subscribe", NULL, NULL, NULL);
+                r = sd_bus_call_method(
+                                m->bus, DESTINATION, PATH, MANAGER_INTERFACE, "Subscribe", NULL, NULL, NULL);
         if (r < 0) {
                 manager_free(m);
                 return r;
@@ -82,7 +83,8 @@ static int get_string(Manager *m, const char *path, const char *interface, const
         return sd_bus_get_property_string(m->bus, DESTINATION, path, interface, name, NULL, ret);
 }
 
-static int get_trivial(Manager *m, const char *path, const char *interface, const char *name, char type, void *ret) {
+static int get_trivial(Manager *m, const char *path, const char *interface, const char *name, char type,
+                void *ret) {
         return sd_bus_get_property_trivial(m->bus, DESTINATION, path, interface, name, NULL, type, ret);
 }
 
@@ -91,7 +93,8 @@ static int get_configured(Manager *m, const char *path, bool *ret) {
         _cleanup_strv_free_ char **dropins = NULL;
         int r;
 
-        r = sd_bus_get_property_strv(m->bus, DESTINATION, path, UNIT_INTERFACE, "DropInPaths", NULL, &dropins);
+        r = sd_bus_get_property_strv(
+                        m->bus, DESTINATION, path, UNIT_INTERFACE, "DropInPaths", NULL, &dropins);
         if (r < 0)
                 return r;
         *ret = false;
@@ -135,11 +138,13 @@ int manager_state(Manager *m, const char *unit, UnitState *ret) {
         int r;
 
         /* RefUnit takes loaded units only. A second reference of one client counts, which does no harm. */
-        r = sd_bus_call_method(m->bus, DESTINATION, PATH, MANAGER_INTERFACE, "LoadUnit", NULL, &reply, "s", unit);
+        r = sd_bus_call_method(
+                        m->bus, DESTINATION, PATH, MANAGER_INTERFACE, "LoadUnit", NULL, &reply, "s", unit);
         if (r >= 0)
                 r = sd_bus_message_read(reply, "o", &path);
         if (r >= 0)
-                r = sd_bus_call_method(m->bus, DESTINATION, PATH, MANAGER_INTERFACE, "RefUnit", NULL, NULL, "s", unit);
+                r = sd_bus_call_method(m->bus, DESTINATION, PATH, MANAGER_INTERFACE, "RefUnit", NULL, NULL,
+                                "s", unit);
         if (r >= 0)
                 r = read_state(m, path, &s);
         if (r < 0) {
@@ -155,7 +160,7 @@ void unit_state_done(UnitState *s) {
         free(s->result);
         free(s->status_text);
         free(s->source_path);
-        *s = (UnitState){};
+        *s = (UnitState) {};
 }
 
 static int on_job_removed(sd_bus_message *message, void *userdata, sd_bus_error *error) {
@@ -212,7 +217,8 @@ static int call_job(Manager *m, const char *method, const char *unit) {
         const char *path;
         int r;
 
-        r = sd_bus_call_method(m->bus, DESTINATION, PATH, MANAGER_INTERFACE, method, NULL, &reply, "ss", unit, "replace");
+        r = sd_bus_call_method(m->bus, DESTINATION, PATH, MANAGER_INTERFACE, method, NULL, &reply, "ss",
+                        unit, "replace");
         if (r >= 0)
                 r = sd_bus_message_read(reply, "o", &path);
         if (r < 0)
@@ -222,7 +228,8 @@ static int call_job(Manager *m, const char *method, const char *unit) {
         return m->job ? 0 : -ENOMEM;
 }
 
-static void report(Manager *m, const char *unit, uint64_t started, manager_progress progress, void *userdata) {
+static void report(
+                Manager *m, const char *unit, uint64_t started, manager_progress progress, void *userdata) {
         _cleanup_free_ char *path = NULL, *text = NULL;
 
         if (!progress || unit_path(unit, &path) < 0)
@@ -231,8 +238,9 @@ static void report(Manager *m, const char *unit, uint64_t started, manager_progr
         progress(userdata, text ?: "", now_usec() - started);
 }
 
-int manager_job(Manager *m, const char *method, const char *unit, uint64_t limit_usec, const volatile bool *interrupted,
-                manager_progress progress, void *userdata, const char **ret_result) {
+int manager_job(Manager *m, const char *method, const char *unit, uint64_t limit_usec,
+                const volatile bool *interrupted, manager_progress progress, void *userdata,
+                const char **ret_result) {
         _cleanup_(slot_cleanup) sd_bus_slot *slot = NULL;
         uint64_t started = now_usec();
         int r;
@@ -240,8 +248,8 @@ int manager_job(Manager *m, const char *method, const char *unit, uint64_t limit
         *ret_result = "";
         m->job_removed = false;
         memset(m->job_result, 0, sizeof(m->job_result));
-        r = sd_bus_match_signal(
-                        m->bus, &slot, DESTINATION, PATH, MANAGER_INTERFACE, "JobRemoved", on_job_removed, m);
+        r = sd_bus_match_signal(m->bus, &slot, DESTINATION, PATH, MANAGER_INTERFACE, "JobRemoved",
+                        on_job_removed, m);
         if (r >= 0)
                 r = call_job(m, method, unit);
         while (r >= 0 && !m->job_removed) {
@@ -297,8 +305,9 @@ int manager_list(Manager *m, const char *pattern, char ***ret) {
                 r = sd_bus_call(m->bus, call, 0, NULL, &reply);
         if (r >= 0)
                 r = sd_bus_message_enter_container(reply, 'a', "(ssssssouso)");
-        while (r >= 0 && (r = sd_bus_message_read(reply, "(ssssssouso)", &name, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-                                          NULL, NULL)) > 0)
+        while (r >= 0 &&
+                        (r = sd_bus_message_read(reply, "(ssssssouso)", &name, NULL, NULL, NULL, NULL, NULL,
+                                         NULL, NULL, NULL, NULL)) > 0)
                 if (strv_append(&names, name) < 0)
                         r = -ENOMEM;
         if (r < 0)

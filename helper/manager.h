@@ -33,11 +33,13 @@ int manager_reload(Manager *m);
 int manager_state(Manager *m, const char *unit, UnitState *ret);
 void unit_state_done(UnitState *s);
 
-/* Starts or stops a unit ("StartUnit", "StopUnit", "RestartUnit") and waits for the job. 0: done. -ECANCELED,
- * -ETIMEDOUT (also of the wait), -EPROTO for any other end of the job, with systemd's word for it in `ret_result`
- * (static or borrowed until the next call). -EINTR: `interrupted` became true. Other negative errno. */
-int manager_job(Manager *m, const char *method, const char *unit, uint64_t limit_usec, const volatile bool *interrupted,
-                manager_progress progress, void *userdata, const char **ret_result);
+/* Starts or stops a unit ("StartUnit", "StopUnit", "RestartUnit") and waits for the job. 0: done.
+ * -ECANCELED, -ETIMEDOUT (also of the wait), -EPROTO for any other end of the job, with systemd's word for
+ * it in `ret_result` (static or borrowed until the next call). -EINTR: `interrupted` became true. Other
+ * negative errno. */
+int manager_job(Manager *m, const char *method, const char *unit, uint64_t limit_usec,
+                const volatile bool *interrupted, manager_progress progress, void *userdata,
+                const char **ret_result);
 
 /* Waits until the unit is inactive or failed. 0, -ETIMEDOUT, other negative errno. */
 int manager_wait_inactive(Manager *m, const char *unit, uint64_t limit_usec);

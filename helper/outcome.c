@@ -13,7 +13,8 @@ static const char *guest_says(const Facts *f) {
 
 static int print_qemu(const Facts *f, char **ret) {
         if (WIFSIGNALED(f->qemu_status))
-                return asprintf(ret, "QEMU was killed by SIG%s%s%s", sigabbrev_np(WTERMSIG(f->qemu_status)) ?: "?",
+                return asprintf(ret, "QEMU was killed by SIG%s%s%s",
+                                sigabbrev_np(WTERMSIG(f->qemu_status)) ?: "?",
                                 f->qemu_message[0] ? ": " : "", f->qemu_message);
         return asprintf(ret, "QEMU exited with status %d: %s", WEXITSTATUS(f->qemu_status),
                         f->qemu_message[0] ? f->qemu_message : "it did not say why");
@@ -25,12 +26,14 @@ int outcome_of(const Facts *f, char **ret) {
 
         if (f->dead_share) {
                 status = EXIT_SHARE_FAILED;
-                r = asprintf(ret, "Share '%1$s' died: its virtiofsd %2$s; see: systemctl --user status claude-vm-virtiofsd@%3$s:%1$s",
+                r = asprintf(ret,
+                                "Share '%1$s' died: its virtiofsd %2$s; see: systemctl --user status "
+                                "claude-vm-virtiofsd@%3$s:%1$s",
                                 f->dead_share, f->share_result, f->id);
         } else if (f->boot_timeout) {
                 status = EXIT_BOOT_TIMEOUT;
-                r = asprintf(ret, "The guest was not ready after %u s; the last it said: %s", f->boot_limit_sec,
-                                guest_says(f));
+                r = asprintf(ret, "The guest was not ready after %u s; the last it said: %s",
+                                f->boot_limit_sec, guest_says(f));
         } else if (f->stop_requested) {
                 status = EXIT_SUCCESS;
                 r = asprintf(ret, "Stopped");
@@ -45,7 +48,8 @@ int outcome_of(const Facts *f, char **ret) {
                 r = print_qemu(f, ret);
         } else if (!f->ready) {
                 status = EXIT_BOOT_TIMEOUT;
-                r = asprintf(ret, "The guest went down before it was ready; the last it said: %s", guest_says(f));
+                r = asprintf(ret, "The guest went down before it was ready; the last it said: %s",
+                                guest_says(f));
         } else {
                 status = EXIT_SUCCESS;
                 r = asprintf(ret, "The guest powered off");

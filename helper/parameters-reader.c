@@ -129,7 +129,8 @@ static int no_such_project(const char *id, char *const *environ, char **ret_why)
                                 id, config, id, id);
         else
                 r = asprintf(ret_why,
-                                "No project '%s': looked for ~/.config/claude-microvm/%s.ini and " SYSTEM_CONFIG_DIR
+                                "No project '%s': looked for ~/.config/claude-microvm/%s.ini "
+                                "and " SYSTEM_CONFIG_DIR
                                 "/%s.ini. Write one, then: systemctl --user daemon-reload",
                                 id, id, id);
         if (r < 0) {
@@ -157,7 +158,8 @@ static int read_vm(Parameters *p, char *const *environ, char **ret_why) {
                         get_word(environ, PARAMETER_AGENT, "claude", &p->agent) < 0)
                 return -ENOMEM;
         if (strchr(p->guest, '/') ? p->guest[0] != '/' : !vm_name_is_project(p->guest))
-                return refuse(ret_why, PARAMETER_GUEST, p->guest, "has to be a name or an absolute directory");
+                return refuse(ret_why, PARAMETER_GUEST, p->guest,
+                                "has to be a name or an absolute directory");
         if (!vm_name_is_project(p->agent))
                 return refuse(ret_why, PARAMETER_AGENT, p->agent, "is no name of an agent");
         return 0;

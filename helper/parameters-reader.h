@@ -13,9 +13,9 @@ typedef struct ShareParameters {
 } ShareParameters;
 
 typedef struct Parameters {
-        const char *id;   /* borrowed */
-        char *uuid;       /* 36 bytes, lower case */
-        char *guest;      /* name or absolute directory of an image */
+        const char *id; /* borrowed */
+        char *uuid;     /* 36 bytes, lower case */
+        char *guest;    /* name or absolute directory of an image */
         char *accelerator, *machine, *network, *agent;
         uint64_t memory_mib;
         unsigned cpus;

@@ -33,7 +33,8 @@ static void close_connection(Qmp *qmp, const char *why) {
 static unsigned version_number(sd_json_variant *version, const char *name) {
         sd_json_variant *number = sd_json_variant_by_key(version, name);
 
-        return number && sd_json_variant_is_unsigned(number) ? (unsigned) sd_json_variant_unsigned(number) : 0;
+        return number && sd_json_variant_is_unsigned(number) ? (unsigned) sd_json_variant_unsigned(number)
+                                                             : 0;
 }
 
 static void greet(Qmp *qmp, sd_json_variant *greeting) {
@@ -48,7 +49,8 @@ static void greet(Qmp *qmp, sd_json_variant *greeting) {
         if (qmp_execute(qmp, "qmp_capabilities", NULL, NULL, NULL) < 0)
                 close_connection(qmp, "it takes no command");
         else
-                qmp->handlers.ready(qmp->userdata, version_number(version, "major"), version_number(version, "minor"));
+                qmp->handlers.ready(qmp->userdata, version_number(version, "major"),
+                                version_number(version, "minor"));
 }
 
 static void reply(Qmp *qmp, sd_json_variant *result, sd_json_variant *error) {
@@ -64,9 +66,10 @@ static void reply(Qmp *qmp, sd_json_variant *result, sd_json_variant *error) {
         memmove(qmp->pending, qmp->pending + 1, qmp->n_pending * sizeof(*qmp->pending));
         if (handler)
                 handler(qmp->userdata, result,
-                                !error                                            ? NULL
-                                                : text && sd_json_variant_is_string(text) ? sd_json_variant_string(text)
-                                                                                          : "unknown error");
+                                !error ? NULL
+                                                : text && sd_json_variant_is_string(text)
+                                                ? sd_json_variant_string(text)
+                                                : "unknown error");
 }
 
 static void handle_message(Qmp *qmp, sd_json_variant *message) {
@@ -120,7 +123,8 @@ static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
                 return 0;
         if (n <= 0) {
-                close_connection(qmp, n < 0 ? strerror(errno) : "end of file");
+                /* a QEMU that ends with our words unread resets the connection */
+                close_connection(qmp, n < 0 && errno != ECONNRESET ? strerror(errno) : "end of file");
                 return 0;
         }
         qmp->size += (size_t) n;
@@ -159,7 +163,8 @@ Qmp *qmp_free(Qmp *qmp) {
         return NULL;
 }
 
-int qmp_execute(Qmp *qmp, const char *command, const char *name, const char *value, qmp_reply_handler handler) {
+int qmp_execute(Qmp *qmp, const char *command, const char *name, const char *value,
+                qmp_reply_handler handler) {
         _cleanup_(json_cleanup) sd_json_variant *message = NULL;
         _cleanup_free_ char *text = NULL;
         ssize_t n;
@@ -170,7 +175,8 @@ int qmp_execute(Qmp *qmp, const char *command, const char *name, const char *val
         if (name)
                 r = sd_json_buildo(&message, SD_JSON_BUILD_PAIR_STRING("execute", command),
                                 SD_JSON_BUILD_PAIR("arguments",
-                                                SD_JSON_BUILD_OBJECT(SD_JSON_BUILD_PAIR_STRING(name, value))));
+                                                SD_JSON_BUILD_OBJECT(
+                                                                SD_JSON_BUILD_PAIR_STRING(name, value))));
         else
                 r = sd_json_buildo(&message, SD_JSON_BUILD_PAIR_STRING("execute", command));
         if (r < 0)

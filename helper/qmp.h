@@ -27,4 +27,5 @@ Qmp *qmp_free(Qmp *qmp);
 
 /* Sends `{"execute": command}`, or with one string argument if `name` is not NULL. Replies come in the
  * order of the commands; `handler` may be NULL. 0, negative errno. */
-int qmp_execute(Qmp *qmp, const char *command, const char *name, const char *value, qmp_reply_handler handler);
+int qmp_execute(Qmp *qmp, const char *command, const char *name, const char *value,
+                qmp_reply_handler handler);

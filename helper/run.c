@@ -42,9 +42,9 @@
 #define SEC 1000000ULL
 #define BOOT_LIMIT_KVM (60 * SEC)
 #define BOOT_LIMIT_TCG (150 * SEC)
-#define POWEROFF_LIMIT (15 * SEC)   /* from the agent's end to QEMU's */
-#define SHARE_GRACE (SEC / 2)       /* a virtiofsd may end a moment before the QEMU that it ends with */
-#define CONSOLE_LINES_MAX 1000U     /* in CONSOLE_WINDOW; the rest is counted */
+#define POWEROFF_LIMIT (15 * SEC) /* from the agent's end to QEMU's */
+#define SHARE_GRACE (SEC / 2)     /* a virtiofsd may end a moment before the QEMU that it ends with */
+#define CONSOLE_LINES_MAX 1000U   /* in CONSOLE_WINDOW; the rest is counted */
 #define CONSOLE_WINDOW (10 * SEC)
 #define LAST_READ_MAX (1024 * 1024) /* of what a guest wrote before its end */
 #define CONTROL_MESSAGE_MAX 256
@@ -217,7 +217,8 @@ static void on_console_line(void *userdata, const char *line) {
         (void) sd_event_now(vm->event, CLOCK_MONOTONIC, &now);
         if (now - vm->console_window > CONSOLE_WINDOW) {
                 if (vm->console_suppressed > 0)
-                        log_message(LOG_NOTICE, "%u lines of the guest's console left out", vm->console_suppressed);
+                        log_message(LOG_NOTICE, "%u lines of the guest's console left out",
+                                        vm->console_suppressed);
                 vm->console_window = now;
                 vm->console_lines = vm->console_suppressed = 0;
         }
@@ -295,7 +296,8 @@ static int on_share_grace(sd_event_source *source, uint64_t usec, void *userdata
 static void share_has_ended(Vm *vm, const char *tag, const char *result) {
         bool known = vm->share_tag[0];
 
-        if ((known && strcmp(vm->share_tag, tag) != 0) || vm->facts.stop_requested || vm->facts.agent_status >= 0)
+        if ((known && strcmp(vm->share_tag, tag) != 0) || vm->facts.stop_requested ||
+                        vm->facts.agent_status >= 0)
                 return;
         if (!known || strcmp(result, "has ended") != 0) {
                 snprintf(vm->share_tag, sizeof(vm->share_tag), "%s", tag);
@@ -304,8 +306,9 @@ static void share_has_ended(Vm *vm, const char *tag, const char *result) {
         if (vm->qemu_ended) {
                 share_has_died(vm);
                 sd_event_exit(vm->event, 0);
-        } else if (!vm->share_timer && sd_event_add_time_relative(vm->event, &vm->share_timer, CLOCK_MONOTONIC,
-                                                       SHARE_GRACE, 0, on_share_grace, vm) < 0)
+        } else if (!vm->share_timer &&
+                        sd_event_add_time_relative(vm->event, &vm->share_timer, CLOCK_MONOTONIC, SHARE_GRACE,
+                                        0, on_share_grace, vm) < 0)
                 on_share_grace(NULL, 0, vm);
 }
 
@@ -359,7 +362,8 @@ static size_t receive(int fd, char *buffer, size_t size, pid_t *ret_pid) {
         return sender.uid == getuid() ? (size_t) n : 0;
 }
 
-/* "SHARE_STARTED=TAG" from our own `virtiofsd`, "SHARE_EXITED=TAG\nwas killed by signal KILL" from `share-exited`. */
+/* "SHARE_STARTED=TAG" from our own `virtiofsd`, "SHARE_EXITED=TAG\nwas killed by signal KILL" from
+ * `share-exited`. */
 static int on_socket(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
         Vm *vm = userdata;
         char message[CONTROL_MESSAGE_MAX + 1], tag[SHARE_TAG_MAX + 1], result[64];
@@ -378,14 +382,15 @@ static int listen_for_shares(Vm *vm) {
         struct sockaddr_un address = { .sun_family = AF_UNIX };
         const int on = 1;
 
-        if ((size_t) snprintf(address.sun_path, sizeof(address.sun_path), "%s/control", vm->config->directory) >=
-                        sizeof(address.sun_path))
+        if ((size_t) snprintf(address.sun_path, sizeof(address.sun_path), "%s/control",
+                            vm->config->directory) >= sizeof(address.sun_path))
                 return -ENAMETOOLONG;
         vm->socket_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (vm->socket_fd < 0)
                 return -errno;
         unlink(address.sun_path);
-        if (setsockopt(vm->socket_fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0 || bind(vm->socket_fd, (const struct sockaddr *) &address, sizeof(address)) < 0)
+        if (setsockopt(vm->socket_fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0 ||
+                        bind(vm->socket_fd, (const struct sockaddr *) &address, sizeof(address)) < 0)
                 return -errno;
         return sd_event_add_io(vm->event, NULL, vm->socket_fd, EPOLLIN, on_socket, vm);
 }
@@ -396,8 +401,6 @@ static void forward_failed(const char *why) {
         log_message(LOG_ERR, "QEMU forwards no port for sessions: %s", why);
 }
 
-/* The port that the kernel has chosen, from the table of `info usernet`; 0 if it is not there. */
-unsigned run_parse_usernet(const char *table);
 unsigned run_parse_usernet(const char *table) {
         static const char row[] = "TCP[HOST_FORWARD]";
         const char *p = strstr(table, row);
@@ -433,7 +436,8 @@ static void on_forward_tcp(void *userdata, sd_json_variant *result, const char *
 
         if (error || text[0])
                 forward_failed(error ?: text);
-        else if (qmp_execute(vm->qmp, "human-monitor-command", "command-line", "info usernet", on_usernet) < 0)
+        else if (qmp_execute(vm->qmp, "human-monitor-command", "command-line", "info usernet", on_usernet) <
+                        0)
                 forward_failed("it takes no command");
 }
 
@@ -459,7 +463,8 @@ static void on_qmp_ready(void *userdata, unsigned major, unsigned minor) {
 
         log_message(LOG_DEBUG, "QEMU %u.%u", major, minor);
         if (qmp_execute(vm->qmp, "human-monitor-command", "command-line",
-                            unix_socket ? "hostfwd_add net0 unix:ssh.sock-:22" : "hostfwd_add net0 tcp:127.0.0.1:0-:22",
+                            unix_socket ? "hostfwd_add net0 unix:ssh.sock-:22"
+                                        : "hostfwd_add net0 tcp:127.0.0.1:0-:22",
                             unix_socket ? on_forward_unix : on_forward_tcp) < 0)
                 forward_failed("it takes no command");
 }
@@ -509,8 +514,8 @@ static int on_qemu_exit(sd_event_source *source, const siginfo_t *info, void *us
         if (vm->facts.qemu_status != 0 && vm->share_tag[0])
                 share_has_died(vm);
         else if (vm->facts.qemu_status != 0 && !vm->facts.ready && !vm->facts.stop_requested)
-                return sd_event_add_time_relative(
-                                vm->event, &vm->share_timer, CLOCK_MONOTONIC, SHARE_GRACE, 0, on_last_word, vm);
+                return sd_event_add_time_relative(vm->event, &vm->share_timer, CLOCK_MONOTONIC, SHARE_GRACE,
+                                0, on_last_word, vm);
         return sd_event_exit(vm->event, 0);
 }
 
@@ -525,7 +530,8 @@ static int on_boot_limit(sd_event_source *source, uint64_t usec, void *userdata)
 }
 
 /* The child's side of fork(): becomes QEMU. */
-static void __attribute__((noreturn)) exec_qemu(const Vm *vm, char **argv, const int *inherited, unsigned n, int errors_fd) {
+static void __attribute__((noreturn)) exec_qemu(
+                const Vm *vm, char **argv, const int *inherited, unsigned n, int errors_fd) {
         sigset_t none;
 
         sigemptyset(&none);
@@ -565,7 +571,8 @@ static int make_pairs(Vm *vm, int theirs[4], int *ret_qmp) {
         return 0;
 }
 
-static int spawn_qemu(Vm *vm, const GuestImage *image, const GuestCredentials *credentials, bool kvm, int *ret_qmp) {
+static int spawn_qemu(Vm *vm, const GuestImage *image, const GuestCredentials *credentials, bool kvm,
+                int *ret_qmp) {
         _cleanup_strv_free_ char **argv = NULL;
         _cleanup_free_ char *socket_dir = NULL;
         int theirs[4] = { -EBADF, -EBADF, -EBADF, -EBADF }, errors[2] = { -EBADF, -EBADF };
@@ -661,7 +668,8 @@ static int prepare(Vm *vm, const GuestImage *image, bool kvm, int *ret_qmp, char
         if (r >= 0)
                 r = listen_for_shares(vm);
         if (r >= 0)
-                r = guest_credentials_make(vm->parameters, &keys, vm->config->secrets_dir, &credentials, ret_why);
+                r = guest_credentials_make(
+                                vm->parameters, &keys, vm->config->secrets_dir, &credentials, ret_why);
         if (r >= 0)
                 r = spawn_qemu(vm, image, &credentials, kvm, ret_qmp);
         guest_credentials_done(&credentials);
@@ -741,7 +749,9 @@ static int check_directories(const Parameters *p, char **ret_why) {
 
                 if (share->create || (stat(share->directory, &st) == 0 && S_ISDIR(st.st_mode)))
                         continue;
-                if (asprintf(ret_why, "The directory '%s' of share '%s' does not exist: make it, or change the ini",
+                if (asprintf(ret_why,
+                                    "The directory '%s' of share '%s' does not exist: make it, or change "
+                                    "the ini",
                                     share->directory, share->tag) < 0)
                         *ret_why = NULL;
                 return -ENOENT;

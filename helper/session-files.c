@@ -28,8 +28,9 @@ static char *path_in(const char *directory, const char *name) {
 }
 
 static int make_key(const char *ssh_keygen, const char *path) {
-        char *argv[] = { (char *) ssh_keygen, (char *) "-q", (char *) "-t", (char *) "ed25519", (char *) "-N",
-                (char *) "", (char *) "-C", (char *) "claude-vm", (char *) "-f", (char *) path, NULL };
+        char *argv[] = { (char *) ssh_keygen, (char *) "-q", (char *) "-t", (char *) "ed25519",
+                (char *) "-N", (char *) "", (char *) "-C", (char *) "claude-vm", (char *) "-f",
+                (char *) path, NULL };
         pid_t pid;
         int r, status;
 
@@ -143,11 +144,12 @@ void session_keys_done(SessionKeys *keys) {
                 explicit_bzero(keys->host_key, strlen(keys->host_key));
         free(keys->host_key);
         free(keys->authorized_key);
-        *keys = (SessionKeys){};
+        *keys = (SessionKeys) {};
 }
 
 int session_files_write_address(const char *directory, const char *address) {
-        _cleanup_free_ char *new = path_in(directory, "ssh.address.new"), *path = path_in(directory, "ssh.address");
+        _cleanup_free_ char *new = path_in(directory, "ssh.address.new"),
+                            *path = path_in(directory, "ssh.address");
         _cleanup_free_ char *line = NULL;
         int r;
 

@@ -66,9 +66,11 @@ int session_argv(const Session *s, char ***ret) {
         return 0;
 }
 
-/* The terminal as it was, whatever became of ssh: modes, alternate screen, hidden cursor, mouse and paste modes. */
+/* The terminal as it was, whatever became of ssh: modes, main screen (1047 leaves the cursor alone), hidden
+ * cursor, mouse and paste modes. */
 static void restore_terminal(const struct termios *modes) {
-        static const char reset[] = "\033[?1049l\033[?25h\033[?1000l\033[?1002l\033[?1003l\033[?1006l\033[?2004l\033[?1004l"
+        static const char reset[] = "\033[?1047l\033[?25h\033[?1000l\033[?1002l\033[?1003l\033[?1006l\033[?"
+                                    "2004l\033[?1004l"
                                     "\033[<u\033[>4m\033[0m";
 
         tcsetattr(STDIN_FILENO, TCSADRAIN, modes);

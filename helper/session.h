@@ -13,12 +13,13 @@ typedef struct Session {
         char *const *words;      /* its arguments, or NULL */
 } Session;
 
-/* One word for the guest's shell: whatever bytes it has but NUL arrive as they are. Owned, NULL without memory. */
+/* One word for the guest's shell: whatever bytes it has but NUL arrive as they are. Owned, NULL without
+ * memory. */
 char *session_quote(const char *word);
 
 /* ssh's argument vector. 0 and an owned result, -ENOMEM. */
 int session_argv(const Session *s, char ***ret);
 
-/* Runs ssh on our standard input, output and error and restores the terminal after it. Returns its exit status,
- * 255 when a signal ended it; negative errno if it could not be run. */
+/* Runs ssh on our standard input, output and error and restores the terminal after it. Returns its exit
+ * status, 255 when a signal ended it; negative errno if it could not be run. */
 int session_run(const Session *s);

@@ -123,7 +123,7 @@ static int check_directory(const char *path, bool create) {
         fd = open_without_links(path);
         if (fd == -ELOOP)
                 complain("Refusing to share '%s': a part of the path is a symbolic link now. If you put it "
-                                "there, run: systemctl --user daemon-reload",
+                         "there, run: systemctl --user daemon-reload",
                                 path);
         else if (fd < 0)
                 complain("Failed to open '%s': %s", path, strerror(-fd));
@@ -135,8 +135,10 @@ static void tell_helper(const char *runtime_dir, const char *id, const char *mes
         struct sockaddr_un address = { .sun_family = AF_UNIX };
         _cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-        if (fd < 0 || (size_t) snprintf(address.sun_path, sizeof(address.sun_path), "%s/claude-vm/%s/control",
-                                      runtime_dir, id) >= sizeof(address.sun_path))
+        if (fd < 0 ||
+                        (size_t) snprintf(address.sun_path, sizeof(address.sun_path),
+                                        "%s/claude-vm/%s/control", runtime_dir,
+                                        id) >= sizeof(address.sun_path))
                 return;
         (void) sendto(fd, message, strlen(message), MSG_NOSIGNAL, (const struct sockaddr *) &address,
                         sizeof(address));
@@ -207,7 +209,8 @@ int share_exec(const char *virtiofsd, const char *runtime_dir, const char *insta
 }
 
 int share_exited(const char *runtime_dir, const char *instance) {
-        const char *result = getenv("SERVICE_RESULT"), *code = getenv("EXIT_CODE"), *status = getenv("EXIT_STATUS");
+        const char *result = getenv("SERVICE_RESULT"), *code = getenv("EXIT_CODE"),
+                   *status = getenv("EXIT_STATUS");
         _cleanup_free_ char *message = NULL;
         char id[VM_NAME_MAX + 1];
         const char *tag = split_instance(instance, id);
@@ -215,7 +218,8 @@ int share_exited(const char *runtime_dir, const char *instance) {
         if (!tag)
                 return EXIT_CONFIGURATION;
         if (asprintf(&message, "SHARE_EXITED=%s\n%s %s", tag,
-                            code && strcmp(code, "exited") == 0 ? "exited with status" : "was killed by signal",
+                            code && strcmp(code, "exited") == 0 ? "exited with status"
+                                                                : "was killed by signal",
                             status ?: "unknown") < 0) {
                 message = NULL;
                 return EXIT_FAILURE;

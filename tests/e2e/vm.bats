@@ -167,8 +167,15 @@ PRINT='AgentArguments=-p --dangerously-skip-permissions'
 }
 
 @test "the installed units and the generator's output pass systemd-analyze verify" {
-        new_project verify
-        run -0 systemd-analyze --user verify --recursive-errors=no claude-vm@verify.service \
-                claude-vm-virtiofsd@verify:work.socket claude-vm-virtiofsd@verify:work.service claude-vm-ssh@verify.service
+        local unit units=$BATS_TEST_TMPDIR/units
+        new_project verify '[Service]' 'MemoryMax=3G' '[Install]' 'WantedBy=default.target'
+        mkdir "$units"
+        /usr/lib/systemd/user-generators/claude-vm-generator "$units" "$units" "$units"
+        local names=(claude-vm@verify.service claude-vm-virtiofsd@verify:work.socket
+                claude-vm-virtiofsd@verify:work.service claude-vm-ssh@verify.service)
+        for unit in "${names[@]}"; do
+                ln -s "/usr/lib/systemd/user/${unit%@*}@.${unit##*.}" "$units/$unit"
+        done
+        run -0 systemd-analyze --user verify --recursive-errors=no "${names[@]/#/$units/}" /usr/lib/systemd/user/app-claude.slice
         [ -z "$output" ]
 }

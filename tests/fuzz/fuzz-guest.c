@@ -1,0 +1,34 @@
+/* Console and notify port of a guest: what gets through is printable text, and a word is one of three. */
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "guest-notify.h"
+#include "guest-text.h"
+
+static void handler(void *userdata, const char *line) {
+        char copy[GUEST_LINE_MAX + 1];
+        GuestMessage m;
+        size_t n = strlen(line);
+
+        if (n > GUEST_LINE_MAX)
+                abort();
+        for (size_t i = 0; i < n; i++)
+                if ((unsigned char) line[i] < 0x20 || line[i] == 0x7F)
+                        abort();
+        strcpy(copy, line);
+        m = guest_notify_parse(copy);
+        if (m.word == GUEST_EXIT_STATUS && (m.number < 0 || m.number > 255))
+                abort();
+        if (m.word == GUEST_STATUS && strlen(m.text) > 200)
+                abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+        GuestText t = { .handler = handler };
+
+        guest_text_feed(&t, (const char *) data, size);
+        guest_text_end(&t);
+        return 0;
+}

@@ -1,0 +1,214 @@
+#include "test.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "project.h"
+
+static char directory[] = "/tmp/test-project.XXXXXX";
+static const char *man_page;
+
+static UserPaths paths = {
+        .home = (char *) "/nonexistent/u",
+        .config_home = (char *) "/nonexistent/u/.config",
+        .data_home = (char *) "/nonexistent/u/.local/share/claude-microvm",
+};
+
+/* The project of an ini with this text; the caller frees it. */
+static Project *load(const char *name, const char *text) {
+        _cleanup_close_ int dir = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        _cleanup_close_ int fd = openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        Project *p = NULL;
+
+        assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+        assert_int_equal(project_load(&paths, dir, directory, name, false, &p), 0);
+        assert_int_equal(unlinkat(dir, name, 0), 0);
+        return p;
+}
+
+#define WORK "[Project]\nWorkDirectory=/nonexistent/work\n"
+
+static void test_defaults(void **state) {
+        Project *p = load("p.ini", WORK);
+
+        assert_int_equal(p->messages.n_errors, 0);
+        assert_string_equal(p->id, "p");
+        assert_int_equal(p->memory_mib, 4096);
+        assert_int_equal(p->cpus, 4);
+        assert_string_equal(p->agent, "claude");
+        assert_string_equal(p->guest, "debian");
+        assert_int_equal(p->n_shares, 2);
+        assert_string_equal(p->shares[0].guest_directory, "/work");
+        assert_false(p->shares[0].create);
+        assert_true(p->shares[1].create);
+        assert_non_null(strstr(p->shares[1].directory, "/.local/share/claude-microvm/work-"));
+        project_free(p);
+}
+
+/* Stable, and another one for another name or directory. */
+static void test_uuid(void **state) {
+        Project *a = load("a.ini", WORK), *b = load("a.ini", WORK), *c = load("c.ini", WORK);
+        Project *d = load("a.ini", "[Project]\nWorkDirectory=/nonexistent/other\n");
+
+        assert_string_equal(a->uuid, "2ff69345-cbb9-5c81-b873-d37d8fe13b61");
+        assert_string_equal(a->uuid, b->uuid);
+        assert_string_not_equal(a->uuid, c->uuid);
+        assert_string_not_equal(a->uuid, d->uuid);
+        assert_string_equal(a->home, c->home);
+        assert_string_not_equal(a->home, d->home);
+        project_free(a);
+        project_free(b);
+        project_free(c);
+        project_free(d);
+}
+
+static void memory(const char *value, uint64_t expected) {
+        char text[128];
+        Project *p;
+
+        snprintf(text, sizeof(text), WORK "[VM]\nMemory=%s\n", value);
+        p = load("p.ini", text);
+        if (expected > 0)
+                assert_int_equal(p->memory_mib, expected);
+        else
+                assert_int_equal(p->messages.n_errors, 1);
+        project_free(p);
+}
+
+static void test_memory(void **state) {
+        memory("512M", 512);
+        memory("4G", 4096);
+        memory("1T", 1024 * 1024);
+        memory("1048576K", 1024);
+        memory("4", 0);
+        memory("4GB", 0);
+        memory("4 G", 0);
+        memory("-4G", 0);
+        memory("+4G", 0);
+        memory("1M", 0);
+        memory("2T", 0);
+        memory("99999999999999999999G", 0);
+        memory("18446744073709551615T", 0);
+        memory("G", 0);
+}
+
+static void test_arguments(void **state) {
+        Project *p = load("p.ini",
+                        WORK "AgentArguments=-p \"a \\\"b\\\" c\" 'd \"e' f\\ g \"\"\nAgentArguments=x\n");
+        static const char *const expected[] = { "-p", "a \"b\" c", "d \"e", "f g", "", "x" };
+
+        assert_int_equal(p->messages.n_errors, 0);
+        for (size_t i = 0; i < 6; i++)
+                assert_string_equal(p->agent_arguments[i], expected[i]);
+        assert_null(p->agent_arguments[6]);
+        project_free(p);
+        for (const char **bad = (const char *[]) { "\"a", "'a", "a\\", NULL }; *bad; bad++) {
+                char text[128];
+
+                snprintf(text, sizeof(text), WORK "AgentArguments=%s\n", *bad);
+                p = load("p.ini", text);
+                assert_int_equal(p->messages.n_errors, 1);
+                project_free(p);
+        }
+}
+
+/* Text that must be an error, in one line. */
+static void test_refused(void **state) {
+        static const char *const bad[] = {
+                "[VM]\nMemory=4G\n",
+                WORK "WorkDirectory=/nonexistent/b\n",
+                WORK "Home=/nonexistent/work/home\n",
+                WORK "Home=relative\n",
+                WORK "ReadOnly=maybe\n",
+                WORK "Agent=nobody\n",
+                WORK "UUID=x\n",
+                WORK "[VM]\nCPUs=0\n",
+                WORK "[VM]\nCPUs=1e3\n",
+                WORK "[VM]\nCPUs=256\n",
+                WORK "[VM]\nAccelerator=kv\n",
+                WORK "[VM]\nAccelerator=kvm tcg\n",
+                WORK "[VM]\nGuest=a/b\n",
+                WORK "[Network]\nMode=\n",
+                WORK "[Service]\nMemoryMax=1G\\\n",
+                WORK "[Service]\nNice=1;2\n",
+                WORK "[Credentials]\nKEY=\n",
+                WORK "[Credentials]\nKEY=relative\n",
+                WORK "[Credentials]\n1KEY=/x\n",
+                WORK "[Environment]\nA=1\nA=2\n",
+                WORK "[Environment]\nA=1\n[Credentials]\nA=/x\n",
+                WORK "[Install]\nWantedBy=multi-user.target\n",
+                WORK "Share=data:/nonexistent/data\n",
+                WORK "Share=work:/nonexistent/data:/data\n",
+                WORK "Share=Data:/nonexistent/data:/data\n",
+                WORK "Share=data:/nonexistent/data:/data:rw\n",
+                WORK "Share=data:/nonexistent/data:/etc\n",
+                WORK "Share=data:/nonexistent/data:/work\n",
+                WORK "Share=data:/nonexistent/data:data\n",
+                WORK "Share=data:/nonexistent/work/sub:/data\n",
+                WORK "Share=data:/nonexistent:/data\n",
+                WORK "Share=d:/nonexistent/d:/d\nShare=d:/nonexistent/e:/e\n",
+        };
+
+        for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+                Project *p = load("p.ini", bad[i]);
+
+                if (p->messages.n_errors == 0)
+                        fail_msg("not refused: %s", bad[i]);
+                project_free(p);
+        }
+}
+
+static void test_unknown_keys_are_warnings(void **state) {
+        Project *p = load("p.ini", WORK "Bogus=1\n[Future]\nKey=1\n");
+
+        assert_int_equal(p->messages.n_errors, 0);
+        project_free(p);
+}
+
+static void test_names(void **state) {
+        Project *p = load("a b.ini", WORK);
+
+        assert_int_equal(p->messages.n_errors, 1);
+        assert_string_equal(p->id, "");
+        project_free(p);
+}
+
+/* Each key of the table has its entry in the man page. */
+static void test_man_page(void **state) {
+        _cleanup_fclose_ FILE *f = fopen(man_page, "re");
+        _cleanup_free_ char *text = calloc(1, 1 << 20);
+        const char *section, *key;
+
+        assert_non_null(f);
+        assert_true(fread(text, 1, (1 << 20) - 1, f) > 0);
+        for (size_t i = 0; (key = project_key(i, &section)); i++) {
+                char entry[128];
+
+                snprintf(entry, sizeof(entry), ".B %s=", key);
+                if (!strstr(text, entry))
+                        fail_msg("%s= of [%s] is not in the man page", key, section);
+        }
+}
+
+int main(int argc, char **argv) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_defaults),
+                cmocka_unit_test(test_uuid),
+                cmocka_unit_test(test_memory),
+                cmocka_unit_test(test_arguments),
+                cmocka_unit_test(test_refused),
+                cmocka_unit_test(test_unknown_keys_are_warnings),
+                cmocka_unit_test(test_names),
+                cmocka_unit_test(test_man_page),
+        };
+        int r;
+
+        if (argc < 2 || !mkdtemp(directory))
+                return 1;
+        man_page = argv[1];
+        r = cmocka_run_group_tests(tests, NULL, NULL);
+        rmdir(directory);
+        return r;
+}

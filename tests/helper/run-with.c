@@ -1,0 +1,36 @@
+/* The helper's `run` with another QEMU and shorter limits: run-with QEMU ID DIRECTORY BOOT-MS STEP-MS */
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "config.h"
+#include "parameters-reader.h"
+#include "run.h"
+
+extern char **environ;
+
+int main(int argc, char **argv) {
+        Parameters *p = NULL;
+        char *why = NULL;
+        int status = 78;
+
+        if (argc != 6)
+                return 2;
+        if (parameters_read(argv[2], environ, &p, &why) == 0) {
+                const RunConfig config = {
+                        .qemu = argv[1],
+                        .ssh_keygen = SSH_KEYGEN_PATH,
+                        .runtime_dir = argv[3],
+                        .directory = argv[3],
+                        .data_home = argv[3],
+                        .boot_limit_usec = strtoull(argv[4], NULL, 10) * 1000,
+                        .stop_step_usec = strtoull(argv[5], NULL, 10) * 1000,
+                };
+
+                status = run_vm(&config, p);
+        } else
+                fprintf(stderr, "%s\n", why);
+        parameters_free(p);
+        free(why);
+        return status;
+}

@@ -1,0 +1,50 @@
+#include "test.h"
+
+#include "outcome.h"
+
+/* qemu_status has the form of waitpid(): 9 is SIGKILL, 256 is exit status 1. */
+static void check(int agent_status, Facts f, int status, const char *text) {
+        char *got;
+
+        f.id = "p";
+        f.agent_status = agent_status;
+        f.qemu_message = f.qemu_message ?: "";
+        f.guest_status = f.guest_status ?: "";
+        f.console_line = f.console_line ?: "";
+        assert_int_equal(outcome_of(&f, &got), status);
+        if (!strstr(got, text))
+                fail_msg("'%s' has no '%s'", got, text);
+        free(got);
+}
+
+static void test_outcomes(void **state) {
+        check(-1, (Facts) { .ready = true, .guest_shutdown = true }, 0, "powered off");
+        check(0, (Facts) { .ready = true }, 0, "status 0");
+        check(7, (Facts) { .ready = true, .qemu_status = 9 }, 7, "status 7");
+        check(-1, (Facts) { .ready = true, .qemu_status = 9 }, 70, "SIGKILL");
+        check(-1, (Facts) { .qemu_status = 256, .qemu_message = "no" }, 70, "status 1: no");
+        check(-1, (Facts) { .qemu_status = 256 }, 70, "did not say");
+        check(143, (Facts) { .ready = true, .stop_requested = true }, 0, "Stopped");
+        check(-1, (Facts) { .ready = true, .stop_requested = true, .qemu_status = 9 }, 0, "Stopped");
+        check(-1, (Facts) { .guest_shutdown = true, .guest_status = "mount" }, 75, "mount");
+        check(-1,
+                        (Facts) { .boot_timeout = true,
+                                        .qemu_status = 9,
+                                        .boot_limit_sec = 60,
+                                        .console_line = "last" },
+                        75, "60 s; the last it said: last");
+        check(-1, (Facts) { .panicked = true, .qemu_status = 0 }, 70, "panicked");
+        check(-1,
+                        (Facts) { .ready = true,
+                                        .dead_share = "work",
+                                        .share_result = "was killed",
+                                        .qemu_status = 9 },
+                        74, "'work'");
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_outcomes),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
