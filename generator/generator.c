@@ -129,7 +129,7 @@ static int list_directory(const char *dir, int *ret_fd, char ***ret) {
 
 /* `seen` is sorted by the time it is asked: the names of the directories before. */
 static bool is_hidden(char **seen, size_t n, const char *name) {
-        return n > 0 && bsearch(&name, seen, n, sizeof(char *), compare_strings);
+        return seen && n > 0 && bsearch(&name, seen, n, sizeof(char *), compare_strings);
 }
 
 static int load_directory(Generator *g, const char *dir, bool requests, char ***seen, ProjectList *list) {

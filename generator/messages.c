@@ -6,7 +6,8 @@
 
 #include "cleanup.h"
 
-static char *format_message(const Messages *m, unsigned line, const char *format, va_list ap) {
+static char *__attribute__((format(printf, 3, 0))) format_message(
+                const Messages *m, unsigned line, const char *format, va_list ap) {
         _cleanup_free_ char *text = NULL;
         char *message = NULL;
         int r;

@@ -14,12 +14,12 @@
 #include "strv.h"
 #include "vm-name.h"
 
-static const char *get(char *const *environ, const char *name) {
+static const char *get(char *const *variables, const char *name) {
         size_t n = strlen(name);
 
-        for (; *environ; environ++)
-                if (strncmp(*environ, name, n) == 0 && (*environ)[n] == '=')
-                        return *environ + n + 1;
+        for (; *variables; variables++)
+                if (strncmp(*variables, name, n) == 0 && (*variables)[n] == '=')
+                        return *variables + n + 1;
         return NULL;
 }
 
@@ -31,9 +31,9 @@ static int refuse(char **ret_why, const char *name, const char *value, const cha
         return -EINVAL;
 }
 
-static int get_number(char *const *environ, const char *name, uint64_t min, uint64_t max, uint64_t *ret,
+static int get_number(char *const *variables, const char *name, uint64_t min, uint64_t max, uint64_t *ret,
                 char **ret_why) {
-        const char *value = get(environ, name);
+        const char *value = get(variables, name);
         char *end;
         unsigned long long n;
 
@@ -47,8 +47,8 @@ static int get_number(char *const *environ, const char *name, uint64_t min, uint
         return 0;
 }
 
-static int get_word(char *const *environ, const char *name, const char *fallback, char **ret) {
-        *ret = strdup(get(environ, name) ?: fallback);
+static int get_word(char *const *variables, const char *name, const char *fallback, char **ret) {
+        *ret = strdup(get(variables, name) ?: fallback);
         return *ret ? 0 : -ENOMEM;
 }
 
@@ -80,27 +80,27 @@ static int add_share(Parameters *p, const char *tag, char **ret_why) {
         return share.tag && share.guest_directory && share.directory ? 0 : -ENOMEM;
 }
 
-static int read_shares(Parameters *p, char *const *environ, char **ret_why) {
+static int read_shares(Parameters *p, char *const *variables, char **ret_why) {
         size_t n = strlen(PARAMETER_SHARE_PREFIX);
         int r;
 
-        for (; *environ; environ++) {
-                if (strncmp(*environ, PARAMETER_SHARE_PREFIX, n) != 0)
+        for (; *variables; variables++) {
+                if (strncmp(*variables, PARAMETER_SHARE_PREFIX, n) != 0)
                         continue;
-                r = add_share(p, *environ + n, ret_why);
+                r = add_share(p, *variables + n, ret_why);
                 if (r < 0)
                         return r;
         }
         return 0;
 }
 
-static int read_arguments(Parameters *p, char *const *environ) {
+static int read_arguments(Parameters *p, char *const *variables) {
         char name[sizeof(PARAMETER_ARGUMENT_PREFIX) + 3 * sizeof(unsigned)];
         const char *value;
 
         for (unsigned i = 0;; i++) {
                 snprintf(name, sizeof(name), PARAMETER_ARGUMENT_PREFIX "%u", i);
-                value = get(environ, name);
+                value = get(variables, name);
                 if (!value)
                         return 0;
                 if (strv_append(&p->arguments, value) < 0)
@@ -108,18 +108,18 @@ static int read_arguments(Parameters *p, char *const *environ) {
         }
 }
 
-static int read_environment(Parameters *p, char *const *environ) {
+static int read_environment(Parameters *p, char *const *variables) {
         size_t n = strlen(PARAMETER_ENVIRONMENT_PREFIX);
 
-        for (; *environ; environ++)
-                if (strncmp(*environ, PARAMETER_ENVIRONMENT_PREFIX, n) == 0 &&
-                                strv_append(&p->environment, *environ + n) < 0)
+        for (; *variables; variables++)
+                if (strncmp(*variables, PARAMETER_ENVIRONMENT_PREFIX, n) == 0 &&
+                                strv_append(&p->environment, *variables + n) < 0)
                         return -ENOMEM;
         return 0;
 }
 
-static int no_such_project(const char *id, char *const *environ, char **ret_why) {
-        const char *config = get(environ, "XDG_CONFIG_HOME");
+static int no_such_project(const char *id, char *const *variables, char **ret_why) {
+        const char *config = get(variables, "XDG_CONFIG_HOME");
         int r;
 
         if (config)
@@ -140,22 +140,22 @@ static int no_such_project(const char *id, char *const *environ, char **ret_why)
         return -EINVAL;
 }
 
-static int read_vm(Parameters *p, char *const *environ, char **ret_why) {
+static int read_vm(Parameters *p, char *const *variables, char **ret_why) {
         uint64_t cpus;
         int r;
 
-        r = get_number(environ, PARAMETER_MEMORY_MIB, 64, 1U << 20, &p->memory_mib, ret_why);
+        r = get_number(variables, PARAMETER_MEMORY_MIB, 64, 1U << 20, &p->memory_mib, ret_why);
         if (r < 0)
                 return r;
-        r = get_number(environ, PARAMETER_CPUS, 1, 255, &cpus, ret_why);
+        r = get_number(variables, PARAMETER_CPUS, 1, 255, &cpus, ret_why);
         if (r < 0)
                 return r;
         p->cpus = (unsigned) cpus;
-        if (get_word(environ, PARAMETER_GUEST, "debian", &p->guest) < 0 ||
-                        get_word(environ, PARAMETER_ACCELERATOR, "auto", &p->accelerator) < 0 ||
-                        get_word(environ, PARAMETER_MACHINE, "auto", &p->machine) < 0 ||
-                        get_word(environ, PARAMETER_NETWORK, "user", &p->network) < 0 ||
-                        get_word(environ, PARAMETER_AGENT, "claude", &p->agent) < 0)
+        if (get_word(variables, PARAMETER_GUEST, "debian", &p->guest) < 0 ||
+                        get_word(variables, PARAMETER_ACCELERATOR, "auto", &p->accelerator) < 0 ||
+                        get_word(variables, PARAMETER_MACHINE, "auto", &p->machine) < 0 ||
+                        get_word(variables, PARAMETER_NETWORK, "user", &p->network) < 0 ||
+                        get_word(variables, PARAMETER_AGENT, "claude", &p->agent) < 0)
                 return -ENOMEM;
         if (strchr(p->guest, '/') ? p->guest[0] != '/' : !vm_name_is_project(p->guest))
                 return refuse(ret_why, PARAMETER_GUEST, p->guest,
@@ -167,9 +167,9 @@ static int read_vm(Parameters *p, char *const *environ, char **ret_why) {
 
 DEFINE_CLEANUP(Parameters *, parameters_free, parameters_cleanup)
 
-int parameters_read(const char *id, char *const *environ, Parameters **ret, char **ret_why) {
+int parameters_read(const char *id, char *const *variables, Parameters **ret, char **ret_why) {
         _cleanup_(parameters_cleanup) Parameters *p = calloc(1, sizeof(Parameters));
-        const char *error = get(environ, PARAMETER_CONFIG_ERROR), *uuid = get(environ, PARAMETER_UUID);
+        const char *error = get(variables, PARAMETER_CONFIG_ERROR), *uuid = get(variables, PARAMETER_UUID);
         int r;
 
         if (!p)
@@ -179,20 +179,20 @@ int parameters_read(const char *id, char *const *environ, Parameters **ret, char
                 return *ret_why ? -EINVAL : -ENOMEM;
         }
         if (!uuid)
-                return no_such_project(id, environ, ret_why);
+                return no_such_project(id, variables, ret_why);
         if (!vm_name_is_uuid(uuid))
                 return refuse(ret_why, PARAMETER_UUID, uuid, "has to be a UUID");
         p->id = id;
         p->uuid = strdup(uuid);
         if (!p->uuid)
                 return -ENOMEM;
-        r = read_vm(p, environ, ret_why);
+        r = read_vm(p, variables, ret_why);
         if (r >= 0)
-                r = read_shares(p, environ, ret_why);
+                r = read_shares(p, variables, ret_why);
         if (r >= 0)
-                r = read_arguments(p, environ);
+                r = read_arguments(p, variables);
         if (r >= 0)
-                r = read_environment(p, environ);
+                r = read_environment(p, variables);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(p);

@@ -25,8 +25,8 @@ typedef struct Parameters {
         char **environment; /* of the agent: NAME=VALUE */
 } Parameters;
 
-/* Reads `environ`. 0 and an owned result. -EINVAL and an owned sentence in `ret_why` (for the user: it
+/* Reads an environment. 0 and an owned result. -EINVAL and an owned sentence in `ret_why` (for the user: it
  * names the variable or says that there is no such project). -ENOMEM. */
-int parameters_read(const char *id, char *const *environ, Parameters **ret, char **ret_why);
+int parameters_read(const char *id, char *const *variables, Parameters **ret, char **ret_why);
 
 Parameters *parameters_free(Parameters *p);
