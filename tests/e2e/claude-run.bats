@@ -36,7 +36,7 @@ wait_screen() {
         tmux resize-window -t tui -x 80 -y 24
         wait_screen tui '^─\{80\}$'
 
-        tmux send-keys -t tui 'C-\\'
+        tmux send-keys -t tui 'C-\'
         wait_screen tui 'Detached; the agent goes on'
         wait_screen tui 'status=0'
         [ "$(vm_property tui ActiveState)" = active ]
