@@ -52,6 +52,9 @@ int session_argv(const Session *s, char ***ret) {
         r |= strv_appendf(&argv, "%s/claude-vm/%s/ssh.config", s->runtime_dir, s->id);
         r |= strv_append(&argv, s->terminal ? "-t" : "-T");
         if (s->user) {
+                /* the master's connection is user claude's */
+                r |= strv_append(&argv, "-o");
+                r |= strv_append(&argv, "ControlPath=none");
                 r |= strv_append(&argv, "-l");
                 r |= strv_append(&argv, s->user);
         }

@@ -39,8 +39,9 @@ static void test_argv(void **state) {
         s.terminal = true;
         assert_int_equal(session_argv(&s, &argv), 0);
         assert_string_equal(argv[3], "-t");
-        assert_string_equal(argv[4], "-l");
-        assert_string_equal(argv[5], "root");
+        assert_string_equal(argv[5], "ControlPath=none");
+        assert_string_equal(argv[6], "-l");
+        assert_string_equal(argv[7], "root");
         strv_free(argv);
 }
 

@@ -5,7 +5,13 @@ load common
 
 # terminal NAME: a tmux session of 100x30 in the project's directory
 terminal() {
-        tmux new-session -d -s "$1" -x 100 -y 30 -c "$(project_dir "$1")" 'bash --norc'
+        # without the descriptors of bats, which waits for their end
+        tmux new-session -d -s "$1" -x 100 -y 30 -c "$(project_dir "$1")" 'bash --norc' 3>&- 4>&-
+}
+
+teardown() {
+        tmux kill-server 2>/dev/null || true
+        common_teardown
 }
 
 screen() {

@@ -6,7 +6,7 @@ bats_require_minimum_version 1.5.0
 # The real Claude Code against the scripted API, which the guest reaches at the
 # address that QEMU's user network gives the host's loopback.
 start_api() {
-        coproc API { exec "$BATS_TEST_DIRNAME/fake-api" --log "$BATS_FILE_TMPDIR/api.log"; }
+        coproc API { exec "$BATS_TEST_DIRNAME/fake-api" --log "$BATS_FILE_TMPDIR/api.log" 3>&- 4>&-; }
         read -r -u "${API[0]}" API_PORT
         export API_PORT API_PID
 }
@@ -36,7 +36,7 @@ new_project() {
 		WorkDirectory=$work
 		Home=$home
 		[VM]
-		Memory=${TEST_MEMORY:-2G}
+		Memory=1536M
 		CPUs=2
 		Accelerator=tcg
 		[Environment]
@@ -127,8 +127,12 @@ setup() {
         BATS_TEST_STARTED=$(date +%s)
 }
 
-# A failed test shows what the machine saw.
 teardown() {
+        common_teardown
+}
+
+# A failed test shows what the machine saw.
+common_teardown() {
         [ -n "${BATS_TEST_COMPLETED:-}" ] || {
                 systemctl --user --no-pager status 'claude-vm*' || true
                 journalctl --user --no-pager --since "@$BATS_TEST_STARTED" | tail -n 60
