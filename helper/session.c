@@ -2,17 +2,16 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <spawn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "cleanup.h"
 #include "strv.h"
-
-extern char **environ;
 
 char *session_quote(const char *word) {
         char *quoted = malloc(4 * strlen(word) + 3), *out = quoted;
@@ -108,9 +107,16 @@ int session_run(const Session *s) {
         if (r < 0)
                 return r;
         pass_signals_on();
-        r = posix_spawn(&pid, argv[0], NULL, NULL, argv, environ);
-        if (r != 0)
-                return -r;
+        pid = fork();
+        if (pid < 0)
+                return -errno;
+        if (pid == 0) {
+                /* a viewer whose claude-run is killed is nobody's: the terminal may be another program's by now */
+                prctl(PR_SET_PDEATHSIG, SIGHUP);
+                execv(argv[0], argv);
+                fprintf(stderr, "claude-run: Failed to run '%s': %s\n", argv[0], strerror(errno));
+                _exit(255);
+        }
         child = pid;
         while (waitpid(pid, &status, 0) < 0)
                 if (errno != EINTR)
