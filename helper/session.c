@@ -111,7 +111,8 @@ int session_run(const Session *s) {
         if (pid < 0)
                 return -errno;
         if (pid == 0) {
-                /* a viewer whose claude-run is killed is nobody's: the terminal may be another program's by now */
+                /* a viewer whose claude-run is killed is nobody's: the terminal may be another program's by
+                 * now */
                 prctl(PR_SET_PDEATHSIG, SIGHUP);
                 execv(argv[0], argv);
                 fprintf(stderr, "claude-run: Failed to run '%s': %s\n", argv[0], strerror(errno));
