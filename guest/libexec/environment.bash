@@ -8,9 +8,9 @@ export IS_SANDBOX=1 DISABLE_AUTOUPDATER=1
 
 while IFS= read -r -d '' variable; do
         export "${variable?}"
-done </run/claude-vm/agent/claude-vm.environment
+done </run/claude-vm/credentials/claude-vm.environment
 unset variable
 
-read -r agent </run/claude-vm/agent/claude-vm.agent || true
+read -r agent </run/claude-vm/credentials/claude-vm.agent || true
 agent=/usr/lib/claude-vm/agents/$agent
 cd /work
