@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 
 #include "config.h"
 #include "parameters.h"
@@ -58,10 +59,22 @@ static void print_shares(FILE *f, const Project *p) {
         }
 }
 
+static void print_publish(FILE *f, const Project *p) {
+        char name[64], text[FORWARD_TEXT_MAX];
+
+        for (size_t i = 0; i < p->n_publish; i++) {
+                snprintf(name, sizeof(name), PARAMETER_PUBLISH_PREFIX "%zu", i);
+                forward_print(&p->publish[i], text);
+                unit_print_environment(f, name, text);
+        }
+}
+
 static void print_agent(FILE *f, const Project *p) {
         char name[192];
 
         unit_print_environment(f, PARAMETER_AGENT, p->agent);
+        if (strcmp(p->agent_start, "boot") != 0)
+                unit_print_environment(f, PARAMETER_AGENT_START, p->agent_start);
         for (size_t i = 0; p->agent_arguments && p->agent_arguments[i]; i++) {
                 snprintf(name, sizeof(name), PARAMETER_ARGUMENT_PREFIX "%zu", i);
                 unit_print_environment(f, name, p->agent_arguments[i]);
@@ -88,6 +101,7 @@ static void print_vm(FILE *f, const Project *p) {
         unit_print_environment(f, PARAMETER_ACCELERATOR, p->accelerator);
         unit_print_environment(f, PARAMETER_MACHINE, p->machine);
         unit_print_environment(f, PARAMETER_NETWORK, p->network);
+        print_publish(f, p);
         print_shares(f, p);
         print_agent(f, p);
         for (size_t i = 0; i < p->service.n; i++)

@@ -24,6 +24,7 @@
 #define CPUS_MAX 255U
 #define ARGUMENTS_MAX 256U
 #define VARIABLES_MAX 512U /* variables of the agent */
+#define PUBLISH_MAX 64U
 
 typedef struct Parser {
         Project *project;
@@ -326,6 +327,34 @@ static void parse_share(Parser *parser, const Key *key, const char *value) {
                 add_share(parser, tag, canonical, guest_directory, mode, false);
 }
 
+static void parse_publish(Parser *parser, const Key *key, const char *value) {
+        Project *p = parser->project;
+        Forward forward, *grown;
+
+        if (forward_parse(value, &forward) < 0) {
+                refuse(parser, "%s=%s: has to be [ADDRESS:]HOSTPORT:GUESTPORT, like 8080:80", key->key,
+                                value);
+                return;
+        }
+        for (size_t i = 0; i < p->n_publish; i++)
+                if (forward_same_host_port(&p->publish[i], &forward)) {
+                        refuse(parser, "%s=%s: port %u of the host is published already", key->key, value,
+                                        forward.host_port);
+                        return;
+                }
+        if (p->n_publish >= PUBLISH_MAX) {
+                refuse(parser, "%s=: more than %u ports", key->key, PUBLISH_MAX);
+                return;
+        }
+        grown = reallocarray(p->publish, p->n_publish + 1, sizeof(Forward));
+        if (!grown) {
+                parser->out_of_memory = true;
+                return;
+        }
+        p->publish = grown;
+        p->publish[p->n_publish++] = forward;
+}
+
 static void add_assignment(Parser *parser, AssignmentList *list, const char *name, const char *value) {
         Assignment *grown = reallocarray(list->items, list->n + 1, sizeof(Assignment));
         Assignment assignment = { strdup(name), strdup(value) };
@@ -348,9 +377,24 @@ static bool is_assigned(const AssignmentList *list, const char *name) {
         return false;
 }
 
+/* Takes out the first of two; what a request's options say counts. */
+static void unassign(AssignmentList *list, const char *name) {
+        for (size_t i = 0; i < list->n; i++)
+                if (strcmp(list->items[i].name, name) == 0) {
+                        free(list->items[i].name);
+                        free(list->items[i].value);
+                        list->items[i] = list->items[--list->n];
+                        return;
+                }
+}
+
 static bool check_variable(Parser *parser, const char *name) {
         Project *p = parser->project;
 
+        if (p->is_request) {
+                unassign(&p->environment, name);
+                unassign(&p->credentials, name);
+        }
         if (p->environment.n + p->credentials.n >= VARIABLES_MAX)
                 refuse(parser, "%s=: more than %u variables", name, VARIABLES_MAX);
         else if (name[0] >= '0' && name[0] <= '9')
@@ -384,6 +428,8 @@ static void parse_credential(Parser *parser, const char *name, const char *value
 static void parse_service(Parser *parser, const Key *key, const char *value) {
         size_t n = strlen(value);
 
+        if (parser->project->is_request)
+                unassign(&parser->project->service, key->key);
         if (n == 0 || n > 40 ||
                         strspn(value,
                                         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789%.-+"
@@ -402,6 +448,7 @@ static const Key keys[] = {
         { "Project", "WorkDirectory", parse_directory, MEMBER(work_directory) },
         { "Project", "Home", parse_directory, MEMBER(home) },
         { "Project", "Agent", parse_word, MEMBER(agent), " claude" },
+        { "Project", "AgentStart", parse_word, MEMBER(agent_start), " boot session" },
         { "Project", "AgentArguments", parse_arguments, MEMBER(agent_arguments), .list = true },
         { "Project", "ReadOnly", parse_boolean, MEMBER(read_only) },
         { "Project", "Share", parse_share, .list = true },
@@ -412,6 +459,7 @@ static const Key keys[] = {
         { "VM", "Accelerator", parse_word, MEMBER(accelerator), " auto kvm tcg" },
         { "VM", "Machine", parse_word, MEMBER(machine), " auto microvm q35" },
         { "Network", "Mode", parse_word, MEMBER(network), " user none" },
+        { "Network", "Publish", parse_publish, .list = true },
         { "Service", "MemoryMax", parse_service },
         { "Service", "MemoryHigh", parse_service },
         { "Service", "MemorySwapMax", parse_service },
@@ -445,7 +493,8 @@ static void parse_key(Parser *parser, const char *section, const char *key, cons
         for (size_t i = 0; i < ELEMENTSOF(keys); i++) {
                 if (strcmp(keys[i].section, section) != 0 || strcmp(keys[i].key, key) != 0)
                         continue;
-                if (p->lines[i] > 0 && !keys[i].list)
+                /* a request is an ini with the options of a command line after it */
+                if (p->lines[i] > 0 && !keys[i].list && !p->is_request)
                         refuse(parser, "%s=%s: %s= is set in line %u already: keep one of the lines", key,
                                         value, key, p->lines[i]);
                 else if (value[0] == '\0')
@@ -566,6 +615,7 @@ static Project *project_new(const char *dir, const char *name, bool is_request) 
         p->is_request = is_request;
         p->messages.path = p->path;
         p->agent = strdup("claude");
+        p->agent_start = strdup("boot");
         p->guest = strdup("debian");
         p->memory_mib = 4096;
         p->cpus = 4;
@@ -573,8 +623,8 @@ static Project *project_new(const char *dir, const char *name, bool is_request) 
         p->machine = strdup("auto");
         p->network = strdup("user");
         p->lines = calloc(ELEMENTSOF(keys), sizeof(*p->lines));
-        if (!p->id || !p->path || !p->agent || !p->guest || !p->accelerator || !p->machine || !p->network ||
-                        !p->lines)
+        if (!p->id || !p->path || !p->agent || !p->agent_start || !p->guest || !p->accelerator ||
+                        !p->machine || !p->network || !p->lines)
                 return project_free(p);
         return p;
 }
@@ -637,6 +687,8 @@ Project *project_free(Project *p) {
         free(p->work_directory);
         free(p->home);
         free(p->agent);
+        free(p->agent_start);
+        free(p->publish);
         free(p->guest);
         free(p->accelerator);
         free(p->machine);

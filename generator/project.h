@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "forward.h"
 #include "messages.h"
 #include "paths.h"
 #include "vm-name.h"
@@ -38,12 +39,15 @@ typedef struct Project {
         char *home;           /* canonical */
         bool read_only;
         char *agent;
+        char *agent_start; /* "boot", "session" */
         char **agent_arguments;
         char *guest; /* name or absolute path */
         uint64_t memory_mib;
         unsigned cpus;
         char *accelerator, *machine;
         char *network;
+        Forward *publish;
+        size_t n_publish;
         bool wanted; /* by default.target */
         Share *shares;
         size_t n_shares;

@@ -15,6 +15,7 @@
 #include <sys/prctl.h>
 #include <sys/time.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define LIMIT_USEC 200000
@@ -105,3 +106,26 @@ bool accelerator_kvm_works(const char **ret_why) {
                                                                               : NO_RUN];
         return false;
 }
+
+#if defined(__x86_64__)
+static uint64_t now_nsec(void) {
+        struct timespec ts;
+
+        clock_gettime(CLOCK_MONOTONIC_RAW, &ts);
+        return (uint64_t) ts.tv_sec * 1000000000U + (uint64_t) ts.tv_nsec;
+}
+
+unsigned accelerator_tsc_khz(void) {
+        const struct timespec pause = { .tv_nsec = 20000000 };
+        uint64_t time = now_nsec(), ticks = __builtin_ia32_rdtsc();
+
+        nanosleep(&pause, NULL);
+        time = now_nsec() - time;
+        ticks = __builtin_ia32_rdtsc() - ticks;
+        return (unsigned) (ticks * 1000000U / time);
+}
+#else
+unsigned accelerator_tsc_khz(void) {
+        return 0;
+}
+#endif

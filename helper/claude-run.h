@@ -5,12 +5,15 @@
 #include <stdio.h>
 
 typedef struct RunOptions {
-        const char *generator, *ssh; /* absolute paths */
-        bool json, follow, terminal, help, version;
-        const char *user;  /* in the guest */
-        const char *since; /* for logs */
-        char **words;      /* names before `--` */
-        char **arguments;  /* what follows `--`; NULL: there was none */
+        const char *generator, *ssh, *scp; /* absolute paths */
+        bool json, follow, terminal, help, version, read_only, new;
+        const char *user;      /* in the guest */
+        const char *since;     /* for logs */
+        const char *directory; /* instead of the working directory */
+        const char *name;      /* of the project to make of an ad-hoc VM */
+        char **settings;       /* of an ad-hoc VM: sections and lines of an ini */
+        char **words;          /* names before `--` */
+        char **arguments;      /* what follows `--`; NULL: there was none */
         unsigned n_words;
 } RunOptions;
 

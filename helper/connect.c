@@ -128,9 +128,18 @@ static int read_address(const char *directory, char **ret) {
         return small_file_read(path, ADDRESS_MAX, ret);
 }
 
-int connect_run(const char *runtime_dir, const char *id) {
+/* NAME, claude-vm.NAME or claude-vm/NAME, as ssh's configuration has it. */
+static const char *id_of_host(const char *host) {
+        size_t n = strlen("claude-vm");
+
+        return strncmp(host, "claude-vm", n) == 0 && (host[n] == '.' || host[n] == '/') ? host + n + 1
+                                                                                        : host;
+}
+
+int connect_run(const char *runtime_dir, const char *host) {
         _cleanup_free_ char *directory = NULL, *text = NULL;
         _cleanup_close_ int fd = -EBADF;
+        const char *id = id_of_host(host);
         struct stat st;
         int r;
 

@@ -4,16 +4,13 @@
 
 #include "gc.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
-#include <unistd.h>
 
-#include "cleanup.h"
 #include "log.h"
 #include "parameters.h"
+#include "request-files.h"
 #include "vm-name.h"
 
 /* A helper that was killed leaves no status of its own. */
@@ -33,32 +30,13 @@ static void explain(const char *id) {
         log_message(LOG_NOTICE, "VM '%s' ended: %s", id, result);
 }
 
-/* Takes the path over. A directory goes only when it is empty: what else is in it is the user's. */
-static void remove_path(char *path) {
-        _cleanup_free_ char *owned = path;
-
-        if (owned && remove(owned) < 0 && errno != ENOENT && errno != ENOTEMPTY)
-                log_message(LOG_WARNING, "Failed to remove '%s': %s", owned, strerror(errno));
-}
-
-static void remove_request(const char *runtime_dir, const char *id) {
-        char *path;
-
-        if (asprintf(&path, "%s/claude-microvm/requests/%s.ini", runtime_dir, id) >= 0)
-                remove_path(path);
-        if (asprintf(&path, "%s/systemd/user/claude-vm@%s.service.d/50-claude-microvm.conf", runtime_dir,
-                            id) >= 0)
-                remove_path(path);
-        if (asprintf(&path, "%s/systemd/user/claude-vm@%s.service.d", runtime_dir, id) >= 0)
-                remove_path(path);
-}
-
 int gc_run(const char *runtime_dir, const char *id) {
         if (!vm_name_is_id(id))
                 return EXIT_CONFIGURATION;
         log_set_vm(id, "");
         explain(id);
         if (vm_name_is_uuid(id))
-                remove_request(runtime_dir, id);
+                request_remove(runtime_dir, id);
+        request_sweep(runtime_dir);
         return EXIT_SUCCESS;
 }

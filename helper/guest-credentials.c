@@ -63,6 +63,17 @@ static void print_fstab_field(FILE *f, const char *s) {
                         fputc(*s, f);
 }
 
+/* Its name, and `session` if it does not start by itself. */
+static int add_agent(GuestCredentials *c, const Parameters *p) {
+        FILE *f;
+        int fd, r = begin("claude-vm.agent", &f, &fd);
+
+        if (r < 0)
+                return r;
+        fprintf(f, "%s %s\n", p->agent, p->agent_start);
+        return finish(c, "claude-vm.agent", f, fd);
+}
+
 static int add_mounts(GuestCredentials *c, const Parameters *p) {
         FILE *f;
         int fd, r = begin("fstab.extra", &f, &fd);
@@ -190,7 +201,7 @@ int guest_credentials_make(const Parameters *p, const SessionKeys *keys, const c
         if (r >= 0)
                 r = add_hostname(&c, p);
         if (r >= 0)
-                r = add_text(&c, "claude-vm.agent", p->agent);
+                r = add_agent(&c, p);
         if (r >= 0)
                 r = add_list(&c, "claude-vm.arguments", p->arguments);
         if (r >= 0)

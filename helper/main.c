@@ -14,6 +14,7 @@
 #include "log.h"
 #include "parameters-reader.h"
 #include "parameters.h"
+#include "publish.h"
 #include "run.h"
 #include "share.h"
 #include "vm-name.h"
@@ -83,6 +84,10 @@ static int verb_connect(const char *id) {
         return connect_run(runtime_dir(), id);
 }
 
+static int verb_master(const char *id) {
+        return publish_exec_master(SSH_PATH, runtime_dir(), id);
+}
+
 /* The service of a UUID's unit is that it is up as long as the project's is. */
 static int verb_proxy(const char *id) {
         return EXIT_SUCCESS;
@@ -93,6 +98,7 @@ static int verb_probe(const char *argument) {
         bool kvm = accelerator_kvm_works(&why);
 
         printf("%s: %s\n", kvm ? "kvm" : "tcg", why);
+        printf("tsc: %u kHz\n", accelerator_tsc_khz());
         return EXIT_SUCCESS;
 }
 
@@ -110,8 +116,9 @@ static const Verb verbs[] = {
                         verb_virtiofsd },
         { "share-exited", "VM:TAG", "tell the VM that a virtiofsd has ended", verb_share_exited },
         { "connect", "VM", "connect ssh to a VM (ProxyCommand)", verb_connect },
+        { "master", "VM", "become the ssh master (claude-vm-ssh@.service)", verb_master },
         { "proxy", "VM", "do nothing (the unit of a project's UUID)", verb_proxy },
-        { "probe", NULL, "say whether KVM works here", verb_probe },
+        { "probe", NULL, "say whether KVM works here, and how fast the clock counts", verb_probe },
 };
 
 static int usage(FILE *f) {

@@ -126,6 +126,8 @@ static int read_state(Manager *m, const char *path, UnitState *s) {
         if (r >= 0)
                 r = get_trivial(m, path, UNIT_INTERFACE, "NeedDaemonReload", 'b', &reload);
         if (r >= 0)
+                r = get_trivial(m, path, SERVICE_INTERFACE, "MemoryCurrent", 't', &s->memory);
+        if (r >= 0)
                 r = get_configured(m, path, &s->configured);
         s->need_daemon_reload = reload;
         return r;
@@ -153,6 +155,13 @@ int manager_state(Manager *m, const char *unit, UnitState *ret) {
         }
         *ret = s;
         return 0;
+}
+
+int manager_active_state(Manager *m, const char *unit, char **ret) {
+        _cleanup_free_ char *path = NULL;
+        int r = unit_path(unit, &path);
+
+        return r < 0 ? r : get_string(m, path, UNIT_INTERFACE, "ActiveState", ret);
 }
 
 void unit_state_done(UnitState *s) {
@@ -313,5 +322,25 @@ int manager_list(Manager *m, const char *pattern, char ***ret) {
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(names);
+        return 0;
+}
+
+int manager_environment(Manager *m, const char *unit, const char *variable, char **ret) {
+        _cleanup_strv_free_ char **environment = NULL;
+        _cleanup_free_ char *path = NULL;
+        size_t n = strlen(variable);
+        int r;
+
+        r = unit_path(unit, &path);
+        if (r >= 0)
+                r = sd_bus_get_property_strv(m->bus, DESTINATION, path, SERVICE_INTERFACE, "Environment",
+                                NULL, &environment);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; environment && environment[i]; i++)
+                if (strncmp(environment[i], variable, n) == 0 && environment[i][n] == '=') {
+                        *ret = strdup(environment[i] + n + 1);
+                        return *ret ? 1 : -ENOMEM;
+                }
         return 0;
 }

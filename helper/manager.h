@@ -15,6 +15,7 @@ typedef struct UnitState {
         char *source_path;
         int32_t exec_main_code, exec_main_status;
         uint64_t active_enter_usec; /* CLOCK_REALTIME, 0: never */
+        uint64_t memory;            /* bytes of its processes, UINT64_MAX: not known */
         bool need_daemon_reload;
         bool configured; /* it has a drop-in of the generator */
 } UnitState;
@@ -33,6 +34,9 @@ int manager_reload(Manager *m);
 int manager_state(Manager *m, const char *unit, UnitState *ret);
 void unit_state_done(UnitState *s);
 
+/* The word for what a unit is, owned; "inactive" also for one that does not exist. 0, negative errno. */
+int manager_active_state(Manager *m, const char *unit, char **ret);
+
 /* Starts or stops a unit ("StartUnit", "StopUnit", "RestartUnit") and waits for the job. 0: done.
  * -ECANCELED, -ETIMEDOUT (also of the wait), -EPROTO for any other end of the job, with systemd's word for
  * it in `ret_result` (static or borrowed until the next call). -EINTR: `interrupted` became true. Other
@@ -46,3 +50,6 @@ int manager_wait_inactive(Manager *m, const char *unit, uint64_t limit_usec);
 
 /* Names of the loaded units that match `pattern`, in an owned array. 0, negative errno. */
 int manager_list(Manager *m, const char *pattern, char ***ret);
+
+/* The value of a variable of Environment=, owned. 1; 0 if it is not set; negative errno. */
+int manager_environment(Manager *m, const char *unit, const char *variable, char **ret);

@@ -108,6 +108,30 @@ static int read_arguments(Parameters *p, char *const *variables) {
         }
 }
 
+#define PUBLISH_MAX 64U
+
+static int read_publish(Parameters *p, char *const *variables, char **ret_why) {
+        char name[sizeof(PARAMETER_PUBLISH_PREFIX) + 3 * sizeof(unsigned)];
+
+        for (unsigned i = 0; i < PUBLISH_MAX; i++) {
+                Forward *grown;
+                const char *value;
+
+                snprintf(name, sizeof(name), PARAMETER_PUBLISH_PREFIX "%u", i);
+                value = get(variables, name);
+                if (!value)
+                        return 0;
+                grown = reallocarray(p->publish, i + 1, sizeof(Forward));
+                if (!grown)
+                        return -ENOMEM;
+                p->publish = grown;
+                if (forward_parse(value, &p->publish[i]) < 0)
+                        return refuse(ret_why, name, value, "has to be ADDRESS:HOSTPORT:GUESTPORT");
+                p->n_publish++;
+        }
+        return 0;
+}
+
 static int read_environment(Parameters *p, char *const *variables) {
         size_t n = strlen(PARAMETER_ENVIRONMENT_PREFIX);
 
@@ -155,11 +179,14 @@ static int read_vm(Parameters *p, char *const *variables, char **ret_why) {
                         get_word(variables, PARAMETER_ACCELERATOR, "auto", &p->accelerator) < 0 ||
                         get_word(variables, PARAMETER_MACHINE, "auto", &p->machine) < 0 ||
                         get_word(variables, PARAMETER_NETWORK, "user", &p->network) < 0 ||
-                        get_word(variables, PARAMETER_AGENT, "claude", &p->agent) < 0)
+                        get_word(variables, PARAMETER_AGENT, "claude", &p->agent) < 0 ||
+                        get_word(variables, PARAMETER_AGENT_START, "boot", &p->agent_start) < 0)
                 return -ENOMEM;
         if (strchr(p->guest, '/') ? p->guest[0] != '/' : !vm_name_is_project(p->guest))
                 return refuse(ret_why, PARAMETER_GUEST, p->guest,
                                 "has to be a name or an absolute directory");
+        if (strcmp(p->agent_start, "boot") != 0 && strcmp(p->agent_start, "session") != 0)
+                return refuse(ret_why, PARAMETER_AGENT_START, p->agent_start, "has to be boot or session");
         if (!vm_name_is_project(p->agent))
                 return refuse(ret_why, PARAMETER_AGENT, p->agent, "is no name of an agent");
         return 0;
@@ -190,6 +217,8 @@ int parameters_read(const char *id, char *const *variables, Parameters **ret, ch
         if (r >= 0)
                 r = read_shares(p, variables, ret_why);
         if (r >= 0)
+                r = read_publish(p, variables, ret_why);
+        if (r >= 0)
                 r = read_arguments(p, variables);
         if (r >= 0)
                 r = read_environment(p, variables);
@@ -216,6 +245,8 @@ Parameters *parameters_free(Parameters *p) {
         free(p->machine);
         free(p->network);
         free(p->agent);
+        free(p->agent_start);
+        free(p->publish);
         free(p);
         return NULL;
 }

@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "forward.h"
+
 typedef struct ShareParameters {
         char *tag;
         char *guest_directory;
@@ -16,11 +18,13 @@ typedef struct Parameters {
         const char *id; /* borrowed */
         char *uuid;     /* 36 bytes, lower case */
         char *guest;    /* name or absolute directory of an image */
-        char *accelerator, *machine, *network, *agent;
+        char *accelerator, *machine, *network, *agent, *agent_start;
         uint64_t memory_mib;
         unsigned cpus;
         ShareParameters *shares;
         unsigned n_shares;
+        Forward *publish;
+        unsigned n_publish;
         char **arguments;   /* of the agent */
         char **environment; /* of the agent: NAME=VALUE */
 } Parameters;

@@ -82,14 +82,20 @@ static void add_process(Argv *a, const QemuConfig *c) {
 
 static void add_boot(Argv *a, const QemuConfig *c) {
         _cleanup_free_ char *root = quote_option(c->image->root);
+        char tsc[32] = "";
 
         add(a, "-kernel");
         add(a, c->image->kernel);
         add(a, "-initrd");
         add(a, c->image->initrd);
         /* a panic ends the VM instead of leaving it there; quiet: the console is for what goes wrong */
+        /* Under TCG the kernel's own measurement of the counter fails now and then (on a busy host one boot
+         * in four), and then it waits for timer interrupts that nobody has set up: a guest that hangs before
+         * its first word. */
+        if (c->tsc_khz > 0)
+                snprintf(tsc, sizeof(tsc), "tsc_early_khz=%u ", c->tsc_khz);
         add(a, "-append");
-        addf(a, "console=hvc0 reboot=t panic=-1 quiet %s", c->image->cmdline);
+        addf(a, "console=hvc0 reboot=t panic=-1 quiet %s%s", tsc, c->image->cmdline);
         /* read-only, so all VMs of an image share one page cache; no lock, for the same reason */
         add(a, "-blockdev");
         addf(a, "driver=file,node-name=root,filename=%s,read-only=on,locking=off", root ?: "");

@@ -18,6 +18,7 @@ typedef struct QemuConfig {
         const GuestImage *image;
         const char *socket_dir; /* of the shares' sockets: SOCKET_DIR/ID:TAG.sock */
         bool kvm;
+        unsigned tsc_khz; /* 0: the guest measures it */
         /* our ends of socket pairs, inherited by QEMU */
         int qmp_fd, notify_fd, control_fd, console_fd;
         const GuestCredential *credentials;

@@ -33,6 +33,7 @@
 #include "log.h"
 #include "outcome.h"
 #include "parameters.h"
+#include "publish.h"
 #include "qemu-argv.h"
 #include "qmp.h"
 #include "session-files.h"
@@ -592,6 +593,7 @@ static int spawn_qemu(Vm *vm, const GuestImage *image, const GuestCredentials *c
                         .image = image,
                         .socket_dir = socket_dir,
                         .kvm = kvm,
+                        .tsc_khz = kvm ? 0 : accelerator_tsc_khz(),
                         .qmp_fd = theirs[0],
                         .notify_fd = theirs[1],
                         .control_fd = theirs[2],
@@ -767,6 +769,8 @@ int run_vm(const RunConfig *config, const Parameters *parameters) {
         int r, status;
 
         r = check_directories(parameters, &why);
+        if (r >= 0)
+                r = publish_prepare(config->directory, parameters, &why);
         if (r >= 0)
                 r = guest_image_find(parameters->guest, parameters->agent, config->data_home, &image, &why);
         if (r < 0)

@@ -100,6 +100,8 @@ static int write_config(const char *directory, const char *id) {
                             "  ProxyCommand " HELPER_PATH " connect %2$s\n"
                             "  ProxyUseFdpass yes\n"
                             "  ControlPath %1$s/ssh.control\n"
+                            "  BatchMode yes\n"
+                            "  ConnectTimeout 30\n"
                             "  ForwardAgent no\n"
                             "  ForwardX11 no\n"
                             "  SendEnv LANG LC_* TERM COLORTERM TZ\n"

@@ -1,6 +1,7 @@
 #include "session.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,7 +50,8 @@ int session_argv(const Session *s, char ***ret) {
         r |= strv_append(&argv, s->ssh);
         r |= strv_append(&argv, "-F");
         r |= strv_appendf(&argv, "%s/claude-vm/%s/ssh.config", s->runtime_dir, s->id);
-        r |= strv_append(&argv, s->terminal ? "-t" : "-T");
+        /* twice: also without a terminal here */
+        r |= strv_append(&argv, s->read_only ? "-tt" : s->terminal ? "-t" : "-T");
         if (s->user) {
                 /* the master's connection is user claude's */
                 r |= strv_append(&argv, "-o");
@@ -58,10 +60,10 @@ int session_argv(const Session *s, char ***ret) {
                 r |= strv_append(&argv, s->user);
         }
         r |= strv_append(&argv, "claude-vm");
-        if (s->program) {
-                r |= strv_append(&argv, s->program);
-                r |= append_words(&argv, s->words);
-        }
+        /* without a program of ours in between: under emulation that would double the time of a short
+         * command */
+        r |= strv_append(&argv, s->program ?: s->words ? "cd /work &&" : "cd /work && exec \"$SHELL\" -l");
+        r |= append_words(&argv, s->words);
         if (r < 0)
                 return -ENOMEM;
         *ret = TAKE_PTR(argv);
@@ -96,34 +98,70 @@ static void pass_signals_on(void) {
                 sigaction(signals[i], &action, NULL);
 }
 
+/* What is typed goes nowhere but is not left for the shell; Ctrl-C and Ctrl-\ still end ssh. */
+static void ignore_keys(const struct termios *modes) {
+        struct termios quiet = *modes;
+
+        quiet.c_lflag &= ~(tcflag_t) (ECHO | ICANON);
+        quiet.c_oflag &= ~(tcflag_t) OPOST;
+        tcsetattr(STDIN_FILENO, TCSADRAIN, &quiet);
+}
+
+int session_exec(const Session *s) {
+        _cleanup_strv_free_ char **argv = NULL;
+        int r = session_argv(s, &argv);
+
+        if (r < 0)
+                return r;
+        execv(argv[0], argv);
+        return -errno;
+}
+
+/* The child's side of fork(): becomes ssh. */
+static void __attribute__((noreturn)) exec_ssh(char **argv, int input) {
+        /* a viewer whose claude-run is killed is nobody's: the terminal may be another program's by now */
+        prctl(PR_SET_PDEATHSIG, SIGHUP);
+        if (input < 0 || dup2(input, STDIN_FILENO) >= 0)
+                execv(argv[0], argv);
+        fprintf(stderr, "claude-run: Failed to run '%s': %s\n", argv[0], strerror(errno));
+        _exit(255);
+}
+
 int session_run(const Session *s) {
         _cleanup_strv_free_ char **argv = NULL;
         struct termios modes;
         bool have_modes = s->terminal && tcgetattr(STDIN_FILENO, &modes) == 0;
+        /* a standard input that never says anything and never ends */
+        int silence[2] = { -EBADF, -EBADF };
         int r, status;
         pid_t pid;
 
         r = session_argv(s, &argv);
         if (r < 0)
                 return r;
+        if (s->read_only && pipe2(silence, O_CLOEXEC) < 0)
+                return -errno;
         pass_signals_on();
         pid = fork();
         if (pid < 0)
                 return -errno;
-        if (pid == 0) {
-                /* a viewer whose claude-run is killed is nobody's: the terminal may be another program's by
-                 * now */
-                prctl(PR_SET_PDEATHSIG, SIGHUP);
-                execv(argv[0], argv);
-                fprintf(stderr, "claude-run: Failed to run '%s': %s\n", argv[0], strerror(errno));
-                _exit(255);
-        }
+        if (pid == 0)
+                exec_ssh(argv, silence[0]);
         child = pid;
+        if (s->read_only && have_modes)
+                ignore_keys(&modes);
         while (waitpid(pid, &status, 0) < 0)
                 if (errno != EINTR)
                         return -errno;
         child = 0;
-        if (have_modes)
+        if (have_modes) {
+                if (s->read_only)
+                        tcflush(STDIN_FILENO, TCIFLUSH);
                 restore_terminal(&modes);
+        }
+        if (s->read_only) {
+                close(silence[0]);
+                close(silence[1]);
+        }
         return WIFEXITED(status) ? WEXITSTATUS(status) : 255;
 }

@@ -3,14 +3,19 @@
 
 #include <stdbool.h>
 
+/* Programs of ours in the guest. */
+#define PROGRAM_ATTACH "/usr/lib/claude-vm/attach"
+#define PROGRAM_AGENT "/usr/lib/claude-vm/agent-exec"
+
 typedef struct Session {
         const char *ssh;         /* absolute path */
         const char *runtime_dir; /* $XDG_RUNTIME_DIR */
         const char *id;          /* of the VM */
         const char *user;        /* in the guest; NULL: claude */
         bool terminal;           /* ssh -t, else ssh -T */
-        const char *program;     /* in the guest, or NULL for what `words` say */
-        char *const *words;      /* its arguments, or NULL */
+        bool read_only;          /* a terminal that nothing can be typed into */
+        const char *program;     /* of ours in the guest; NULL: what `words` say, in /work */
+        char *const *words;      /* its arguments, or the command; NULL: a login shell */
 } Session;
 
 /* One word for the guest's shell: whatever bytes it has but NUL arrive as they are. Owned, NULL without
@@ -19,6 +24,9 @@ char *session_quote(const char *word);
 
 /* ssh's argument vector. 0 and an owned result, -ENOMEM. */
 int session_argv(const Session *s, char ***ret);
+
+/* Becomes ssh. Returns only if that fails: negative errno. */
+int session_exec(const Session *s);
 
 /* Runs ssh on our standard input, output and error and restores the terminal after it. Returns its exit
  * status, 255 when a signal ended it; negative errno if it could not be run. */

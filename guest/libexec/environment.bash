@@ -1,5 +1,5 @@
-# The environment of the agent and of sessions; sourced. $agent becomes the
-# program to run. Values come from the host's configuration, byte for byte.
+# The environment of the agent; sourced. $agent becomes the program to run, $start when it
+# does. Values come from the host's configuration, byte for byte.
 
 export HOME=/home/claude SHELL=/bin/bash
 export LANG=${LANG:-C.UTF-8} TERM=${TERM:-xterm-256color} COLORTERM=${COLORTERM:-truecolor}
@@ -11,6 +11,7 @@ while IFS= read -r -d '' variable; do
 done </run/claude-vm/credentials/claude-vm.environment
 unset variable
 
-read -r agent </run/claude-vm/credentials/claude-vm.agent || true
+# shellcheck disable=SC2034 # start is for who sources this
+read -r agent start </run/claude-vm/credentials/claude-vm.agent || true
 agent=/usr/lib/claude-vm/agents/$agent
 cd /work

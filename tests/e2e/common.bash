@@ -117,9 +117,6 @@ assert_nothing_left() {
 }
 
 setup_file() {
-        # Under TCG about one guest in eighty hangs before its first word (the helper's boot limit ends it, with
-        # status 75). That is QEMU's or the kernel's; a test of ours that fails twice is broken.
-        export BATS_TEST_RETRIES=1
         start_api
 }
 

@@ -1,0 +1,112 @@
+#include "forward-list.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+
+#include "cleanup.h"
+#include "small-file.h"
+
+#define LINE_MAX_BYTES 96U
+
+static const char *const directions[] = { "publish", "reverse" }, *const origins[] = { "added", "ini" };
+
+static char *path_in(const char *directory, const char *name) {
+        char *path;
+
+        return asprintf(&path, "%s/%s", directory, name) < 0 ? NULL : path;
+}
+
+int forward_list_lock(const char *directory) {
+        _cleanup_free_ char *path = path_in(directory, "ports.lock");
+        _cleanup_close_ int fd = -EBADF;
+
+        if (!path)
+                return -ENOMEM;
+        fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (fd < 0 || flock(fd, LOCK_EX) < 0)
+                return -errno;
+        return TAKE_FD(fd);
+}
+
+/* The index of a word in a pair of words, -1 if it is neither. */
+static int word_index(const char *const words[static 2], const char *word) {
+        return strcmp(word, words[0]) == 0 ? 0 : strcmp(word, words[1]) == 0 ? 1 : -1;
+}
+
+static int parse_line(const char *line, ForwardEntry *ret) {
+        char direction[16], text[FORWARD_TEXT_MAX + 1], origin[16];
+        int d, o;
+
+        if (sscanf(line, "%15s %62s %15s", direction, text, origin) != 3)
+                return -EIO;
+        d = word_index(directions, direction);
+        o = word_index(origins, origin);
+        if (d < 0 || o < 0 || forward_parse(text, &ret->forward) < 0)
+                return -EIO;
+        ret->reverse = d;
+        ret->from_ini = o;
+        return 0;
+}
+
+int forward_list_read(const char *directory, ForwardList *ret) {
+        _cleanup_free_ char *path = path_in(directory, "ports"), *text = NULL;
+        char *rest, *line;
+        int r;
+
+        ret->n = 0;
+        if (!path)
+                return -ENOMEM;
+        r = small_file_read(path, FORWARDS_MAX * LINE_MAX_BYTES, &text);
+        if (r == -ENOENT)
+                return 0;
+        if (r < 0)
+                return r;
+        rest = text;
+        while ((line = strsep(&rest, "\n")) && line[0]) {
+                if (ret->n == FORWARDS_MAX)
+                        return -E2BIG;
+                r = parse_line(line, &ret->items[ret->n]);
+                if (r < 0)
+                        return r;
+                ret->n++;
+        }
+        return 0;
+}
+
+int forward_list_write(const char *directory, const ForwardList *list) {
+        _cleanup_free_ char *path = path_in(directory, "ports"), *new = path_in(directory, "ports.new");
+        char text[FORWARDS_MAX * LINE_MAX_BYTES], one[FORWARD_TEXT_MAX];
+        size_t size = 0;
+        int r;
+
+        if (!path || !new)
+                return -ENOMEM;
+        for (size_t i = 0; i < list->n; i++) {
+                const ForwardEntry *e = &list->items[i];
+
+                forward_print(&e->forward, one);
+                size += (size_t) snprintf(text + size, LINE_MAX_BYTES, "%s %s %s\n", directions[e->reverse],
+                                one, origins[e->from_ini]);
+        }
+        unlink(new);
+        r = small_file_create(new, 0600, text, size);
+        if (r < 0)
+                return r;
+        return rename(new, path) < 0 ? -errno : 0;
+}
+
+void forward_entry_print(const ForwardEntry *e, char ret[static FORWARD_TEXT_MAX + 16]) {
+        const Forward *f = &e->forward;
+        bool ipv6 = strchr(f->address, ':');
+
+        /* the guest's end is its loopback, which a service there may be the only one to listen on */
+        if (e->reverse)
+                snprintf(ret, FORWARD_TEXT_MAX + 16, "localhost:%u:%s%s%s:%u", f->guest_port,
+                                ipv6 ? "[" : "", f->address, ipv6 ? "]" : "", f->host_port);
+        else
+                snprintf(ret, FORWARD_TEXT_MAX + 16, "%s%s%s:%u:localhost:%u", ipv6 ? "[" : "", f->address,
+                                ipv6 ? "]" : "", f->host_port, f->guest_port);
+}

@@ -1,0 +1,90 @@
+/* What of an ad-hoc VM lies outside its runtime directory. Exact names only, and unlink() follows no link.
+ */
+
+#include "request-files.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "vm-name.h"
+
+/* Takes the path over. A directory goes only when it is empty: what else is in it is the user's. */
+static void remove_path(char *path) {
+        _cleanup_free_ char *owned = path;
+
+        if (owned)
+                (void) remove(owned);
+}
+
+static void remove_credentials(const char *runtime_dir, const char *id) {
+        _cleanup_closedir_ DIR *dir = NULL;
+        _cleanup_free_ char *path = NULL;
+
+        if (asprintf(&path, "%s/claude-microvm/requests/%s.credentials", runtime_dir, id) < 0) {
+                path = NULL;
+                return;
+        }
+        dir = opendir(path);
+        if (!dir)
+                return;
+        for (const struct dirent *entry; (entry = readdir(dir));)
+                if (entry->d_name[0] != '.')
+                        (void) unlinkat(dirfd(dir), entry->d_name, 0);
+        (void) rmdir(path);
+}
+
+void request_remove(const char *runtime_dir, const char *id) {
+        char *path;
+
+        remove_credentials(runtime_dir, id);
+        if (asprintf(&path, "%s/claude-microvm/requests/%s.ini", runtime_dir, id) >= 0)
+                remove_path(path);
+        if (asprintf(&path, "%s/systemd/user/claude-vm@%s.service.d/50-claude-microvm.conf", runtime_dir,
+                            id) >= 0)
+                remove_path(path);
+        if (asprintf(&path, "%s/systemd/user/claude-vm@%s.service.d", runtime_dir, id) >= 0)
+                remove_path(path);
+}
+
+/* A maker holds the lock until its VM runs; a VM that runs has a directory. */
+static bool is_abandoned(const char *runtime_dir, int requests_fd, const char *name, const char *id) {
+        _cleanup_close_ int fd = openat(requests_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+        _cleanup_free_ char *directory = NULL;
+
+        if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
+                return false;
+        if (asprintf(&directory, "%s/claude-vm/%s", runtime_dir, id) < 0) {
+                directory = NULL;
+                return false;
+        }
+        return access(directory, F_OK) < 0 && errno == ENOENT;
+}
+
+void request_sweep(const char *runtime_dir) {
+        _cleanup_closedir_ DIR *dir = NULL;
+        _cleanup_free_ char *path = NULL;
+
+        if (asprintf(&path, "%s/claude-microvm/requests", runtime_dir) < 0) {
+                path = NULL;
+                return;
+        }
+        dir = opendir(path);
+        if (!dir)
+                return;
+        for (const struct dirent *entry; (entry = readdir(dir));) {
+                char id[37] = "";
+
+                if (strlen(entry->d_name) != 36 + strlen(".ini") || !strstr(entry->d_name + 36, ".ini"))
+                        continue;
+                memcpy(id, entry->d_name, 36);
+                if (vm_name_is_uuid(id) && is_abandoned(runtime_dir, dirfd(dir), entry->d_name, id))
+                        request_remove(runtime_dir, id);
+        }
+}

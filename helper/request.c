@@ -1,0 +1,233 @@
+#include "request.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "parameters.h"
+#include "request-files.h"
+#include "run-program.h"
+#include "small-file.h"
+#include "strv.h"
+#include "vm-name.h"
+
+#define INI_MAX (1024U * 1024U)
+
+/* What an agent is logged in with; from the caller's environment unless an option says otherwise. */
+static const char *const secrets[] = { "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN",
+        "CLAUDE_CODE_OAUTH_TOKEN" };
+
+/* 0700, all that is missing of it. */
+static int make_directory(const char *path) {
+        _cleanup_free_ char *copy = strdup(path);
+
+        if (!copy)
+                return -ENOMEM;
+        for (char *slash = strchr(copy + 1, '/');; slash = strchr(slash + 1, '/')) {
+                if (slash)
+                        *slash = '\0';
+                if (mkdir(copy, 0700) < 0 && errno != EEXIST)
+                        return -errno;
+                if (!slash)
+                        return 0;
+                *slash = '/';
+        }
+}
+
+/* Takes what makes a project one out of its ini: a request has a UUID and an end of its own. */
+static void print_base(FILE *f, char *text) {
+        char *line;
+
+        while ((line = strsep(&text, "\n"))) {
+                const char *word = line + strspn(line, " \t");
+
+                if (strncmp(word, "UUID", 4) != 0 && strncmp(word, "WantedBy", 8) != 0)
+                        fprintf(f, "%s\n", line);
+        }
+}
+
+static bool is_set(char *const *settings, const char *name) {
+        for (; settings && *settings; settings++) {
+                const char *line = strchr(*settings, '\n');
+
+                if (line && strncmp(line + 1, name, strlen(name)) == 0 && line[1 + strlen(name)] == '=')
+                        return true;
+        }
+        return false;
+}
+
+/* The text of the ini: the base, then the options, which count for more. */
+static int compose(const Context *c, const char *directory, const char *base_ini, bool session, char **ret) {
+        _cleanup_free_ char *base = NULL;
+        const char *home = getenv("CLAUDE_HOME"), *dev_shell = getenv("DIRENV_ALLOW");
+        size_t size;
+        FILE *f;
+        int r = base_ini ? small_file_read(base_ini, INI_MAX, &base) : 0;
+
+        if (r < 0)
+                return r;
+        f = open_memstream(ret, &size);
+        if (!f)
+                return -ENOMEM;
+        if (base)
+                print_base(f, base);
+        fprintf(f, "[Project]\nWorkDirectory=%s\n", directory);
+        if (home && home[0])
+                fprintf(f, "Home=%s\n", home);
+        if (dev_shell && strcmp(dev_shell, "1") == 0)
+                fputs("DevShell=yes\n", f);
+        if (session)
+                fputs("AgentStart=session\n", f);
+        if (c->options->read_only)
+                fputs("ReadOnly=yes\n", f);
+        for (char *const *s = c->options->settings; s && *s; s++)
+                fputs(*s, f);
+        r = ferror(f) ? -ENOMEM : 0;
+        return fclose(f) == 0 ? r : -ENOMEM;
+}
+
+/* Secrets of the environment become files that only this user reads, in memory, gone with the request. */
+static int add_secrets(const Context *c, const char *id, char **text) {
+        _cleanup_free_ char *directory = NULL;
+        int r = 0;
+
+        if (asprintf(&directory, "%s/claude-microvm/requests/%s.credentials", c->runtime_dir, id) < 0) {
+                directory = NULL;
+                return -ENOMEM;
+        }
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(secrets); i++) {
+                _cleanup_free_ char *path = NULL, *grown = NULL;
+                const char *value = getenv(secrets[i]);
+
+                if (!value || !value[0] || is_set(c->options->settings, secrets[i]))
+                        continue;
+                if (asprintf(&path, "%s/%s", directory, secrets[i]) < 0) {
+                        path = NULL;
+                        return -ENOMEM;
+                }
+                if (asprintf(&grown, "%s[Credentials]\n%s=%s\n", *text, secrets[i], path) < 0) {
+                        grown = NULL;
+                        return -ENOMEM;
+                }
+                r = make_directory(directory);
+                if (r >= 0)
+                        r = small_file_create(path, 0600, value, strlen(value));
+                free(*text);
+                *text = TAKE_PTR(grown);
+        }
+        return r;
+}
+
+/* The generator reads the request and writes its units where a fresh name is seen without a reload. */
+static int generate(const Context *c, const char *path) {
+        _cleanup_free_ char *units = NULL;
+        int r;
+
+        if (asprintf(&units, "%s/systemd/user", c->runtime_dir) < 0) {
+                units = NULL;
+                return -ENOMEM;
+        }
+        r = make_directory(units);
+        if (r < 0)
+                return r;
+        r = run_program((char *[]) { (char *) c->options->generator, (char *) "--request", (char *) path,
+                                        units, NULL },
+                        -1);
+        return r > 0 ? -EINVAL : r;
+}
+
+static int write_request(const Context *c, const char *directory, const char *base_ini, bool session,
+                Request *request) {
+        _cleanup_free_ char *requests = NULL, *path = NULL, *text = NULL;
+        int r;
+
+        if (asprintf(&requests, "%s/claude-microvm/requests", c->runtime_dir) < 0) {
+                requests = NULL;
+                return -ENOMEM;
+        }
+        if (asprintf(&path, "%s/%s.ini", requests, request->id) < 0) {
+                path = NULL;
+                return -ENOMEM;
+        }
+        r = make_directory(requests);
+        if (r >= 0)
+                r = compose(c, directory, base_ini, session, &text);
+        if (r >= 0)
+                r = add_secrets(c, request->id, &text);
+        if (r < 0)
+                return r;
+        request->lock_fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (request->lock_fd < 0 || flock(request->lock_fd, LOCK_EX) < 0)
+                return -errno;
+        if (write(request->lock_fd, text, strlen(text)) != (ssize_t) strlen(text))
+                return errno ? -errno : -ENOSPC;
+        return generate(c, path);
+}
+
+int request_make(Context *c, const char *directory, const char *base_ini, bool session, Request *ret) {
+        sd_id128_t id;
+        int r = sd_id128_randomize(&id);
+
+        *ret = (Request) { .lock_fd = -EBADF };
+        if (r >= 0) {
+                sd_id128_to_uuid_string(id, ret->id);
+                request_sweep(c->runtime_dir);
+                r = write_request(c, directory, base_ini, session, ret);
+        }
+        if (r >= 0)
+                return 0;
+        request_remove(c->runtime_dir, ret->id);
+        request_done(ret);
+        /* the generator has said what it is */
+        return r == -EINVAL ? EXIT_CONFIGURATION
+                            : fail(EXIT_FAILURE, "Failed to request a VM: %s", strerror(-r));
+}
+
+void request_done(Request *request) {
+        if (request->lock_fd >= 0)
+                close(request->lock_fd);
+        request->lock_fd = -EBADF;
+}
+
+int request_make_project(Context *c, const char *directory, const char *name) {
+        _cleanup_free_ char *configuration = NULL, *path = NULL, *text = NULL;
+        const char *xdg = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+        int r;
+
+        if (!vm_name_is_project(name))
+                return fail(EXIT_USAGE,
+                                "'%s' is no name for a project: up to %d letters, digits, '_', '.' and '-'",
+                                name, VM_NAME_MAX);
+        if (asprintf(&configuration, "%s%s/claude-microvm", xdg && xdg[0] == '/' ? xdg : home ?: "",
+                            xdg && xdg[0] == '/' ? "" : "/.config") < 0) {
+                configuration = NULL;
+                return fail(EXIT_FAILURE, "No memory");
+        }
+        if (asprintf(&path, "%s/%s.ini", configuration, name) < 0) {
+                path = NULL;
+                return fail(EXIT_FAILURE, "No memory");
+        }
+        r = make_directory(configuration);
+        if (r >= 0)
+                r = compose(c, directory, NULL, false, &text);
+        if (r >= 0)
+                r = small_file_create(path, 0600, text, strlen(text));
+        if (r == -EEXIST)
+                return fail(EXIT_CONFIGURATION, "there is a project '%s' already: %s", name, path);
+        if (r >= 0 &&
+                        run_program((char *[]) { (char *) c->options->generator, (char *) "--check", path,
+                                                    NULL },
+                                        -1) != 0) {
+                unlink(path);
+                return EXIT_CONFIGURATION;
+        }
+        if (r < 0)
+                return fail(EXIT_FAILURE, "Failed to write '%s': %s", path, strerror(-r));
+        fprintf(stderr, "claude-run: project '%s' is %s\n", name, path);
+        return 0;
+}
