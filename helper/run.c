@@ -86,6 +86,8 @@ typedef struct Vm {
         char share_tag[SHARE_TAG_MAX + 1], share_result[64];
         ShareProcess processes[SHARES_MAX];
         unsigned n_processes;
+        int owner_fd; /* pidfd of a claude-run */
+        sd_event_source *owner;
         Facts facts;
 } Vm;
 
@@ -142,15 +144,38 @@ static int on_stop_timer(sd_event_source *source, uint64_t usec, void *userdata)
         return 0;
 }
 
-static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
-        Vm *vm = userdata;
-
+static void request_stop(Vm *vm) {
         if (vm->facts.stop_requested || !vm->facts.ready)
                 vm->stop_step = vm->stop_step < 2 ? 2 : 3;
         vm->facts.stop_requested = true;
         sd_notify(0, "STOPPING=1\nSTATUS=Stopping");
         stop_step(vm);
+}
+
+static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
+        request_stop(userdata);
         return 0;
+}
+
+/* --- the claude-run that a VM is for --------------------------------------------------- */
+
+static int on_owner_exit(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        Vm *vm = userdata;
+
+        vm->owner = sd_event_source_disable_unref(vm->owner);
+        log_message(LOG_INFO, "The claude-run that this VM is for has ended");
+        request_stop(vm);
+        return 0;
+}
+
+static void owner_is(Vm *vm, pid_t pid) {
+        if (vm->owner_fd >= 0)
+                return;
+        vm->owner_fd = pidfd_open(pid, 0);
+        if (vm->owner_fd < 0)
+                request_stop(vm);
+        else if (sd_event_add_io(vm->event, &vm->owner, vm->owner_fd, EPOLLIN, on_owner_exit, vm) < 0)
+                log_message(LOG_WARNING, "Failed to watch the claude-run that this VM is for");
 }
 
 /* --- the guest's word ------------------------------------------------------------------ */
@@ -364,7 +389,7 @@ static size_t receive(int fd, char *buffer, size_t size, pid_t *ret_pid) {
 }
 
 /* "SHARE_STARTED=TAG" from our own `virtiofsd`, "SHARE_EXITED=TAG\nwas killed by signal KILL" from
- * `share-exited`. */
+ * `share-exited`, "OWNER" from a claude-run whose end is to be the VM's. */
 static int on_socket(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
         Vm *vm = userdata;
         char message[CONTROL_MESSAGE_MAX + 1], tag[SHARE_TAG_MAX + 1], result[64];
@@ -374,6 +399,8 @@ static int on_socket(sd_event_source *source, int fd, uint32_t revents, void *us
         message[n] = '\0';
         if (sscanf(message, "SHARE_STARTED=%16[a-z0-9_]", tag) == 1)
                 share_has_started(vm, tag, pid);
+        else if (strcmp(message, "OWNER") == 0)
+                owner_is(vm, pid);
         else if (sscanf(message, "SHARE_EXITED=%16[a-z0-9_]\n%63[a-zA-Z0-9 ]", tag, result) == 2)
                 share_has_ended(vm, tag, result);
         return 0;
@@ -784,7 +811,7 @@ int run_vm(const RunConfig *config, const Parameters *parameters) {
         vm->parameters = parameters;
         vm->event = event;
         vm->facts.agent_status = -1;
-        vm->control_fd = vm->socket_fd = -EBADF;
+        vm->control_fd = vm->socket_fd = vm->owner_fd = -EBADF;
         vm->console.fd = vm->notify.fd = vm->errors.fd = -EBADF;
 
         status = block_signals(vm) < 0 ? EXIT_QEMU_FAILED : run_loop(vm, image);
@@ -799,6 +826,9 @@ int run_vm(const RunConfig *config, const Parameters *parameters) {
                 close(vm->control_fd);
         if (vm->socket_fd >= 0)
                 close(vm->socket_fd);
+        sd_event_source_disable_unref(vm->owner);
+        if (vm->owner_fd >= 0)
+                close(vm->owner_fd);
         for (unsigned i = 0; i < vm->n_processes; i++) {
                 sd_event_source_disable_unref(vm->processes[i].source);
                 close(vm->processes[i].pidfd);

@@ -11,10 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -23,6 +21,7 @@
 #include "parameters.h"
 #include "small-file.h"
 #include "strv.h"
+#include "tell-helper.h"
 #include "vm-name.h"
 
 #define SHARE_FILE_MAX 8192U
@@ -128,20 +127,6 @@ static int check_directory(const char *path, bool create) {
         else if (fd < 0)
                 complain("Failed to open '%s': %s", path, strerror(-fd));
         return fd < 0 ? fd : 0;
-}
-
-/* To the VM's helper; nobody there is no error. */
-static void tell_helper(const char *runtime_dir, const char *id, const char *message) {
-        struct sockaddr_un address = { .sun_family = AF_UNIX };
-        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-        if (fd < 0 ||
-                        (size_t) snprintf(address.sun_path, sizeof(address.sun_path),
-                                        "%s/claude-vm/%s/control", runtime_dir,
-                                        id) >= sizeof(address.sun_path))
-                return;
-        (void) sendto(fd, message, strlen(message), MSG_NOSIGNAL, (const struct sockaddr *) &address,
-                        sizeof(address));
 }
 
 static int become_virtiofsd(const char *virtiofsd, const char *directory, bool read_only) {

@@ -14,6 +14,7 @@
 #include "request.h"
 #include "session.h"
 #include "strv.h"
+#include "tell-helper.h"
 
 #define SEC 1000000ULL
 #define END_LIMIT (30 * SEC) /* from the agent's end to the VM's */
@@ -151,6 +152,8 @@ static int run_fresh(Context *c, const char *directory, const char *base_ini) {
                 return r;
         if (!session)
                 return attach(c, request.id);
+        /* should we be killed */
+        tell_helper(c->runtime_dir, request.id, "OWNER");
         r = run_agent(c, request.id);
         (void) run_job(c, "StopUnit", "stop", request.id);
         return r;

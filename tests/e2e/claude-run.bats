@@ -59,6 +59,50 @@ wait_screen() {
         assert_nothing_left tui
 }
 
+@test "two viewers at once, of the same size, and one that only looks" {
+        new_project two 'AgentArguments=--dangerously-skip-permissions'
+        terminal two
+        tmux send-keys -t two 'claude-run' Enter
+        wait_screen two 'bypass permissions on'
+        tmux new-session -d -s second -x 100 -y 30 'bash --norc' 3>&- 4>&-
+        tmux send-keys -t second 'claude-run attach two' Enter
+        wait_screen second 'bypass permissions on'
+        tmux send-keys -t second 'typed in the second'
+        wait_screen two 'typed in the second'
+        tmux new-session -d -s look -x 120 -y 40 'bash --norc' 3>&- 4>&-
+        tmux send-keys -t look 'claude-run attach --read-only two; echo status=$?' Enter
+        wait_screen look 'typed in the second'
+        [ "$(claude-run list --json | jq '.[] | select(.name == "two").viewers')" = 3 ]
+        tmux send-keys -t look ' and in the third'
+        sleep 2
+        run ! grep --quiet 'and in the third' <(screen two)
+        tmux send-keys -t look C-c
+        wait_screen look 'status=0'
+        run ! grep --quiet 'and in the third' <(screen look | tail -n 1)
+        claude-run stop two
+        assert_nothing_left two
+}
+
+@test "SIGTERM of claude-run and a dead VM give the terminal back" {
+        new_project back 'AgentArguments=--dangerously-skip-permissions'
+        terminal back
+        tmux send-keys -t back 'stty -a >before; claude-run; echo status=$?; stty -a >after' Enter
+        wait_screen back 'bypass permissions on'
+        pkill -TERM -x claude-run
+        wait_screen back 'status='
+        timeout 10 bash -c 'until [ -s "$1" ]; do sleep 0.2; done' - "$(project_dir back)/after"
+        cmp "$(project_dir back)/before" "$(project_dir back)/after"
+        rm "$(project_dir back)/after"
+        tmux send-keys -t back 'clear; claude-run; echo status=$?; stty -a >after' Enter
+        wait_screen back 'bypass permissions on'
+        pkill -KILL --full 'qemu-system.* -name claude-vm@back '
+        wait_screen back 'status=70'
+        timeout 10 bash -c 'until [ -s "$1" ]; do sleep 0.2; done' - "$(project_dir back)/after"
+        cmp "$(project_dir back)/before" "$(project_dir back)/after"
+        systemctl --user reset-failed
+        assert_nothing_left back
+}
+
 @test "SIGKILL of the viewer leaves the agent alone" {
         new_project kill 'AgentArguments=--dangerously-skip-permissions'
         terminal kill
@@ -111,8 +155,10 @@ wait_screen() {
 }
 
 @test "claude-run says what is wrong and what to do" {
-        run -78 claude-run
-        [[ "$output" == *"no project has the directory"*WorkDirectory=* ]]
+        run -2 claude-run </dev/null
+        [[ "$output" == *"needs one here"* ]]
+        run -78 claude-run exec -- true
+        [[ "$output" == *"no project has this directory"*"claude-run"* ]]
         run -2 claude-run --bogus
         [[ "$output" == *"--bogus"*"--help"* ]]
         run -2 claude-run attach 'a/b'

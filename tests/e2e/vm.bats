@@ -108,6 +108,15 @@ PRINT='AgentArguments=-p --dangerously-skip-permissions'
         assert_nothing_left noguest
 }
 
+@test "a published port in use fails at once and says which" {
+        new_project inuse '[Network]' "Publish=$API_PORT:80"
+        run ! systemctl --user start claude-vm@inuse
+        [ "$(vm_property inuse ExecMainStatus)" = 78 ]
+        [[ "$(vm_property inuse StatusText)" == *"Publish=127.0.0.1:$API_PORT:80"*"in use"* ]]
+        systemctl --user reset-failed
+        assert_nothing_left inuse
+}
+
 @test "a broken ini fails at once with file, line and value" {
         new_project broken '[VM]' 'CPUs=many'
         run ! systemctl --user start claude-vm@broken

@@ -1,0 +1,99 @@
+#!/usr/bin/env bats
+# claude-run in a directory that no project has.
+
+load common
+
+setup() {
+        BATS_TEST_STARTED=$(date +%s)
+        # a home in which the first-run questions are answered, and a directory
+        new_project template
+        rm ~/.config/claude-microvm/template.ini
+        systemctl --user daemon-reload
+        DIRECTORY=$BATS_TEST_TMPDIR/directory
+        mkdir "$DIRECTORY"
+        cd "$DIRECTORY"
+        export CLAUDE_HOME=$HOME/homes/template ANTHROPIC_API_KEY=sk-test-key ANTHROPIC_BASE_URL=http://10.0.2.2:$API_PORT
+        SETTINGS=(--memory 1536M --cpus 2 --accelerator tcg --env ANTHROPIC_BASE_URL --env CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1)
+}
+
+teardown() {
+        tmux kill-server 2>/dev/null || true
+        common_teardown
+}
+
+ids() {
+        claude-run list --json | jq --raw-output ".[] | select(.directory == \"$DIRECTORY\") | .name"
+}
+
+assert_no_vm() {
+        local left
+        timeout 60 bash -c 'while [ -n "$(systemctl --user list-units --plain --no-legend "claude-vm*@????????-*")" ]; do sleep 0.5; done'
+        left=$(find "$XDG_RUNTIME_DIR/claude-microvm/requests" "$XDG_RUNTIME_DIR/systemd/user" "$XDG_RUNTIME_DIR/claude-vm" \
+                "$XDG_RUNTIME_DIR/claude-vm-fs" -mindepth 1 2>/dev/null || true; pgrep --list-full qemu-system || true)
+        [ -z "$left" ] || { echo "left behind: $left"; return 1; }
+}
+
+@test "a question without a terminal: a fresh VM, the answer, and nothing left" {
+        run -0 --separate-stderr bash -c 'echo "a question" | claude-run "$@" -- -p' - "${SETTINGS[@]}"
+        [ "$output" = "You said: a question" ]
+        assert_no_vm
+        run ! grep --recursive --quiet sk-test-key <(journalctl --user --no-pager)
+}
+
+@test "two at once on one directory, and a file of each" {
+        claude-run "${SETTINGS[@]}" -- -p --dangerously-skip-permissions 'write: a.txt a' >/dev/null 3>&- 4>&- &
+        local other=$!
+        claude-run "${SETTINGS[@]}" -- -p --dangerously-skip-permissions 'write: b.txt b'
+        wait $other
+        [ "$(cat a.txt b.txt)" = ab ] || [ "$(cat a.txt b.txt | tr -d '\n')" = ab ]
+        assert_no_vm
+}
+
+@test "SIGKILL of claude-run: its VM ends, and nothing is left" {
+        claude-run "${SETTINGS[@]}" -- -p --dangerously-skip-permissions 'run: touch /work/begun; sleep 300' 3>&- 4>&- &
+        local pid=$!
+        wait_file "$DIRECTORY/begun"
+        # a reload in the middle does no harm
+        systemctl --user daemon-reload
+        kill -KILL $pid
+        assert_no_vm
+}
+
+@test "a request whose claude-run died before the start is swept away" {
+        local id=0b7c1f3e-5d0a-4b52-9f0e-2d1c3b4a5968 requests=$XDG_RUNTIME_DIR/claude-microvm/requests
+        mkdir -p "$requests/$id.credentials"
+        echo secret >"$requests/$id.credentials/ANTHROPIC_API_KEY"
+        printf '[Project]\nWorkDirectory=%s\n' "$DIRECTORY" >"$requests/$id.ini"
+        chmod 0600 "$requests/$id.ini"
+        run -78 claude-run --memory much -- -p question
+        [ ! -e "$requests/$id.ini" ] && [ ! -e "$requests/$id.credentials" ]
+}
+
+@test "a wrong setting is refused with its value, and starts nothing" {
+        run -78 claude-run --memory 4X -- -p question
+        [[ "$output" == *"Memory=4X"*"like 4G"* ]]
+        run -78 claude-run --publish 1:2:3 -- -p question
+        [[ "$output" == *"Publish=1:2:3"* ]]
+        run -2 claude-run --env NOT_SET_HERE -- -p question
+        cd "$HOME"
+        run -78 claude-run -- -p question
+        [[ "$output" == *"home directory"* ]]
+        assert_no_vm
+}
+
+@test "with a terminal: start, detach, find it again, exit; --name makes a project" {
+        tmux new-session -d -s adhoc -x 100 -y 30 -c "$DIRECTORY" 'bash --norc' 3>&- 4>&-
+        tmux send-keys -t adhoc "claude-run ${SETTINGS[*]} ; echo status=\$?" Enter
+        timeout 90 bash -c 'until tmux capture-pane -p -t adhoc | grep -q "? for shortcuts\|/work"; do sleep 0.3; done'
+        tmux send-keys -t adhoc 'C-\'
+        timeout 20 bash -c 'until tmux capture-pane -p -t adhoc | grep -q "status=0"; do sleep 0.3; done'
+        [ "$(ids | wc -l)" = 1 ]
+        run -0 claude-run exec -- pwd
+        [ "$output" = /work ]
+        claude-run stop
+        assert_no_vm
+
+        run claude-run --name made "${SETTINGS[@]}" </dev/null
+        grep --quiet "^WorkDirectory=$DIRECTORY" ~/.config/claude-microvm/made.ini
+        rm ~/.config/claude-microvm/made.ini
+}

@@ -1,0 +1,172 @@
+#!/usr/bin/env bats
+# Ways into a running VM: one VM for all of them, since each test only adds a session.
+
+load common
+
+setup_file() {
+        start_api
+        new_project in '[Network]' 'Publish=18080:8080' '[Environment]' 'ODD=a "b" \c $d & é'
+        claude-run start in
+}
+
+teardown_file() {
+        claude-run stop in
+        stop_api
+}
+
+teardown() {
+        [ -n "${BATS_TEST_COMPLETED:-}" ] || journalctl --user --no-pager --since "@$BATS_TEST_STARTED" | tail -n 40
+}
+
+get() {
+        python3 -c 'import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1], timeout=20).read().decode(), end="")' "$1"
+}
+
+# A server on the guest's loopback, port 8080.
+serve_in_guest() {
+        claude-run exec in -- sh -c 'mkdir -p /tmp/www && cd /tmp/www && echo guest >index.html &&
+                setsid python3 -m http.server 8080 --bind 127.0.0.1 >log 2>&1 </dev/null &
+                until curl --silent --output /dev/null http://127.0.0.1:8080/; do sleep 0.2; done'
+}
+
+@test "the agent's environment reaches sessions byte for byte" {
+        run -0 claude-run exec in -- sh -c 'printf %s "$ODD"'
+        [ "$output" = 'a "b" \c $d & é' ]
+        # and the agent's credentials, for an agent that is run in a session
+        run -0 claude-run exec in -- sh -c 'printf %s "$ANTHROPIC_API_KEY"'
+        [ "$output" = sk-test-key ]
+}
+
+@test "words with spaces, quotes, newlines and bytes that are no UTF-8 arrive unchanged" {
+        run -0 claude-run exec in -- printf '<%s>' 'a  b' "'" '"' $'x\ny' '$(id)' '' '\'
+        [ "$output" = "<a  b><'><\"><x"$'\n'"y><\$(id)><><\\>" ]
+        claude-run exec in -- printf '%s' $'\xff\xfe' | cmp - <(printf '\xff\xfe')
+        head -c 100000 /dev/urandom >"$BATS_TEST_TMPDIR/bytes"
+        claude-run exec in -- cat <"$BATS_TEST_TMPDIR/bytes" | cmp - "$BATS_TEST_TMPDIR/bytes"
+}
+
+@test "output and errors apart, exit status, SIGINT and a closed pipe" {
+        run -9 --separate-stderr claude-run exec in -- sh -c 'echo out; echo err >&2; exit 9'
+        [ "$output" = out ] && [ "$stderr" = err ]
+        # ssh's master holds our output until the guest's command has ended, as ssh always does
+        run -124 timeout --signal=INT 2 env --default-signal=INT bash -c 'exec claude-run exec in -- sleep 100 >/dev/null 2>&1'
+        run -0 bash -c 'claude-run exec in -- yes | head -n 1'
+        [ "$output" = y ]
+        run -0 claude-run exec in -- sh -c '! pgrep -x yes'
+}
+
+@test "plain ssh, scp and rsync by name" {
+        run -0 ssh claude-vm/in id -un
+        [ "$output" = claude ]
+        echo by-name >"$BATS_TEST_TMPDIR/file"
+        scp -q "$BATS_TEST_TMPDIR/file" claude-vm.in:/tmp/by-scp
+        run -0 ssh claude-vm.in cat /tmp/by-scp
+        [ "$output" = by-name ]
+        run ! ssh claude-vm.nobody true
+        [[ "$output" == *"does not run"*"systemctl --user start claude-vm@nobody"* ]]
+        run -0 claude-run ssh in -- -o LogLevel=QUIET id -u
+        [ "$output" = 1000 ]
+}
+
+@test "cp both ways, files and directories, relative to the project" {
+        mkdir -p "$BATS_TEST_TMPDIR/tree/sub dir"
+        echo one >"$BATS_TEST_TMPDIR/tree/sub dir/a \"quote\""
+        claude-run cp "$BATS_TEST_TMPDIR/tree" in:/tmp/
+        claude-run cp 'in:/tmp/tree/sub dir/a "quote"' "$BATS_TEST_TMPDIR/back"
+        [ "$(cat "$BATS_TEST_TMPDIR/back")" = one ]
+        claude-run cp "$BATS_TEST_TMPDIR/back" in:relative
+        [ "$(cat "$(project_dir in)/relative")" = one ]
+        cd "$(project_dir in)"
+        claude-run cp :relative "$BATS_TEST_TMPDIR/here"
+        run -2 claude-run cp a b
+        [[ "$output" == *NAME:PATH* ]]
+}
+
+@test "ports: from the ini, added, removed, reverse; a port in use is an error" {
+        serve_in_guest
+        [ "$(get http://127.0.0.1:18080/)" = guest ]
+        run -0 claude-run ports in
+        [[ "$output" == *127.0.0.1:18080*8080*ini* ]]
+        claude-run ports in add 127.0.0.1:18081:8080
+        [ "$(get http://127.0.0.1:18081/)" = guest ]
+        run -1 claude-run ports in add 18081:9
+        [[ "$output" == *"forwarded already"* ]]
+        run -2 claude-run ports in add nonsense
+        # the API of the tests listens on the host's loopback
+        run -1 claude-run ports in add "$API_PORT:1"
+        [[ "$output" == *"Failed to add"* ]]
+        claude-run ports in reverse "$API_PORT:7777"
+        run -0 claude-run exec in -- curl --silent --output /dev/null --write-out '%{http_code}' http://127.0.0.1:7777/
+        [ "$output" != 000 ]
+        [ "$(claude-run ports in --json | jq --compact-output '[.[] | .direction]')" = '["publish","publish","reverse"]' ]
+        claude-run ports in remove 18081 7777
+        run ! get http://127.0.0.1:18081/
+        [ "$(claude-run ports in --json | jq length)" = 1 ]
+}
+
+@test "the ssh master comes back after SIGKILL, with its ports, and the agent does not notice" {
+        local before
+        before=$(claude-run exec in -- pgrep -f '^dtach -N')
+        claude-run ports in add 18082:8080
+        systemctl --user kill --signal=KILL claude-vm-ssh@in.service
+        timeout 30 bash -c 'until systemctl --user is-active --quiet claude-vm-ssh@in.service && [ -S "$XDG_RUNTIME_DIR/claude-vm/in/ssh.control" ]; do sleep 0.2; done'
+        [ "$(claude-run exec in -- pgrep -f '^dtach -N')" = "$before" ]
+        serve_in_guest
+        [ "$(get http://127.0.0.1:18082/)" = guest ]
+        claude-run ports in remove 18082
+}
+
+@test "fifty sessions at once" {
+        local i pids=()
+        for ((i = 0; i < 50; i++)); do
+                claude-run exec in -- sh -c "sleep 3; echo $i" >"$BATS_TEST_TMPDIR/$i" 3>&- 4>&- &
+                pids+=($!)
+        done
+        wait "${pids[@]}"
+        for ((i = 0; i < 50; i++)); do
+                [ "$(cat "$BATS_TEST_TMPDIR/$i")" = $i ]
+        done
+}
+
+@test "a session that floods does not keep others out" {
+        claude-run exec in -- cat /dev/zero >/dev/null 3>&- 4>&- &
+        local flood=$!
+        run -0 timeout 60 claude-run exec in -- echo through
+        kill $flood
+        [ "$output" = through ]
+}
+
+@test "a wrong host key is refused" {
+        local config=$BATS_TEST_TMPDIR/config
+        ssh-keygen -q -t ed25519 -N '' -f "$BATS_TEST_TMPDIR/other"
+        echo "claude-vm $(cat "$BATS_TEST_TMPDIR/other.pub")" >"$BATS_TEST_TMPDIR/known_hosts"
+        sed "s|UserKnownHostsFile .*|UserKnownHostsFile $BATS_TEST_TMPDIR/known_hosts|; s|ControlPath .*|ControlPath none|" \
+                "$XDG_RUNTIME_DIR/claude-vm/in/ssh.config" >"$config"
+        run -255 ssh -F "$config" -o LogLevel=INFO claude-vm true
+        [[ "$output" == *"Host key verification failed"* ]]
+        # another key of ours does not open it either, and no agent is forwarded
+        sed "s|IdentityFile .*|IdentityFile $BATS_TEST_TMPDIR/other|; s|ControlPath .*|ControlPath none|" \
+                "$XDG_RUNTIME_DIR/claude-vm/in/ssh.config" >"$config"
+        run -255 ssh -F "$config" claude-vm true
+        run ! claude-run exec in -- sh -c 'test -n "$SSH_AUTH_SOCK"'
+}
+
+@test "list and status know memory, viewers, directory and state; logs are this VM's" {
+        run -0 claude-run list
+        [[ "$output" == *MEMORY*VIEWERS*DIRECTORY* ]]
+        [ "$(claude-run list --json | jq --raw-output '.[] | select(.name == "in") | .state')" = active ]
+        [ "$(claude-run status in --json | jq --raw-output .directory)" = "$(project_dir in)" ]
+        run -0 claude-run logs in --since -1h
+        [[ "$output" == *"guest is ready"* ]]
+        claude-run logs in --json --since -1h | tail -n 1 | jq --exit-status .MESSAGE
+}
+
+@test "a wedged guest: verbs say so instead of hanging" {
+        local qemu
+        qemu=$(pgrep --full 'qemu-system.* -name claude-vm@in ')
+        kill -STOP "$qemu"
+        run -0 timeout 30 claude-run list
+        run -0 timeout 30 claude-run ports in
+        kill -CONT "$qemu"
+        run -0 timeout 60 claude-run exec in -- true
+}
