@@ -26,6 +26,7 @@ static void remove_path(char *path) {
 static void remove_credentials(const char *runtime_dir, const char *id) {
         _cleanup_closedir_ DIR *dir = NULL;
         _cleanup_free_ char *path = NULL;
+        int fd;
 
         if (asprintf(&path, "%s/claude-microvm/requests/%s.credentials", runtime_dir, id) < 0) {
                 path = NULL;
@@ -34,9 +35,10 @@ static void remove_credentials(const char *runtime_dir, const char *id) {
         dir = opendir(path);
         if (!dir)
                 return;
+        fd = dirfd(dir);
         for (const struct dirent *entry; (entry = readdir(dir));)
-                if (entry->d_name[0] != '.')
-                        (void) unlinkat(dirfd(dir), entry->d_name, 0);
+                if (entry->d_name[0] != '.' && fd >= 0)
+                        (void) unlinkat(fd, entry->d_name, 0);
         (void) rmdir(path);
 }
 
@@ -54,10 +56,13 @@ void request_remove(const char *runtime_dir, const char *id) {
 }
 
 /* A maker holds the lock until its VM runs; a VM that runs has a directory. */
-static bool is_abandoned(const char *runtime_dir, int requests_fd, const char *name, const char *id) {
-        _cleanup_close_ int fd = openat(requests_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+static bool is_abandoned(const char *runtime_dir, DIR *requests, const char *name, const char *id) {
+        _cleanup_close_ int fd = -EBADF;
         _cleanup_free_ char *directory = NULL;
+        int requests_fd = dirfd(requests);
 
+        if (requests_fd >= 0)
+                fd = openat(requests_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
         if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
                 return false;
         if (asprintf(&directory, "%s/claude-vm/%s", runtime_dir, id) < 0) {
@@ -84,7 +89,7 @@ void request_sweep(const char *runtime_dir) {
                 if (strlen(entry->d_name) != 36 + strlen(".ini") || !strstr(entry->d_name + 36, ".ini"))
                         continue;
                 memcpy(id, entry->d_name, 36);
-                if (vm_name_is_uuid(id) && is_abandoned(runtime_dir, dirfd(dir), entry->d_name, id))
+                if (vm_name_is_uuid(id) && is_abandoned(runtime_dir, dir, entry->d_name, id))
                         request_remove(runtime_dir, id);
         }
 }

@@ -143,7 +143,7 @@ static int generate(const Context *c, const char *path) {
 
 static int write_request(const Context *c, const char *directory, const char *base_ini, bool session,
                 Request *request) {
-        _cleanup_free_ char *requests = NULL, *path = NULL, *text = NULL;
+        _cleanup_free_ char *requests = NULL, *path = NULL, *new = NULL, *text = NULL;
         int r;
 
         if (asprintf(&requests, "%s/claude-microvm/requests", c->runtime_dir) < 0) {
@@ -154,6 +154,10 @@ static int write_request(const Context *c, const char *directory, const char *ba
                 path = NULL;
                 return -ENOMEM;
         }
+        if (asprintf(&new, "%s.new", path) < 0) {
+                new = NULL;
+                return -ENOMEM;
+        }
         r = make_directory(requests);
         if (r >= 0)
                 r = compose(c, directory, base_ini, session, &text);
@@ -161,11 +165,17 @@ static int write_request(const Context *c, const char *directory, const char *ba
                 r = add_secrets(c, request->id, &text);
         if (r < 0)
                 return r;
-        request->lock_fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        /* locked before it has its name, so that no sweep takes it for an abandoned one */
+        request->lock_fd = open(new, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (request->lock_fd < 0 || flock(request->lock_fd, LOCK_EX) < 0)
                 return -errno;
-        if (write(request->lock_fd, text, strlen(text)) != (ssize_t) strlen(text))
-                return errno ? -errno : -ENOSPC;
+        r = write(request->lock_fd, text, strlen(text)) == (ssize_t) strlen(text) ? 0 : -ENOSPC;
+        if (r >= 0 && rename(new, path) < 0)
+                r = -errno;
+        if (r < 0) {
+                unlink(new);
+                return r;
+        }
         return generate(c, path);
 }
 
