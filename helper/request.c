@@ -64,7 +64,7 @@ static bool is_set(char *const *settings, const char *name) {
 /* The text of the ini: the base, then the options, which count for more. */
 static int compose(const Context *c, const char *directory, const char *base_ini, bool session, char **ret) {
         _cleanup_free_ char *base = NULL;
-        const char *home = getenv("CLAUDE_HOME"), *dev_shell = getenv("DIRENV_ALLOW");
+        const char *home = getenv("CLAUDE_HOME");
         size_t size;
         FILE *f;
         int r = base_ini ? small_file_read(base_ini, INI_MAX, &base) : 0;
@@ -79,8 +79,6 @@ static int compose(const Context *c, const char *directory, const char *base_ini
         fprintf(f, "[Project]\nWorkDirectory=%s\n", directory);
         if (home && home[0])
                 fprintf(f, "Home=%s\n", home);
-        if (dev_shell && strcmp(dev_shell, "1") == 0)
-                fputs("DevShell=yes\n", f);
         if (session)
                 fputs("AgentStart=session\n", f);
         if (c->options->read_only)

@@ -141,6 +141,8 @@ static int run_fresh(Context *c, const char *directory, const char *base_ini) {
 
         if (!session && !have_terminal())
                 return no_terminal();
+        if (strcmp(getenv("DIRENV_ALLOW") ?: "0", "1") == 0)
+                fail(0, "DIRENV_ALLOW is not honoured yet: the agent gets the guest's own tools");
         r = request_make(c, directory, base_ini, session, &request);
         if (r != 0)
                 return r;

@@ -23,7 +23,7 @@ native_activate() {
                 systemctl --user daemon-reload
                 return
         fi
-        [ -e "$native_prefix/build/build.ninja" ] || meson setup --prefix="$native_prefix" -Dtests=disabled \
+        [ -e "$native_prefix/build/build.ninja" ] || meson setup --prefix="$native_prefix" -Dtests=disabled -Dssh_config_dir=no \
                 -Duser_unit_dir="$native_prefix/units" -Duser_generator_dir="$native_prefix/generators" \
                 "$native_prefix/build" "$top" >/dev/null
         meson install -C "$native_prefix/build" >/dev/null
