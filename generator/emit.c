@@ -1,4 +1,4 @@
-/* Two drop-ins a project: its own, and the proxy that lets it answer to its UUID.
+/* Two files a project: a drop-in, and the proxy unit that lets it answer to its UUID.
  * The shares need none: their template units learn from the VM's helper what to
  * serve, so that all of a VM's settings stand in one place. */
 
@@ -145,7 +145,7 @@ static int add_proxy(UnitWriter *w, const Project *p) {
         int r;
 
         unit_name(p->uuid, unit);
-        r = unit_writer_begin_dropin(w, unit, &f);
+        r = unit_writer_begin_unit(w, unit, &f);
         if (r < 0)
                 return r;
         fputs("[Unit]\n", f);
@@ -158,10 +158,8 @@ static int add_proxy(UnitWriter *w, const Project *p) {
                         "\n[Service]\n"
                         "Type=oneshot\n"
                         "RemainAfterExit=yes\n"
-                        "ExecStart=\n"
                         "ExecStart=" HELPER_PATH " proxy %1$s\n"
-                        "ExecStopPost=\n"
-                        "RuntimeDirectory=\n",
+                        "Slice=app-claude.slice\n",
                         p->id);
         return unit_writer_end(w);
 }

@@ -115,21 +115,43 @@ int path_parse(const UserPaths *paths, const char *value, char **ret, const char
         return 0;
 }
 
-/* By way of a file descriptor, which takes three calls however deep the path is. */
-char *path_canonical(const char *path) {
-        _cleanup_close_ int fd = -EBADF;
-        char link[sizeof("/proc/self/fd/") + 3 * sizeof(int)], target[PATH_MAX];
+/* By way of a file descriptor, which takes three calls however deep the path is. False if it does not exist. */
+static bool resolve(const char *path, char ret[static PATH_MAX]) {
+        _cleanup_close_ int fd = open(path, O_PATH | O_CLOEXEC);
+        char link[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
         ssize_t n;
 
-        fd = open(path, O_PATH | O_CLOEXEC);
         if (fd < 0)
-                return strdup(path);
+                return false;
         snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-        n = readlink(link, target, sizeof(target) - 1);
+        n = readlink(link, ret, PATH_MAX - 1);
         if (n <= 0)
-                return strdup(path);
-        target[n] = '\0';
-        return strdup(target);
+                return false;
+        ret[n] = '\0';
+        return true;
+}
+
+/* Most projects lie beside each other, so the last parent is remembered: then one call says that the
+ * last component is no link. */
+char *path_canonical(const char *path) {
+        static char parent[PATH_MAX], canonical_parent[PATH_MAX];
+        const char *name = strrchr(path, '/');
+        size_t n = name ? (size_t) (name - path) : 0;
+        char target[PATH_MAX], *result;
+
+        if (n > 0 && n < PATH_MAX && (strncmp(parent, path, n) != 0 || parent[n] != '\0')) {
+                memcpy(parent, path, n);
+                parent[n] = '\0';
+                if (!resolve(parent, canonical_parent))
+                        parent[0] = '\0';
+        }
+        if (n > 0 && n < PATH_MAX && parent[0] && name[1] && readlink(path, target, sizeof(target)) < 0 &&
+                        errno == EINVAL)
+                return asprintf(&result, "%s%s", strcmp(canonical_parent, "/") == 0 ? "" : canonical_parent,
+                                       name) < 0
+                                ? NULL
+                                : result;
+        return strdup(resolve(path, target) ? target : path);
 }
 
 int path_is_in(const char *path, const char *ancestor) {

@@ -14,6 +14,9 @@ UnitWriter *unit_writer_free(UnitWriter *w);
  * The stream is the writer's. 0, negative errno. */
 int unit_writer_begin_dropin(UnitWriter *w, const char *unit, FILE **ret);
 
+/* The same for the whole of a unit. */
+int unit_writer_begin_unit(UnitWriter *w, const char *unit, FILE **ret);
+
 /* Writes the file exclusively. -EEXIST: there is one of this name. */
 int unit_writer_end(UnitWriter *w);
 
