@@ -115,7 +115,8 @@ int path_parse(const UserPaths *paths, const char *value, char **ret, const char
         return 0;
 }
 
-/* By way of a file descriptor, which takes three calls however deep the path is. False if it does not exist. */
+/* By way of a file descriptor, which takes three calls however deep the path is. False if it does not exist.
+ */
 static bool resolve(const char *path, char ret[static PATH_MAX]) {
         _cleanup_close_ int fd = open(path, O_PATH | O_CLOEXEC);
         char link[sizeof("/proc/self/fd/") + 3 * sizeof(int)];

@@ -237,7 +237,7 @@ static void end_progress(void) {
                 fputs("\r\033[K", stderr);
 }
 
-/* What the guest said last, if it came that far; the helper has cleaned it. */
+/* What the guest said last, if it came that far; the helper has cleaned it. A panic has 25 lines. */
 static void show_last_words(const char *unit, uint64_t since_usec) {
         _cleanup_strv_free_ char **argv = NULL;
         int r = 0;
@@ -247,7 +247,7 @@ static void show_last_words(const char *unit, uint64_t since_usec) {
         r |= strv_append(&argv, "--quiet");
         r |= strv_append(&argv, "--no-pager");
         r |= strv_append(&argv, "--output=cat");
-        r |= strv_append(&argv, "--lines=10");
+        r |= strv_append(&argv, "--lines=30");
         r |= strv_appendf(&argv, "--since=@%llu", (unsigned long long) (since_usec / SEC));
         r |= strv_appendf(&argv, "--unit=%s", unit);
         r |= strv_append(&argv, "SYSLOG_IDENTIFIER=claude-vm-guest");

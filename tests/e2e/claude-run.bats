@@ -126,6 +126,23 @@ wait_screen() {
         assert_nothing_left pipe
 }
 
+@test "the nightly timer's service: a prompt on a project, and a failure that is told" {
+        local examples=/usr/share/claude-microvm/examples/systemd
+        run -0 systemd-analyze --user verify --recursive-errors=no $examples/claude-nightly@.timer $examples/claude-nightly@.service
+        mkdir -p ~/.config/systemd/user
+        cp $examples/* ~/.config/systemd/user/
+        new_project night
+        echo "what is new" >~/.config/claude-microvm/night.prompt
+        run -0 systemctl --user start claude-nightly@night.service
+        journalctl --user --output=cat --unit claude-nightly@night.service --since "@$BATS_TEST_STARTED" | grep 'You said: what is new'
+        assert_nothing_left night
+        run ! systemctl --user start claude-nightly@nobody.service
+        wait_inactive '' claude-nightly-failed@nobody.service
+        journalctl --user --output=cat --unit claude-nightly-failed@nobody.service --since "@$BATS_TEST_STARTED" | grep nobody
+        rm ~/.config/systemd/user/claude-nightly* ~/.config/claude-microvm/night.prompt
+        systemctl --user daemon-reload
+}
+
 @test "exec in a running VM: pipes, status, words as they are, both users" {
         new_project ex
         claude-run start ex
@@ -152,6 +169,22 @@ wait_screen() {
         tmux send-keys -t intr C-c
         wait_screen intr 'status=130'
         assert_nothing_left intr
+}
+
+@test "a boot that fails: the reason and the guest's last words, not a hint where to look" {
+        local image=$HOME/guests/broken
+        mkdir -p "$image"
+        cp --no-preserve=mode /var/lib/claude-microvm/guests/debian/{guest.json,cmdline,kernel} "$image"
+        ln -sf /var/lib/claude-microvm/guests/debian/root.erofs "$image/root.erofs"
+        # a kernel without its initrd finds no root file system
+        head -c 512 /dev/zero >"$image/initrd"
+        new_project boot '[VM]' "Guest=$image"
+        run -75 claude-run start boot
+        [[ "$output" == *"Failed to start 'boot'"* ]]
+        [[ "$output" == *"Kernel panic"* ]]
+        rm -r "$image"
+        systemctl --user reset-failed
+        assert_nothing_left boot
 }
 
 @test "claude-run says what is wrong and what to do" {

@@ -62,6 +62,11 @@ serve_in_guest() {
         scp -q "$BATS_TEST_TMPDIR/file" claude-vm.in:/tmp/by-scp
         run -0 ssh claude-vm.in cat /tmp/by-scp
         [ "$output" = by-name ]
+        mkdir "$BATS_TEST_TMPDIR/to-sync"
+        cp "$BATS_TEST_TMPDIR/file" "$BATS_TEST_TMPDIR/to-sync/"
+        rsync --archive "$BATS_TEST_TMPDIR/to-sync/" claude-vm.in:/tmp/by-rsync/
+        run -0 ssh claude-vm.in cat /tmp/by-rsync/file
+        [ "$output" = by-name ]
         run ! ssh claude-vm.nobody true
         [[ "$output" == *"does not run"*"systemctl --user start claude-vm@nobody"* ]]
         run -0 claude-run ssh in -- -o LogLevel=QUIET id -u
