@@ -13,8 +13,7 @@
 
 static const char *const starts[] = { "# ", "[Unit]", "[Service]", "SourcePath=", "Description=",
         "Requires=", "After=", "Wants=", "BindsTo=", "PropagatesStopTo=", "Type=oneshot",
-        "RemainAfterExit=yes",
-        "ExecStart=", "ExecStopPost=", "RuntimeDirectory=", "Environment=\"CLAUDE_VM_",
+        "RemainAfterExit=yes", "ExecStart=", "Slice=app-claude.slice", "Environment=\"CLAUDE_VM_",
         "LoadCredential=", "MemoryMax=", "MemoryHigh=", "MemorySwapMax=", "CPUQuota=", "CPUWeight=",
         "TasksMax=", "Nice=", "RuntimeMaxSec=", "TimeoutStartSec=", "TimeoutStopSec=" };
 
