@@ -112,8 +112,6 @@ static int read_state(Manager *m, const char *path, UnitState *s) {
 
         r = get_string(m, path, UNIT_INTERFACE, "ActiveState", &s->active_state);
         if (r >= 0)
-                r = get_string(m, path, UNIT_INTERFACE, "SourcePath", &s->source_path);
-        if (r >= 0)
                 r = get_string(m, path, SERVICE_INTERFACE, "Result", &s->result);
         if (r >= 0)
                 r = get_string(m, path, SERVICE_INTERFACE, "StatusText", &s->status_text);
@@ -168,7 +166,6 @@ void unit_state_done(UnitState *s) {
         free(s->active_state);
         free(s->result);
         free(s->status_text);
-        free(s->source_path);
         *s = (UnitState) {};
 }
 

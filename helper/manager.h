@@ -12,7 +12,6 @@ typedef struct UnitState {
         char *active_state; /* "active", "failed" … */
         char *result;       /* "success", "exit-code" … */
         char *status_text;
-        char *source_path;
         int32_t exec_main_code, exec_main_status;
         uint64_t active_enter_usec; /* CLOCK_REALTIME, 0: never */
         uint64_t memory;            /* bytes of its processes, UINT64_MAX: not known */

@@ -22,23 +22,6 @@
 static const char *const secrets[] = { "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN",
         "CLAUDE_CODE_OAUTH_TOKEN" };
 
-/* 0700, all that is missing of it. */
-static int make_directory(const char *path) {
-        _cleanup_free_ char *copy = strdup(path);
-
-        if (!copy)
-                return -ENOMEM;
-        for (char *slash = strchr(copy + 1, '/');; slash = strchr(slash + 1, '/')) {
-                if (slash)
-                        *slash = '\0';
-                if (mkdir(copy, 0700) < 0 && errno != EEXIST)
-                        return -errno;
-                if (!slash)
-                        return 0;
-                *slash = '/';
-        }
-}
-
 /* Takes what makes a project one out of its ini: a request has a UUID and an end of its own. */
 static void print_base(FILE *f, char *text) {
         char *line;
@@ -112,7 +95,7 @@ static int add_secrets(const Context *c, const char *id, char **text) {
                         grown = NULL;
                         return -ENOMEM;
                 }
-                r = make_directory(directory);
+                r = make_directories(directory);
                 if (r >= 0)
                         r = small_file_create(path, 0600, value, strlen(value));
                 free(*text);
@@ -130,7 +113,7 @@ static int generate(const Context *c, const char *path) {
                 units = NULL;
                 return -ENOMEM;
         }
-        r = make_directory(units);
+        r = make_directories(units);
         if (r < 0)
                 return r;
         r = run_program((char *[]) { (char *) c->options->generator, (char *) "--request", (char *) path,
@@ -156,7 +139,7 @@ static int write_request(const Context *c, const char *directory, const char *ba
                 new = NULL;
                 return -ENOMEM;
         }
-        r = make_directory(requests);
+        r = make_directories(requests);
         if (r >= 0)
                 r = compose(c, directory, base_ini, session, &text);
         if (r >= 0)
@@ -220,7 +203,7 @@ int request_make_project(Context *c, const char *directory, const char *name) {
                 path = NULL;
                 return fail(EXIT_FAILURE, "No memory");
         }
-        r = make_directory(configuration);
+        r = make_directories(configuration);
         if (r >= 0)
                 r = compose(c, directory, NULL, false, &text);
         if (r >= 0)

@@ -64,23 +64,6 @@ static const char *split_instance(const char *instance, char ret_id[static VM_NA
         return vm_name_is_id(ret_id) ? colon + 1 : NULL;
 }
 
-/* Makes what is missing of a path, for this user alone. */
-static int make_directories(const char *path) {
-        _cleanup_free_ char *copy = strdup(path);
-
-        if (!copy)
-                return -ENOMEM;
-        for (char *slash = strchr(copy + 1, '/');; slash = strchr(slash + 1, '/')) {
-                if (slash)
-                        *slash = '\0';
-                if (mkdir(copy, 0700) < 0 && errno != EEXIST)
-                        return -errno;
-                if (!slash)
-                        return 0;
-                *slash = '/';
-        }
-}
-
 static int open_without_links(const char *path) {
         struct open_how how = {
                 .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,

@@ -1,4 +1,4 @@
-/* Files that fit into memory, read and written whole. */
+/* Files that fit into memory, read and written whole, and the directories for them. */
 #pragma once
 
 #include <stddef.h>
@@ -10,3 +10,6 @@ int small_file_read(const char *path, size_t max, char **ret);
 
 /* Makes `path` with this content. -EEXIST if there is one; other negative errno. */
 int small_file_create(const char *path, mode_t mode, const void *content, size_t size);
+
+/* Makes what is missing of a path, for this user alone. 0, negative errno. */
+int make_directories(const char *path);
