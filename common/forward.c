@@ -55,11 +55,19 @@ int forward_parse(const char *text, Forward *ret) {
         return 0;
 }
 
-void forward_print(const Forward *f, char ret[static FORWARD_TEXT_MAX]) {
+void forward_print_host(const Forward *f, char ret[static FORWARD_TEXT_MAX]) {
         bool ipv6 = strchr(f->address, ':');
 
-        snprintf(ret, FORWARD_TEXT_MAX, "%s%s%s:%u:%u", ipv6 ? "[" : "", f->address, ipv6 ? "]" : "",
-                        f->host_port, f->guest_port);
+        snprintf(ret, FORWARD_TEXT_MAX, "%s%s%s:%u", ipv6 ? "[" : "", f->address, ipv6 ? "]" : "",
+                        f->host_port);
+}
+
+void forward_print(const Forward *f, char ret[static FORWARD_TEXT_MAX]) {
+        size_t n;
+
+        forward_print_host(f, ret);
+        n = strlen(ret);
+        snprintf(ret + n, FORWARD_TEXT_MAX - n, ":%u", f->guest_port);
 }
 
 int forward_same_host_port(const Forward *a, const Forward *b) {

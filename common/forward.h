@@ -13,6 +13,9 @@ int forward_parse(const char *text, Forward *ret);
 
 #define FORWARD_TEXT_MAX (FORWARD_ADDRESS_MAX + 16)
 
+/* ADDRESS:HOSTPORT, an IPv6 address in brackets; ends with NUL. */
+void forward_print_host(const Forward *f, char ret[static FORWARD_TEXT_MAX]);
+
 /* The form with all three, which forward_parse() reads; ends with NUL. */
 void forward_print(const Forward *f, char ret[static FORWARD_TEXT_MAX]);
 

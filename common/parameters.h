@@ -19,8 +19,9 @@
 /* + TAG = OPTIONS:GUESTDIR:HOSTDIR; options are rw or ro, and `,create`: make HOSTDIR (0700) if
  * it is missing. GUESTDIR has no colon. */
 #define PARAMETER_SHARE_PREFIX "CLAUDE_VM_SHARE_"
-#define PARAMETER_ARGUMENT_PREFIX "CLAUDE_VM_ARGUMENT_"       /* + 0, 1, 2 … = one agent argument */
-#define PARAMETER_PUBLISH_PREFIX "CLAUDE_VM_PUBLISH_"         /* + 0, 1, 2 … = ADDRESS:HOSTPORT:GUESTPORT */
+#define PARAMETER_ARGUMENT_PREFIX "CLAUDE_VM_ARGUMENT_" /* + 0, 1, 2 … = one agent argument */
+#define PARAMETER_PUBLISH_PREFIX "CLAUDE_VM_PUBLISH_"   /* + 0, 1, 2 … = ADDRESS:HOSTPORT:GUESTPORT */
+#define PUBLISH_MAX 64U
 #define PARAMETER_ENVIRONMENT_PREFIX "CLAUDE_VM_ENVIRONMENT_" /* + NAME = value, for the agent */
 
 /* Credentials of the agent are loaded under their own name: LoadCredential=NAME:FILE. */

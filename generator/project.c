@@ -24,7 +24,6 @@
 #define CPUS_MAX 255U
 #define ARGUMENTS_MAX 256U
 #define VARIABLES_MAX 512U /* variables of the agent */
-#define PUBLISH_MAX 64U
 
 typedef struct Parser {
         Project *project;

@@ -319,7 +319,7 @@ static int refresh(Context *c, const char *unit, UnitState *state) {
 }
 
 /* Starts the VM if it does not run. */
-int ensure_started(Context *c, const char *id, bool *ret_started) {
+int ensure_started(Context *c, const char *id) {
         _cleanup_free_ char *unit = unit_of(id);
         UnitState state = {};
         bool active;
@@ -336,8 +336,6 @@ int ensure_started(Context *c, const char *id, bool *ret_started) {
         active = strcmp(state.active_state, "active") == 0;
         r = refresh(c, unit, &state);
         unit_state_done(&state);
-        if (ret_started)
-                *ret_started = !active;
         return r != 0 || active ? r : run_job(c, "StartUnit", "start", id);
 }
 

@@ -56,7 +56,7 @@ int for_each_vm(Context *c, int (*run)(Context *c, const char *id));
 bool has_sessions(const Context *c, const char *id);
 
 /* Starts the VM if it does not run, and reads a changed ini before. */
-int ensure_started(Context *c, const char *id, bool *ret_started);
+int ensure_started(Context *c, const char *id);
 
 /* One job ("StartUnit", "StopUnit") with a line of progress; on failure the reason and the guest's last
  * words. */

@@ -99,14 +99,12 @@ int forward_list_write(const char *directory, const ForwardList *list) {
 }
 
 void forward_entry_print(const ForwardEntry *e, char ret[static FORWARD_TEXT_MAX + 16]) {
-        const Forward *f = &e->forward;
-        bool ipv6 = strchr(f->address, ':');
+        char host[FORWARD_TEXT_MAX];
 
+        forward_print_host(&e->forward, host);
         /* the guest's end is its loopback, which a service there may be the only one to listen on */
         if (e->reverse)
-                snprintf(ret, FORWARD_TEXT_MAX + 16, "localhost:%u:%s%s%s:%u", f->guest_port,
-                                ipv6 ? "[" : "", f->address, ipv6 ? "]" : "", f->host_port);
+                snprintf(ret, FORWARD_TEXT_MAX + 16, "localhost:%u:%s", e->forward.guest_port, host);
         else
-                snprintf(ret, FORWARD_TEXT_MAX + 16, "%s%s%s:%u:localhost:%u", ipv6 ? "[" : "", f->address,
-                                ipv6 ? "]" : "", f->host_port, f->guest_port);
+                snprintf(ret, FORWARD_TEXT_MAX + 16, "%s:localhost:%u", host, e->forward.guest_port);
 }

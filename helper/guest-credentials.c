@@ -63,7 +63,7 @@ static void print_fstab_field(FILE *f, const char *s) {
                         fputc(*s, f);
 }
 
-/* Its name, and `session` if it does not start by itself. */
+/* Its name and when it starts: `boot` or `session`. */
 static int add_agent(GuestCredentials *c, const Parameters *p) {
         FILE *f;
         int fd, r = begin("claude-vm.agent", &f, &fd);

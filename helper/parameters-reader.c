@@ -108,8 +108,6 @@ static int read_arguments(Parameters *p, char *const *variables) {
         }
 }
 
-#define PUBLISH_MAX 64U
-
 static int read_publish(Parameters *p, char *const *variables, char **ret_why) {
         char name[sizeof(PARAMETER_PUBLISH_PREFIX) + 3 * sizeof(unsigned)];
 

@@ -115,7 +115,7 @@ int verb_attach(Context *c) {
                 return no_terminal();
         r = only_vm(c, &id);
         if (r == 0)
-                r = ensure_started(c, id, NULL);
+                r = ensure_started(c, id);
         return r != 0 ? r : attach(c, id);
 }
 
@@ -146,7 +146,7 @@ static int run_fresh(Context *c, const char *directory, const char *base_ini) {
         r = request_make(c, directory, base_ini, session, &request);
         if (r != 0)
                 return r;
-        r = ensure_started(c, request.id, NULL);
+        r = ensure_started(c, request.id);
         if (r != 0)
                 request_remove(c->runtime_dir, request.id);
         request_done(&request);
@@ -180,7 +180,7 @@ static int run_arguments(Context *c, const char *id) {
                 if (p)
                         return run_fresh(c, p->work_directory, p->ini);
         }
-        r = ensure_started(c, id, NULL);
+        r = ensure_started(c, id);
         return r != 0 ? r : run_agent(c, id);
 }
 
@@ -191,7 +191,7 @@ static int run_vm(Context *c, const char *id) {
                 return run_arguments(c, id);
         if (!have_terminal())
                 return no_terminal();
-        r = ensure_started(c, id, NULL);
+        r = ensure_started(c, id);
         return r != 0 ? r : attach(c, id);
 }
 
@@ -226,11 +226,15 @@ int verb_run(Context *c) {
 
 /* --- other ways in --------------------------------------------------------------------- */
 
-/* Brings up the VM that is meant. A running one costs no look at the manager. */
+/* A running VM costs no look at the manager. */
+static int bring_up(Context *c, const char *id) {
+        return has_sessions(c, id) ? 0 : ensure_started(c, id);
+}
+
 static int vm_for_session(Context *c, char **ret) {
         int r = only_vm(c, ret);
 
-        return r != 0 || has_sessions(c, *ret) ? r : ensure_started(c, *ret, NULL);
+        return r != 0 ? r : bring_up(c, *ret);
 }
 
 int verb_exec(Context *c) {
@@ -333,8 +337,8 @@ int verb_cp(Context *c) {
         if (c->options->n_words < 2)
                 return fail(EXIT_USAGE, "what is to be copied? claude-run cp SOURCE… DESTINATION");
         r = vm_of_copy(c, &id);
-        if (r == 0 && !has_sessions(c, id))
-                r = ensure_started(c, id, NULL);
+        if (r == 0)
+                r = bring_up(c, id);
         if (r != 0)
                 return r;
         r = begin_ssh(c, c->options->scp, id, &argv);

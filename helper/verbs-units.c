@@ -19,7 +19,7 @@
 DEFINE_CLEANUP(sd_json_variant *, sd_json_variant_unref, json_cleanup)
 
 static int start_one(Context *c, const char *id) {
-        return ensure_started(c, id, NULL);
+        return ensure_started(c, id);
 }
 
 int verb_start(Context *c) {
