@@ -15,9 +15,5 @@ typedef struct RunConfig {
         uint64_t stop_step_usec;       /* between the steps of a stop */
 } RunConfig;
 
-/* The host's port that QEMU forwards to the guest's sshd, from the table of its monitor's `info usernet`; 0
- * if it is not in it. */
-unsigned run_parse_usernet(const char *table);
-
 /* Runs the VM and tells systemd about it. Returns the exit status: the agent's, or one of parameters.h. */
 int run_vm(const RunConfig *config, const Parameters *parameters);

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "qmp.h"
-#include "run.h"
+#include "vm.h"
 
 typedef struct State {
         Qmp *qmp;
@@ -16,7 +16,7 @@ typedef struct State {
 
 static void on_reply(void *userdata, sd_json_variant *result, const char *error) {
         if (result && sd_json_variant_is_string(result))
-                (void) run_parse_usernet(sd_json_variant_string(result));
+                (void) vm_parse_usernet(sd_json_variant_string(result));
 }
 
 static void on_ready(void *userdata, unsigned major, unsigned minor) {

@@ -1,0 +1,202 @@
+/* QEMU as a child. Everything that it reads by name or inherits is there before it
+ * starts; after its end what the guest still had to say is read before the event loop
+ * ends. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "accelerator.h"
+#include "log.h"
+#include "qemu-argv.h"
+#include "strv.h"
+#include "vm.h"
+
+#define LAST_WORD_GRACE (SEC / 2) /* a share's unit says why, a moment after QEMU's end */
+
+/* What QEMU inherits, and our end of it. */
+enum { PAIR_QMP, PAIR_NOTIFY, PAIR_CONTROL, PAIR_CONSOLE, N_PAIRS };
+
+typedef struct Ends {
+        int ours_qmp; /* the monitor's from when it is watched */
+        int theirs[N_PAIRS], their_errors;
+} Ends;
+
+static void ends_done(Ends *e) {
+        for (unsigned i = 0; i < N_PAIRS; i++)
+                close_cleanup(&e->theirs[i]);
+        close_cleanup(&e->their_errors);
+        close_cleanup(&e->ours_qmp);
+}
+
+/* Our ends do not block; QEMU makes its own so. */
+static int make_pair(int *ret_ours, int *ret_theirs) {
+        int pair[2];
+
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+                return -errno;
+        *ret_ours = pair[0];
+        *ret_theirs = pair[1];
+        return fcntl(pair[0], F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
+}
+
+static int make_ends(Vm *vm, Ends *e) {
+        int *ours[N_PAIRS] = { &e->ours_qmp, &vm->notify.fd, &vm->control_fd, &vm->console.fd };
+        int errors[2], r = 0;
+
+        for (unsigned i = 0; r >= 0 && i < N_PAIRS; i++)
+                r = make_pair(ours[i], &e->theirs[i]);
+        if (r < 0)
+                return r;
+        if (pipe2(errors, O_CLOEXEC) < 0)
+                return -errno;
+        vm->errors.fd = errors[0];
+        e->their_errors = errors[1];
+        return fcntl(errors[0], F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
+}
+
+static int make_argv(const Vm *vm, const GuestImage *image, const GuestCredentials *credentials, bool kvm,
+                const Ends *e, char ***ret) {
+        _cleanup_free_ char *socket_dir = NULL;
+
+        if (asprintf(&socket_dir, "%s/claude-vm-fs", vm->config->runtime_dir) < 0) {
+                socket_dir = NULL;
+                return -ENOMEM;
+        }
+        const QemuConfig config = {
+                .qemu = vm->config->qemu,
+                .parameters = vm->parameters,
+                .image = image,
+                .socket_dir = socket_dir,
+                .kvm = kvm,
+                .tsc_khz = kvm ? 0 : accelerator_tsc_khz(),
+                .qmp_fd = e->theirs[PAIR_QMP],
+                .notify_fd = e->theirs[PAIR_NOTIFY],
+                .control_fd = e->theirs[PAIR_CONTROL],
+                .console_fd = e->theirs[PAIR_CONSOLE],
+                .credentials = credentials->items,
+                .n_credentials = credentials->n,
+        };
+
+        return qemu_argv(&config, ret);
+}
+
+/* The child's side of fork(): becomes QEMU. */
+static void __attribute__((noreturn)) exec_qemu(
+                const Vm *vm, char **argv, const Ends *e, const GuestCredentials *credentials) {
+        sigset_t none;
+
+        sigemptyset(&none);
+        sigprocmask(SIG_SETMASK, &none, NULL);
+        /* whatever kills us kills QEMU */
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        for (unsigned i = 0; i < N_PAIRS; i++)
+                fcntl(e->theirs[i], F_SETFD, 0);
+        for (unsigned i = 0; i < credentials->n; i++)
+                fcntl(credentials->items[i].fd, F_SETFD, 0);
+        if (dup2(e->their_errors, STDERR_FILENO) < 0 || dup2(e->their_errors, STDOUT_FILENO) < 0 ||
+                        chdir(vm->config->directory) < 0)
+                _exit(127);
+        /* what only the helper may say to systemd */
+        unsetenv("NOTIFY_SOCKET");
+        execv(argv[0], argv);
+        dprintf(STDERR_FILENO, "cannot run %s: %s\n", argv[0], strerror(errno));
+        _exit(127);
+}
+
+/* --- its monitor ----------------------------------------------------------------------- */
+
+static void on_qmp_ready(void *userdata, unsigned major, unsigned minor) {
+        log_message(LOG_DEBUG, "QEMU %u.%u", major, minor);
+        vm_forward_ssh(userdata, major, minor);
+}
+
+static void on_qmp_event(void *userdata, const char *name, sd_json_variant *data) {
+        Vm *vm = userdata;
+        sd_json_variant *guest = data ? sd_json_variant_by_key(data, "guest") : NULL;
+
+        if (strcmp(name, "SHUTDOWN") == 0 && guest && sd_json_variant_is_boolean(guest))
+                vm->facts.guest_shutdown = sd_json_variant_boolean(guest);
+        else if (strcmp(name, "GUEST_PANICKED") == 0)
+                vm->facts.panicked = true;
+}
+
+/* Its end comes with QEMU's; before that it means that QEMU is not to be trusted any more. */
+static void on_qmp_closed(void *userdata, const char *why) {
+        if (strcmp(why, "end of file") == 0)
+                return;
+        log_message(LOG_ERR, "QEMU's monitor: %s; killing QEMU", why);
+        vm_kill_qemu(userdata);
+}
+
+static const QmpHandlers qmp_handlers = {
+        .ready = on_qmp_ready,
+        .event = on_qmp_event,
+        .closed = on_qmp_closed,
+};
+
+/* --- its end --------------------------------------------------------------------------- */
+
+static int on_last_word(sd_event_source *source, uint64_t usec, void *userdata) {
+        Vm *vm = userdata;
+
+        return sd_event_exit(vm->event, 0);
+}
+
+static int on_qemu_exit(sd_event_source *source, const siginfo_t *info, void *userdata) {
+        Vm *vm = userdata;
+
+        vm->qemu_ended = true;
+        /* the form of waitpid() */
+        vm->facts.qemu_status = info->si_code == CLD_EXITED ? info->si_status << 8 : info->si_status;
+        vm_streams_finish(vm);
+        /* a QEMU that gives up while it starts may do so for a share's sake: its unit says so in a moment */
+        if (vm->facts.qemu_status != 0 && vm->share_tag[0])
+                vm_share_has_died(vm);
+        else if (vm->facts.qemu_status != 0 && !vm->facts.ready && !vm->facts.stop_requested)
+                return sd_event_add_time_relative(vm->event, &vm->share_timer, CLOCK_MONOTONIC,
+                                LAST_WORD_GRACE, 0, on_last_word, vm);
+        return sd_event_exit(vm->event, 0);
+}
+
+/* --- the whole ------------------------------------------------------------------------- */
+
+static int watch(Vm *vm, Ends *e) {
+        int r = qmp_new(vm->event, e->ours_qmp, &qmp_handlers, vm, &vm->qmp);
+
+        if (r < 0)
+                return r;
+        (void) TAKE_FD(e->ours_qmp);
+        r = vm_streams_begin(vm);
+        return r < 0 ? r : sd_event_add_child(vm->event, NULL, vm->pid, WEXITED, on_qemu_exit, vm);
+}
+
+int vm_start_qemu(Vm *vm, const GuestImage *image, const GuestCredentials *credentials, bool kvm) {
+        _cleanup_(ends_done) Ends e = { .ours_qmp = -EBADF, .their_errors = -EBADF };
+        _cleanup_strv_free_ char **argv = NULL;
+        int r;
+
+        for (unsigned i = 0; i < N_PAIRS; i++)
+                e.theirs[i] = -EBADF;
+        r = make_ends(vm, &e);
+        if (r >= 0)
+                r = make_argv(vm, image, credentials, kvm, &e, &argv);
+        if (r < 0)
+                return r;
+        vm->pid = fork();
+        if (vm->pid < 0)
+                return -errno;
+        if (vm->pid == 0)
+                exec_qemu(vm, argv, &e, credentials);
+        r = watch(vm, &e);
+        if (r < 0)
+                vm_kill_qemu(vm);
+        return r;
+}

@@ -1,0 +1,157 @@
+/* What the guest says on its notify port and its console, and QEMU on its standard
+ * error. All of it is bounded and harmless (guest-text.c) before anything here sees it. */
+
+#include <errno.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "guest-notify.h"
+#include "log.h"
+#include "vm.h"
+
+#define POWEROFF_LIMIT (15 * SEC) /* from the agent's end to QEMU's */
+#define CONSOLE_LINES_MAX 1000U   /* in CONSOLE_WINDOW; the rest is counted */
+#define CONSOLE_WINDOW (10 * SEC)
+#define LAST_READ_MAX (1024 * 1024) /* of what a guest wrote before its end */
+
+static int on_poweroff_limit(sd_event_source *source, uint64_t usec, void *userdata) {
+        log_message(LOG_WARNING, "The agent has ended, but the guest does not power off; ending QEMU");
+        vm_quit_qemu(userdata);
+        return 0;
+}
+
+static void guest_is_ready(Vm *vm) {
+        if (vm->facts.ready)
+                return;
+        vm->facts.ready = true;
+        vm->timer = sd_event_source_disable_unref(vm->timer);
+        sd_notify(0, "READY=1\nSTATUS=The agent runs");
+        log_message(LOG_INFO, "The guest is ready");
+}
+
+static void agent_has_ended(Vm *vm, int status) {
+        vm->facts.agent_status = status;
+        sd_notifyf(0, "STATUS=The agent exited with status %d", status);
+        if (!vm->facts.stop_requested)
+                vm_set_timer(vm, POWEROFF_LIMIT, on_poweroff_limit);
+}
+
+static void on_notify_line(void *userdata, const char *line) {
+        Vm *vm = userdata;
+        char copy[GUEST_LINE_MAX + 1];
+        GuestMessage message;
+
+        strcpy(copy, line);
+        message = guest_notify_parse(copy);
+        switch (message.word) {
+        case GUEST_READY:
+                guest_is_ready(vm);
+                break;
+        case GUEST_STATUS:
+                snprintf(vm->guest_status, sizeof(vm->guest_status), "%s", message.text);
+                sd_notifyf(0, "STATUS=%s", message.text);
+                break;
+        case GUEST_EXIT_STATUS:
+                agent_has_ended(vm, message.number);
+                break;
+        case GUEST_UNKNOWN:
+                /* not even repeated: the console is the place for what a guest has to say */
+                break;
+        }
+}
+
+static void on_error_line(void *userdata, const char *line) {
+        Vm *vm = userdata;
+
+        strcpy(vm->errors.last, line);
+        log_line(LOG_WARNING, "qemu", line);
+}
+
+/* A guest that floods its console fills neither the journal nor this loop's time. */
+static void on_console_line(void *userdata, const char *line) {
+        Vm *vm = userdata;
+        uint64_t now = 0;
+
+        (void) sd_event_now(vm->event, CLOCK_MONOTONIC, &now);
+        if (now - vm->console_window > CONSOLE_WINDOW) {
+                if (vm->console_suppressed > 0)
+                        log_message(LOG_NOTICE, "%u lines of the guest's console left out",
+                                        vm->console_suppressed);
+                vm->console_window = now;
+                vm->console_lines = vm->console_suppressed = 0;
+        }
+        strcpy(vm->console.last, line);
+        if (++vm->console_lines > CONSOLE_LINES_MAX)
+                vm->console_suppressed++;
+        else
+                log_line(LOG_INFO, "claude-vm-guest", line);
+}
+
+/* One read; false when there is no more to come. */
+static bool stream_read(Stream *s) {
+        char buffer[8192];
+        ssize_t n = read(s->fd, buffer, sizeof(buffer));
+
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+                return true;
+        if (n <= 0)
+                return false;
+        guest_text_feed(&s->text, buffer, (size_t) n);
+        return true;
+}
+
+static int on_stream(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        Stream *s = userdata;
+
+        if (!stream_read(s))
+                s->source = sd_event_source_disable_unref(s->source);
+        return 0;
+}
+
+/* QEMU has ended: what it still wrote is there, then the end of file. */
+static void stream_finish(Stream *s) {
+        char buffer[8192];
+        ssize_t n;
+
+        for (size_t total = 0; total < LAST_READ_MAX && (n = read(s->fd, buffer, sizeof(buffer))) > 0;
+                        total += (size_t) n)
+                guest_text_feed(&s->text, buffer, (size_t) n);
+        guest_text_end(&s->text);
+}
+
+static int stream_begin(Vm *vm, Stream *s, int64_t priority, guest_line_handler handler) {
+        int r;
+
+        s->text.handler = handler;
+        s->text.userdata = vm;
+        r = sd_event_add_io(vm->event, &s->source, s->fd, EPOLLIN, on_stream, s);
+        return r < 0 ? r : sd_event_source_set_priority(s->source, priority);
+}
+
+static void stream_done(Stream *s) {
+        s->source = sd_event_source_disable_unref(s->source);
+        if (s->fd >= 0)
+                close(s->fd);
+}
+
+int vm_streams_begin(Vm *vm) {
+        /* the word before the noise, QEMU's end after both */
+        int r = stream_begin(vm, &vm->notify, SD_EVENT_PRIORITY_NORMAL - 1, on_notify_line);
+
+        if (r >= 0)
+                r = stream_begin(vm, &vm->console, SD_EVENT_PRIORITY_NORMAL + 1, on_console_line);
+        return r < 0 ? r : stream_begin(vm, &vm->errors, SD_EVENT_PRIORITY_NORMAL, on_error_line);
+}
+
+void vm_streams_finish(Vm *vm) {
+        stream_finish(&vm->notify);
+        stream_finish(&vm->console);
+        stream_finish(&vm->errors);
+}
+
+void vm_streams_done(Vm *vm) {
+        stream_done(&vm->notify);
+        stream_done(&vm->console);
+        stream_done(&vm->errors);
+}

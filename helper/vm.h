@@ -1,0 +1,98 @@
+/* One VM while it runs: what the parts of `run` share. Each part has a section below. */
+#pragma once
+
+#include <stdbool.h>
+#include <systemd/sd-event.h>
+
+#include "cleanup.h"
+#include "guest-credentials.h"
+#include "guest-image.h"
+#include "guest-text.h"
+#include "outcome.h"
+#include "parameters.h"
+#include "qmp.h"
+#include "run.h"
+
+#define SEC 1000000ULL
+#define SHARES_MAX 32
+
+/* A stream of lines that QEMU or the guest writes. */
+typedef struct Stream {
+        int fd;
+        sd_event_source *source;
+        GuestText text;
+        char last[GUEST_LINE_MAX + 1];
+} Stream;
+
+/* A virtiofsd: the process, not a child of ours. */
+typedef struct ShareProcess {
+        struct Vm *vm;
+        char tag[SHARE_TAG_MAX + 1];
+        int pidfd;
+        sd_event_source *source;
+} ShareProcess;
+
+typedef struct Vm {
+        const RunConfig *config;
+        const Parameters *parameters;
+        sd_event *event;
+        Qmp *qmp;
+        pid_t pid;
+        bool qemu_ended;
+        int control_fd; /* the guest's control port */
+        int socket_fd;  /* ours, for share-exited */
+        Stream console, notify, errors;
+        sd_event_source *timer;       /* of the boot, then of the power-off or the stop */
+        sd_event_source *share_timer; /* a share has ended: has QEMU too? */
+        unsigned stop_step;
+        unsigned console_lines, console_suppressed;
+        uint64_t console_window;
+        char guest_status[256];
+        char share_tag[SHARE_TAG_MAX + 1], share_result[64];
+        ShareProcess processes[SHARES_MAX];
+        unsigned n_processes;
+        int owner_fd; /* pidfd of a claude-run */
+        sd_event_source *owner;
+        Facts facts;
+} Vm;
+
+/* vm-stop.c: ending it. */
+
+/* At once, without a word. */
+void vm_kill_qemu(Vm *vm);
+
+/* By way of its monitor. */
+void vm_quit_qemu(Vm *vm);
+
+/* The one timer of the VM's life; a new one replaces what was set. Without memory for it QEMU is killed. */
+void vm_set_timer(Vm *vm, uint64_t usec, sd_event_time_handler_t handler);
+
+/* A step of the ladder; the first call begins it. */
+void vm_request_stop(Vm *vm);
+
+/* For a guest that is not to be asked: QEMU quits, or is killed soon after. */
+void vm_end(Vm *vm);
+
+/* vm-streams.c: what guest and QEMU write. 0, negative errno. */
+int vm_streams_begin(Vm *vm);
+
+/* QEMU has ended: reads what is left, and ends the last lines. */
+void vm_streams_finish(Vm *vm);
+void vm_streams_done(Vm *vm);
+
+/* vm-control.c: the socket `control` in the VM's directory. 0, negative errno. */
+int vm_control_listen(Vm *vm);
+void vm_control_done(Vm *vm);
+
+/* The share that has ended is the reason of the VM's end. */
+void vm_share_has_died(Vm *vm);
+
+/* vm-ssh.c: asks QEMU for the port of sessions, and writes down where it is. */
+void vm_forward_ssh(Vm *vm, unsigned major, unsigned minor);
+
+/* The host's port that QEMU forwards to the guest's sshd, from the table of its monitor's `info usernet`; 0
+ * if it is not in it. */
+unsigned vm_parse_usernet(const char *table);
+
+/* vm-qemu.c: starts the process and watches it, its monitor and its streams. 0, negative errno. */
+int vm_start_qemu(Vm *vm, const GuestImage *image, const GuestCredentials *credentials, bool kvm);
