@@ -163,13 +163,15 @@ static int reader_handler(void *userdata, const char *section, const char *key, 
 
 void config_file_parse(
                 const char *text, size_t size, Messages *m, config_file_handler handler, void *userdata) {
-        Reader r = {
-                .next = text,
-                .end = text + size,
-                .messages = m,
-                .handler = handler,
-                .userdata = userdata,
-        };
+        /* not with an initializer, which would clear `value` for each file */
+        Reader r;
+
+        r.next = text;
+        r.end = text + size;
+        r.line = 0;
+        r.messages = m;
+        r.handler = handler;
+        r.userdata = userdata;
 
         (void) ini_parse_stream(reader_fgets, &r, reader_handler, &r);
 }

@@ -17,7 +17,8 @@
 #include "strv.h"
 
 /* The name space of the UUIDs that are made from names (RFC 9562, version 5). */
-#define NAMESPACE "6f4c46a7-26c5-4fd0-8d35-37c7a25e8b1b"
+UUID_DEFINE(namespace, 0x6f, 0x4c, 0x46, 0xa7, 0x26, 0xc5, 0x4f, 0xd0, 0x8d, 0x35, 0x37, 0xc7, 0xa2, 0x5e,
+                0x8b, 0x1b);
 
 #define MEMORY_MIB_MIN 128U
 #define MEMORY_MIB_MAX (1024U * 1024U)
@@ -526,9 +527,7 @@ static void handle_assignment(
 
 static void uuid_of_text(const char *a, const char *b, uuid_t ret) {
         _cleanup_free_ char *text = NULL;
-        uuid_t namespace;
 
-        uuid_parse(NAMESPACE, namespace);
         if (asprintf(&text, "%s\n%s", a, b) < 0) {
                 text = NULL;
                 uuid_clear(ret);

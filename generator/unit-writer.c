@@ -157,7 +157,9 @@ void unit_print_quoted(FILE *f, const char *value) {
 }
 
 void unit_print_environment(FILE *f, const char *name, const char *value) {
-        fprintf(f, "Environment=\"%s=", name);
+        fputs("Environment=\"", f);
+        fputs(name, f);
+        fputc('=', f);
         unit_print_quoted(f, value);
         fputs("\"\n", f);
 }
