@@ -45,6 +45,16 @@ static int project_list_add(ProjectList *list, Project *p) {
         return 0;
 }
 
+/* Who may write there writes projects. */
+static int protect_config_dirs(Generator *g) {
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && g->config_dirs && g->config_dirs[i]; i++)
+                r = user_paths_protect(&g->paths, g->config_dirs[i],
+                                "holds the projects of claude-microvm, which a guest could change");
+        return r;
+}
+
 static int config_dirs_from_environment(Generator *g) {
         const char *value = getenv("CLAUDE_MICROVM_CONFIG_DIRS");
         _cleanup_free_ char *copy = NULL;
@@ -73,6 +83,8 @@ int generator_init(Generator *g) {
         if (r < 0)
                 return r;
         r = config_dirs_from_environment(g);
+        if (r >= 0)
+                r = protect_config_dirs(g);
         if (r < 0)
                 generator_done(g);
         return r;
