@@ -8,10 +8,13 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "cleanup.h"
 #include "config.h"
 #include "emit.h"
+#include "host-files.h"
 #include "project.h"
 #include "strv.h"
 
@@ -106,7 +109,7 @@ static int compare_strings(const void *a, const void *b) {
         return strcmp(*(const char *const *) a, *(const char *const *) b);
 }
 
-/* The inis of a directory in the order of their names; none if it cannot be read. */
+/* The inis of a directory in the order of their names, PROJECTS_MAX and one more at the most. */
 static int list_directory(const char *dir, int *ret_fd, char ***ret) {
         _cleanup_closedir_ DIR *d = NULL;
         _cleanup_strv_free_ char **names = NULL;
@@ -115,7 +118,7 @@ static int list_directory(const char *dir, int *ret_fd, char ***ret) {
         d = opendir(dir);
         if (!d)
                 return -errno;
-        for (const struct dirent *entry; (entry = readdir(d)) && n < PROJECTS_MAX;) {
+        for (const struct dirent *entry; (entry = readdir(d)) && n <= PROJECTS_MAX;) {
                 if (!is_ini(entry))
                         continue;
                 if (n + 2 > allocated) {
@@ -139,6 +142,27 @@ static int list_directory(const char *dir, int *ret_fd, char ***ret) {
         return 0;
 }
 
+/* So many are nobody's projects, and each costs a moment of every login. */
+static void drop_surplus(Generator *g, const char *dir, char **names) {
+        if (strv_length(names) <= PROJECTS_MAX)
+                return;
+        fprintf(stderr, "%s: more than %u files, the rest is left out\n", dir, PROJECTS_MAX);
+        free(names[PROJECTS_MAX]);
+        names[PROJECTS_MAX] = NULL;
+        g->failed = true;
+}
+
+/* Whoever may write to the directory of an ini may put another one there. NULL: nobody else. */
+static const char *distrusted(int dir_fd) {
+        struct stat st;
+
+        if (fstat(dir_fd, &st) < 0)
+                return "cannot be looked at";
+        if (st.st_uid != getuid() && st.st_uid != 0)
+                return "is another user's";
+        return st.st_mode & (S_IWGRP | S_IWOTH) ? "can be written by others: chmod go-w" : NULL;
+}
+
 /* `seen` is sorted by the time it is asked: the names of the directories before. */
 static bool is_hidden(char **seen, size_t n, const char *name) {
         return seen && n > 0 && bsearch(&name, seen, n, sizeof(char *), compare_strings);
@@ -148,6 +172,7 @@ static int load_directory(Generator *g, const char *dir, bool requests, char ***
         _cleanup_strv_free_ char **names = NULL;
         _cleanup_close_ int fd = -EBADF;
         size_t n_seen = strv_length(*seen);
+        const char *why;
         int r;
 
         r = list_directory(dir, &fd, &names);
@@ -160,12 +185,16 @@ static int load_directory(Generator *g, const char *dir, bool requests, char ***
                 g->failed = true;
                 return 0;
         }
+        drop_surplus(g, dir, names);
+        why = distrusted(fd);
         for (size_t i = 0; names && names[i]; i++) {
                 Project *p;
 
                 if (is_hidden(*seen, n_seen, names[i]))
                         continue;
                 r = project_load(&g->paths, fd, dir, names[i], requests, &p);
+                if (r == 0 && why)
+                        messages_error(&p->messages, 0, "its directory '%s' %s", dir, why);
                 if (r == 0)
                         r = project_list_add(list, p);
                 if (r == -ENOMEM)
@@ -244,11 +273,11 @@ static int load_all(Generator *g, ProjectList *list) {
                 if (r < 0)
                         return r;
         }
-        if (list->n > 0) {
-                check_uuids(list);
-                check_work_directories(list);
-        }
-        return 0;
+        if (list->n == 0)
+                return 0;
+        check_uuids(list);
+        check_work_directories(list);
+        return host_files_check(list->items, list->n);
 }
 
 static void emit(Generator *g, UnitWriter *w, const Project *p) {
@@ -316,7 +345,7 @@ int generator_run_file(Generator *g, const char *path, UnitWriter *w) {
                 fprintf(stderr, "%s: %s\n", path, strerror(-r));
         if (r != 0)
                 return r;
-        if (p->messages.n_errors > 0)
+        if (host_files_check(&p, 1) < 0 || p->messages.n_errors > 0)
                 g->failed = true;
         else if (w)
                 emit(g, w, p);

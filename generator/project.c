@@ -315,6 +315,11 @@ static void parse_share(Parser *parser, const Key *key, const char *value) {
                         refuse(parser, "%s=%s: the tag '%s' is taken", key->key, value, tag);
                         return;
                 }
+        /* the work directory and the home come later */
+        if (parser->project->n_shares + 2 >= SHARES_MAX) {
+                refuse(parser, "%s=%s: more than %u shares", key->key, value, SHARES_MAX - 2);
+                return;
+        }
         if (!is_guest_directory(parser->paths, guest_directory)) {
                 refuse(parser,
                                 "%s=%s: '%s' has to be an absolute directory of its own in the guest, like "
@@ -357,7 +362,7 @@ static void parse_publish(Parser *parser, const Key *key, const char *value) {
 
 static void add_assignment(Parser *parser, AssignmentList *list, const char *name, const char *value) {
         Assignment *grown = reallocarray(list->items, list->n + 1, sizeof(Assignment));
-        Assignment assignment = { strdup(name), strdup(value) };
+        Assignment assignment = { strdup(name), strdup(value), parser->line };
 
         if (grown)
                 list->items = grown;
@@ -478,6 +483,13 @@ const char *project_key(size_t i, const char **ret_section) {
                 return NULL;
         *ret_section = keys[i].section;
         return keys[i].key;
+}
+
+unsigned project_line(const Project *p, const char *key) {
+        for (size_t i = 0; i < ELEMENTSOF(keys); i++)
+                if (strcmp(keys[i].key, key) == 0)
+                        return p->lines[i];
+        return 0;
 }
 
 static bool is_section(const char *section) {
