@@ -89,6 +89,11 @@ static void print_agent(FILE *f, const Project *p) {
                 unit_print_raw(f, p->credentials.items[i].value);
                 fputc('\n', f);
         }
+        for (size_t i = 0; i < p->encrypted_credentials.n; i++) {
+                snprintf(name, sizeof(name), PARAMETER_ENCRYPTED_PREFIX "%s",
+                                p->encrypted_credentials.items[i].name);
+                unit_print_environment(f, name, p->encrypted_credentials.items[i].value);
+        }
 }
 
 static void print_vm(FILE *f, const Project *p) {

@@ -399,12 +399,14 @@ static bool check_variable(Parser *parser, const char *name) {
         if (p->is_request) {
                 unassign(&p->environment, name);
                 unassign(&p->credentials, name);
+                unassign(&p->encrypted_credentials, name);
         }
-        if (p->environment.n + p->credentials.n >= VARIABLES_MAX)
+        if (p->environment.n + p->credentials.n + p->encrypted_credentials.n >= VARIABLES_MAX)
                 refuse(parser, "%s=: more than %u variables", name, VARIABLES_MAX);
         else if (name[0] >= '0' && name[0] <= '9')
                 refuse(parser, "%s: the name of a variable does not begin with a digit", name);
-        else if (is_assigned(&p->environment, name) || is_assigned(&p->credentials, name))
+        else if (is_assigned(&p->environment, name) || is_assigned(&p->credentials, name) ||
+                        is_assigned(&p->encrypted_credentials, name))
                 refuse(parser, "%s: is set twice: keep one of the lines", name);
         else
                 return true;
@@ -416,7 +418,7 @@ static void parse_environment(Parser *parser, const char *name, const char *valu
                 add_assignment(parser, &parser->project->environment, name, value);
 }
 
-static void parse_credential(Parser *parser, const char *name, const char *value) {
+static void parse_credential(Parser *parser, AssignmentList *list, const char *name, const char *value) {
         _cleanup_free_ char *path = NULL;
         const char *why = NULL;
 
@@ -426,7 +428,7 @@ static void parse_credential(Parser *parser, const char *name, const char *value
                 refuse(parser, "%s=%s: has to name the file with the secret; the path %s", name, value,
                                 why ?: "needs memory");
         else
-                add_assignment(parser, &parser->project->credentials, name, path);
+                add_assignment(parser, list, name, path);
 }
 
 /* Taken over as they are, so nothing but a plain value may pass. */
@@ -532,7 +534,9 @@ static void handle_assignment(
         if (strcmp(section, "Environment") == 0)
                 parse_environment(parser, key, value);
         else if (strcmp(section, "Credentials") == 0)
-                parse_credential(parser, key, value);
+                parse_credential(parser, &parser->project->credentials, key, value);
+        else if (strcmp(section, "EncryptedCredentials") == 0)
+                parse_credential(parser, &parser->project->encrypted_credentials, key, value);
         else
                 parse_key(parser, section, key, value);
 }
@@ -689,6 +693,7 @@ Project *project_free(Project *p) {
         free(p->shares);
         assignments_free(&p->environment);
         assignments_free(&p->credentials);
+        assignments_free(&p->encrypted_credentials);
         assignments_free(&p->service);
         strv_free(p->agent_arguments);
         messages_done(&p->messages);

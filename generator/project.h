@@ -53,8 +53,9 @@ typedef struct Project {
         Share *shares;
         size_t n_shares;
         AssignmentList environment;
-        AssignmentList credentials; /* value: a path */
-        AssignmentList service;     /* whitelisted lines of [Service] */
+        AssignmentList credentials;           /* value: a path */
+        AssignmentList encrypted_credentials; /* the same */
+        AssignmentList service;               /* whitelisted lines of [Service] */
 
         unsigned *lines; /* by key of the table: the line that set it, 0 for none */
 } Project;

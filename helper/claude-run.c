@@ -63,6 +63,8 @@ static const Option options[] = {
         { 'p', "publish", "[ADDRESS:]PORT:PORT", "forward a port of the host", 0, "Network", "Publish" },
         { 'e', "env", "NAME[=VALUE]", "a variable of the agent, or one of this shell", 0, "Environment" },
         { 0, "credential", "NAME=FILE", "a secret variable, from a file", 0, "Credentials" },
+        { 0, "encrypted-credential", "NAME=FILE", "the same, from systemd-creds", 0,
+                        "EncryptedCredentials" },
         { 0, "property", "NAME=VALUE", "a limit, as in [Service]", 0, "Service" },
         { 0, "read-only", NULL, "run: the directory is read-only; attach: only look", MEMBER(read_only) },
         { 0, "new", NULL, "run: a fresh VM although one runs here", MEMBER(new) },

@@ -1,7 +1,6 @@
 #include "guest-credentials.h"
 
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,9 +10,6 @@
 #include <unistd.h>
 
 #include "cleanup.h"
-#include "small-file.h"
-
-#define SECRET_MAX (64U * 1024U)
 
 /* Takes what `f` wrote to the memory file `fd`. */
 static int finish(GuestCredentials *c, const char *name, FILE *f, int fd) {
@@ -99,54 +95,8 @@ static int add_list(GuestCredentials *c, const char *name, char *const *list) {
         return finish(c, name, f, fd);
 }
 
-static int refuse(char **ret_why, const char *secret, const char *why) {
-        if (asprintf(ret_why, "The credential %s %s", secret, why) < 0) {
-                *ret_why = NULL;
-                return -ENOMEM;
-        }
-        return -EINVAL;
-}
-
-/* One secret, without the newline that editors put at a file's end. */
-static int print_secret(FILE *f, const char *dir, const char *name, char **ret_why) {
-        _cleanup_free_ char *path = NULL, *value = NULL;
-        size_t size;
-        int r;
-
-        if (asprintf(&path, "%s/%s", dir, name) < 0) {
-                path = NULL;
-                return -ENOMEM;
-        }
-        r = small_file_read(path, SECRET_MAX, &value);
-        if (r == -EFBIG)
-                return refuse(ret_why, name, "has more than 64 KiB");
-        if (r == -EINVAL)
-                return refuse(ret_why, name, "has a NUL byte");
-        if (r < 0)
-                return r;
-        size = strlen(value);
-        if (size > 0 && value[size - 1] == '\n')
-                value[--size] = '\0';
-        fprintf(f, "%s=%s", name, value);
-        fputc('\0', f);
-        explicit_bzero(value, size);
-        return 0;
-}
-
-static int print_secrets(FILE *f, const char *secrets_dir, char **ret_why) {
-        _cleanup_closedir_ DIR *dir = opendir(secrets_dir);
-        int r = 0;
-
-        if (!dir)
-                return -errno;
-        for (const struct dirent *entry; r >= 0 && (entry = readdir(dir));)
-                if (entry->d_name[0] != '.')
-                        r = print_secret(f, secrets_dir, entry->d_name, ret_why);
-        return r;
-}
-
 static int add_environment(
-                GuestCredentials *c, const Parameters *p, const char *secrets_dir, char **ret_why) {
+                GuestCredentials *c, const Parameters *p, const Secrets *secrets, char **ret_why) {
         FILE *f;
         int fd, r = begin("claude-vm.environment", &f, &fd);
 
@@ -154,8 +104,7 @@ static int add_environment(
                 return r;
         for (char *const *e = p->environment; e && *e; e++)
                 fwrite(*e, strlen(*e) + 1, 1, f);
-        if (secrets_dir)
-                r = print_secrets(f, secrets_dir, ret_why);
+        r = secrets_write(f, secrets, ret_why);
         if (r < 0) {
                 fclose(f);
                 close(fd);
@@ -190,7 +139,7 @@ static int add_machine_id(GuestCredentials *c, const Parameters *p) {
         return add_text(c, "system.machine_id", id);
 }
 
-int guest_credentials_make(const Parameters *p, const SessionKeys *keys, const char *secrets_dir,
+int guest_credentials_make(const Parameters *p, const SessionKeys *keys, const Secrets *secrets,
                 GuestCredentials *ret, char **ret_why) {
         GuestCredentials c = {};
         int r;
@@ -205,7 +154,7 @@ int guest_credentials_make(const Parameters *p, const SessionKeys *keys, const c
         if (r >= 0)
                 r = add_list(&c, "claude-vm.arguments", p->arguments);
         if (r >= 0)
-                r = add_environment(&c, p, secrets_dir, ret_why);
+                r = add_environment(&c, p, secrets, ret_why);
         if (r >= 0)
                 r = add_text(&c, "claude-vm.authorized_keys", keys->authorized_key);
         if (r >= 0)

@@ -3,6 +3,7 @@
 
 #include "parameters-reader.h"
 #include "qemu-argv.h"
+#include "secrets.h"
 #include "session-files.h"
 
 #define GUEST_CREDENTIALS_MAX 8
@@ -12,9 +13,9 @@ typedef struct GuestCredentials {
         unsigned n;
 } GuestCredentials;
 
-/* Makes all of them. `secrets_dir` is $CREDENTIALS_DIRECTORY or NULL: each file in it is a variable of the
- * agent's environment. 0; -EINVAL and an owned sentence in `ret_why`; other negative errno. */
-int guest_credentials_make(const Parameters *p, const SessionKeys *keys, const char *secrets_dir,
+/* Makes all of them; `secrets` become variables of the agent's environment. 0; -EINVAL and an owned sentence
+ * in `ret_why`; other negative errno. */
+int guest_credentials_make(const Parameters *p, const SessionKeys *keys, const Secrets *secrets,
                 GuestCredentials *ret, char **ret_why);
 
 /* Closes our ends. */

@@ -48,6 +48,7 @@ static int verb_run(const char *id) {
         RunConfig config = {
                 .qemu = QEMU_PATH,
                 .ssh_keygen = SSH_KEYGEN_PATH,
+                .systemd_creds = SYSTEMD_CREDS_PATH,
                 .runtime_dir = runtime_dir(),
                 .directory = getenv("RUNTIME_DIRECTORY"),
                 .data_home = data,

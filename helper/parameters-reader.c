@@ -130,12 +130,12 @@ static int read_publish(Parameters *p, char *const *variables, char **ret_why) {
         return 0;
 }
 
-static int read_environment(Parameters *p, char *const *variables) {
-        size_t n = strlen(PARAMETER_ENVIRONMENT_PREFIX);
+/* The variables with a prefix, without it. */
+static int read_assignments(char *const *variables, const char *prefix, char ***ret) {
+        size_t n = strlen(prefix);
 
         for (; *variables; variables++)
-                if (strncmp(*variables, PARAMETER_ENVIRONMENT_PREFIX, n) == 0 &&
-                                strv_append(&p->environment, *variables + n) < 0)
+                if (strncmp(*variables, prefix, n) == 0 && strv_append(ret, *variables + n) < 0)
                         return -ENOMEM;
         return 0;
 }
@@ -219,7 +219,9 @@ int parameters_read(const char *id, char *const *variables, Parameters **ret, ch
         if (r >= 0)
                 r = read_arguments(p, variables);
         if (r >= 0)
-                r = read_environment(p, variables);
+                r = read_assignments(variables, PARAMETER_ENVIRONMENT_PREFIX, &p->environment);
+        if (r >= 0)
+                r = read_assignments(variables, PARAMETER_ENCRYPTED_PREFIX, &p->encrypted_credentials);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(p);
@@ -237,6 +239,7 @@ Parameters *parameters_free(Parameters *p) {
         free(p->shares);
         strv_free(p->arguments);
         strv_free(p->environment);
+        strv_free(p->encrypted_credentials);
         free(p->uuid);
         free(p->guest);
         free(p->accelerator);

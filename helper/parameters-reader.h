@@ -25,8 +25,9 @@ typedef struct Parameters {
         unsigned n_shares;
         Forward *publish;
         unsigned n_publish;
-        char **arguments;   /* of the agent */
-        char **environment; /* of the agent: NAME=VALUE */
+        char **arguments;             /* of the agent */
+        char **environment;           /* of the agent: NAME=VALUE */
+        char **encrypted_credentials; /* NAME=FILE */
 } Parameters;
 
 /* Reads an environment. 0 and an owned result. -EINVAL and an owned sentence in `ret_why` (for the user: it

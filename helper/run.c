@@ -41,6 +41,11 @@ static bool choose_kvm(const Parameters *p) {
 
 /* All that QEMU finds when it starts, and QEMU. A sentence in `ret_why` if it is the user's to mend. */
 static int start(Vm *vm, const GuestImage *image, bool kvm, char **ret_why) {
+        const Secrets secrets = {
+                .directory = vm->config->secrets_dir,
+                .encrypted = vm->parameters->encrypted_credentials,
+                .systemd_creds = vm->config->systemd_creds,
+        };
         GuestCredentials credentials = {};
         SessionKeys keys = {};
         int r;
@@ -51,8 +56,7 @@ static int start(Vm *vm, const GuestImage *image, bool kvm, char **ret_why) {
         if (r >= 0)
                 r = vm_control_listen(vm);
         if (r >= 0)
-                r = guest_credentials_make(
-                                vm->parameters, &keys, vm->config->secrets_dir, &credentials, ret_why);
+                r = guest_credentials_make(vm->parameters, &keys, &secrets, &credentials, ret_why);
         if (r >= 0)
                 r = vm_start_qemu(vm, image, &credentials, kvm);
         guest_credentials_done(&credentials);
@@ -114,7 +118,11 @@ static int run_loop(Vm *vm, const GuestImage *image) {
         int r;
 
         vm->facts.boot_limit_sec = (unsigned) (limit / SEC);
-        r = start(vm, image, kvm, &why);
+        r = vm_owner_watch(vm);
+        if (r == -EPIPE)
+                return fail(EXIT_SUCCESS, "The claude-run that this VM is for has ended");
+        if (r >= 0)
+                r = start(vm, image, kvm, &why);
         if (r == -EINVAL && why)
                 return fail(EXIT_CONFIGURATION, why);
         if (r < 0) {
@@ -171,6 +179,7 @@ static void vm_free(Vm *vm) {
         sd_event_source_disable_unref(vm->timer);
         vm_streams_done(vm);
         vm_control_done(vm);
+        vm_owner_done(vm);
         if (vm->control_fd >= 0)
                 close(vm->control_fd);
         sd_event_unref(vm->event);

@@ -6,13 +6,13 @@
 #include "parameters-reader.h"
 
 typedef struct RunConfig {
-        const char *qemu, *ssh_keygen; /* absolute paths */
-        const char *runtime_dir;       /* $XDG_RUNTIME_DIR */
-        const char *directory;         /* $RUNTIME_DIRECTORY, this VM's own */
-        const char *data_home;         /* $XDG_DATA_HOME */
-        const char *secrets_dir;       /* $CREDENTIALS_DIRECTORY, or NULL */
-        uint64_t boot_limit_usec;      /* until READY=1; 0: by accelerator */
-        uint64_t stop_step_usec;       /* between the steps of a stop */
+        const char *qemu, *ssh_keygen, *systemd_creds; /* absolute paths */
+        const char *runtime_dir;                       /* $XDG_RUNTIME_DIR */
+        const char *directory;                         /* $RUNTIME_DIRECTORY, this VM's own */
+        const char *data_home;                         /* $XDG_DATA_HOME */
+        const char *secrets_dir;                       /* $CREDENTIALS_DIRECTORY, or NULL */
+        uint64_t boot_limit_usec;                      /* until READY=1; 0: by accelerator */
+        uint64_t stop_step_usec;                       /* between the steps of a stop */
 } RunConfig;
 
 /* Runs the VM and tells systemd about it. Returns the exit status: the agent's, or one of parameters.h. */

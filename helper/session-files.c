@@ -2,21 +2,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <spawn.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cleanup.h"
 #include "config.h"
+#include "run-program.h"
 #include "small-file.h"
 
 #define KEY_MAX 4096U
-
-extern char **environ;
 
 static const char *const files[] = { "ssh.key", "ssh.key.pub", "host.key", "host.key.pub", "ssh.known_hosts",
         "ssh.config", "ssh.address", "ssh.address.new", "ssh.sock" };
@@ -31,15 +28,9 @@ static int make_key(const char *ssh_keygen, const char *path) {
         char *argv[] = { (char *) ssh_keygen, (char *) "-q", (char *) "-t", (char *) "ed25519",
                 (char *) "-N", (char *) "", (char *) "-C", (char *) "claude-vm", (char *) "-f",
                 (char *) path, NULL };
-        pid_t pid;
-        int r, status;
+        int r = run_program(argv, -1);
 
-        r = posix_spawn(&pid, ssh_keygen, NULL, NULL, argv, environ);
-        if (r > 0)
-                return -r;
-        if (waitpid(pid, &status, 0) < 0)
-                return -errno;
-        return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EIO;
+        return r > 0 ? -EIO : r;
 }
 
 static int read_in(const char *directory, const char *name, char **ret) {

@@ -1,0 +1,14 @@
+/* The secret variables of the agent, wherever they come from. */
+#pragma once
+
+#include <stdio.h>
+
+typedef struct Secrets {
+        const char *directory;     /* $CREDENTIALS_DIRECTORY: a file a variable; NULL: none */
+        char *const *encrypted;    /* NAME=FILE, files of `systemd-creds encrypt --user` */
+        const char *systemd_creds; /* absolute path */
+} Secrets;
+
+/* Writes each as NAME=VALUE and a NUL. 0; -EINVAL and an owned sentence in `ret_why`; other negative errno.
+ */
+int secrets_write(FILE *f, const Secrets *secrets, char **ret_why);
