@@ -25,6 +25,9 @@
 #define PARAMETER_ENVIRONMENT_PREFIX "CLAUDE_VM_ENVIRONMENT_" /* + NAME = value, for the agent */
 #define PARAMETER_ENCRYPTED_PREFIX "CLAUDE_VM_ENCRYPTED_"     /* + NAME = file of systemd-creds */
 
+/* Names, with blanks between: secrets that claude-run takes from its environment when it starts the VM. */
+#define PARAMETER_CALLER_CREDENTIALS "CLAUDE_VM_CALLER_CREDENTIALS"
+
 /* Credentials of the agent are loaded under their own name: LoadCredential=NAME:FILE. */
 
 /* A share's tag: [a-z][a-z0-9_]*. 16 bytes keep the socket

@@ -96,6 +96,15 @@ static void print_agent(FILE *f, const Project *p) {
         }
 }
 
+static void print_caller_credentials(FILE *f, const Project *p) {
+        if (p->caller_credentials.n == 0)
+                return;
+        fputs("Environment=\"" PARAMETER_CALLER_CREDENTIALS "=", f);
+        for (size_t i = 0; i < p->caller_credentials.n; i++)
+                fprintf(f, "%s%s", i > 0 ? " " : "", p->caller_credentials.items[i].name);
+        fputs("\"\n", f);
+}
+
 static void print_vm(FILE *f, const Project *p) {
         fputs("\n[Service]\n", f);
         unit_print_environment(f, PARAMETER_UUID, p->uuid);
@@ -109,6 +118,7 @@ static void print_vm(FILE *f, const Project *p) {
         print_publish(f, p);
         print_shares(f, p);
         print_agent(f, p);
+        print_caller_credentials(f, p);
         for (size_t i = 0; i < p->service.n; i++)
                 fprintf(f, "%s=%s\n", p->service.items[i].name, p->service.items[i].value);
 }

@@ -55,6 +55,7 @@ typedef struct Project {
         AssignmentList environment;
         AssignmentList credentials;           /* value: a path */
         AssignmentList encrypted_credentials; /* the same */
+        AssignmentList caller_credentials;    /* no value: it comes from claude-run's environment */
         AssignmentList service;               /* whitelisted lines of [Service] */
 
         unsigned *lines; /* by key of the table: the line that set it, 0 for none */
