@@ -121,6 +121,16 @@ static int normalize(char *path) {
         return 0;
 }
 
+/* As a unit file has it, where `%` is written twice; systemd ignores a setting with a path that is too long.
+ */
+static size_t written_length(const char *value) {
+        size_t n = strlen(value);
+
+        for (const char *p = value; (p = strchr(p, '%')); p++)
+                n++;
+        return n;
+}
+
 int path_parse(const UserPaths *paths, const char *value, char **ret, const char **ret_why) {
         _cleanup_free_ char *path = NULL;
         size_t length = strlen(value);
@@ -139,7 +149,7 @@ int path_parse(const UserPaths *paths, const char *value, char **ret, const char
                 *ret_why = "has to be absolute or begin with '~/'";
                 return -EINVAL;
         }
-        if (length >= PATH_MAX) {
+        if (written_length(value) >= PATH_MAX) {
                 *ret_why = "is too long";
                 return -EINVAL;
         }
