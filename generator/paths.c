@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "strjoin.h"
 #include "strv.h"
 
 /* Below the home directory, by the names that programs look for. */
@@ -31,15 +32,12 @@ static int from_environment(
                 const char *variable, const char *home, const char *below, const char *suffix, char **ret) {
         const char *value = getenv(variable);
         _cleanup_free_ char *path = NULL;
-        int r;
 
         /* the XDG specification: a relative path is to be ignored */
         if (value && value[0] == '/')
-                r = asprintf(&path, "%s%s", value, suffix);
+                path = strjoin(value, suffix, NULL);
         else
-                r = asprintf(&path, "%s%s%s", home, below, suffix);
-        if (r < 0)
-                path = NULL;
+                path = strjoin(home, below, suffix, NULL);
         *ret = path ? path_canonical(path) : NULL;
         return *ret ? 0 : -ENOMEM;
 }
@@ -56,10 +54,9 @@ static int protect_places(UserPaths *paths) {
         int r = user_paths_protect(paths, paths->config_home, places[0][1]);
 
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(places); i++) {
-                char path[PATH_MAX];
+                _cleanup_free_ char *path = strjoin(paths->home, "/", places[i][0], NULL);
 
-                if ((size_t) snprintf(path, sizeof(path), "%s/%s", paths->home, places[i][0]) < sizeof(path))
-                        r = user_paths_protect(paths, path, places[i][1]);
+                r = path ? user_paths_protect(paths, path, places[i][1]) : -ENOMEM;
         }
         if (r >= 0 && paths->runtime_dir)
                 r = user_paths_protect(paths, paths->runtime_dir, "holds the sockets of your session");
@@ -136,10 +133,9 @@ int path_parse(const UserPaths *paths, const char *value, char **ret, const char
         size_t length = strlen(value);
 
         if (value[0] == '~' && (value[1] == '/' || value[1] == '\0')) {
-                if (asprintf(&path, "%s%s", paths->home, value + 1) < 0) {
-                        path = NULL;
+                path = strjoin(paths->home, value + 1, NULL);
+                if (!path)
                         return -ENOMEM;
-                }
         } else if (value[0] == '/') {
                 path = malloc(length + 2);
                 if (!path)
@@ -190,7 +186,7 @@ static bool resolve(const char *path, char ret[static PATH_MAX]) {
  * stays, and is refused when the directory is opened. */
 static char *canonical_part(const char *path) {
         _cleanup_free_ char *copy = strdup(path);
-        char existing[PATH_MAX], *result;
+        char existing[PATH_MAX];
         size_t n = strlen(path);
 
         if (!copy)
@@ -202,13 +198,7 @@ static char *canonical_part(const char *path) {
         }
         if (n == 0 || strcmp(existing, "/") == 0)
                 existing[0] = '\0';
-        if (asprintf(&result, "%s%s", existing, path + n) < 0)
-                return NULL;
-        if (!result[0]) {
-                free(result);
-                return strdup("/");
-        }
-        return result;
+        return existing[0] || path[n] ? strjoin(existing, path + n, NULL) : strdup("/");
 }
 
 /* Most projects lie beside each other, so the last parent is remembered: then one call says that the
@@ -217,7 +207,7 @@ char *path_canonical(const char *path) {
         static char parent[PATH_MAX], canonical_parent[PATH_MAX];
         const char *name = strrchr(path, '/');
         size_t n = name ? (size_t) (name - path) : 0;
-        char target[PATH_MAX], *result;
+        char target[PATH_MAX];
 
         if (n > 0 && n < PATH_MAX && (strncmp(parent, path, n) != 0 || parent[n] != '\0')) {
                 memcpy(parent, path, n);
@@ -227,10 +217,7 @@ char *path_canonical(const char *path) {
         }
         if (n > 0 && n < PATH_MAX && parent[0] && name[1] && readlink(path, target, sizeof(target)) < 0 &&
                         errno == EINVAL)
-                return asprintf(&result, "%s%s", strcmp(canonical_parent, "/") == 0 ? "" : canonical_parent,
-                                       name) < 0
-                                ? NULL
-                                : result;
+                return strjoin(strcmp(canonical_parent, "/") == 0 ? "" : canonical_parent, name, NULL);
         return resolve(path, target) ? strdup(target) : canonical_part(path);
 }
 
