@@ -7,6 +7,7 @@
 #include "host-files.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +23,8 @@ typedef struct Root {
 typedef struct Roots {
         Root *items;
         size_t n;
+        char directory[PATH_MAX]; /* that was looked for last: secrets lie beside each other */
+        const Root *found;        /* what it lies in */
 } Roots;
 
 static int compare_roots(const void *a, const void *b) {
@@ -44,30 +47,48 @@ static int add_roots(Roots *roots, const Project *p) {
         return 0;
 }
 
-/* The root that `path` lies in, or NULL. */
-static const Root *find_root(const Roots *roots, const char *path) {
-        _cleanup_free_ char *copy = strdup(path);
+/* The root that is this directory or the nearest above it, or NULL. Shortens the path. */
+static const Root *find_above(const Roots *roots, char *directory) {
+        const Root *root;
+        char *slash;
 
-        for (char *slash = copy; slash && roots->n > 0 && (slash = strrchr(copy, '/')) && slash != copy;) {
-                const Root *root;
-
+        if (roots->n == 0)
+                return NULL;
+        while (!(root = bsearch(directory, roots->items, roots->n, sizeof(Root), compare_path))) {
+                slash = strrchr(directory, '/');
+                if (!slash || slash == directory)
+                        return NULL;
                 *slash = '\0';
-                root = bsearch(copy, roots->items, roots->n, sizeof(Root), compare_path);
-                if (root)
-                        return root;
         }
-        return NULL;
+        return root;
+}
+
+/* The root that `path` lies in, or NULL. */
+static const Root *find_root(Roots *roots, const char *path) {
+        const char *name = strrchr(path, '/');
+        size_t n = name ? (size_t) (name - path) : 0;
+        char directory[PATH_MAX];
+
+        if (n == 0 || n >= sizeof(directory))
+                return NULL;
+        if (strncmp(roots->directory, path, n) != 0 || roots->directory[n] != '\0') {
+                memcpy(directory, path, n);
+                directory[n] = '\0';
+                strcpy(roots->directory, directory);
+                roots->found = find_above(roots, directory);
+        }
+        return roots->found;
 }
 
 /* By the name that is written and by the one that it leads to. */
-static const Root *find_root_of_file(const Roots *roots, const char *path) {
+static const Root *find_root_of_file(Roots *roots, const char *path) {
         _cleanup_free_ char *canonical = path_canonical(path);
         const Root *root = find_root(roots, path);
 
-        return root || !canonical ? root : find_root(roots, canonical);
+        return root || !canonical || strcmp(canonical, path) == 0 ? root : find_root(roots, canonical);
 }
 
-static void check_file(Project *p, const Roots *roots, const char *key, unsigned line, const char *path) {
+static void check_file(Project *p, Roots *roots, const char *key, unsigned line, const char *path) {
         const Root *root = find_root_of_file(roots, path);
 
         if (root)
@@ -78,8 +99,8 @@ static void check_file(Project *p, const Roots *roots, const char *key, unsigned
 }
 
 /* One guest would read and change another's login; still it may be what somebody wants. */
-static void check_home(Project *p, const Roots *roots) {
-        const Root *root = p->home ? find_root(roots, p->home) : NULL;
+static void check_home(Project *p, Roots *roots) {
+        const Root *root = project_line(p, "Home") > 0 ? find_root(roots, p->home) : NULL;
 
         if (root && root->project != p)
                 messages_warning(&p->messages, project_line(p, "Home"),
@@ -88,7 +109,7 @@ static void check_home(Project *p, const Roots *roots) {
                                 p->home, root->share->tag, root->project->path);
 }
 
-static void check_project(Project *p, const Roots *roots) {
+static void check_project(Project *p, Roots *roots) {
         for (size_t i = 0; i < p->credentials.n; i++)
                 check_file(p, roots, p->credentials.items[i].name, p->credentials.items[i].line,
                                 p->credentials.items[i].value);

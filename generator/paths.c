@@ -216,7 +216,7 @@ char *path_canonical(const char *path) {
                         parent[0] = '\0';
         }
         if (n > 0 && n < PATH_MAX && parent[0] && name[1] && readlink(path, target, sizeof(target)) < 0 &&
-                        errno == EINVAL)
+                        (errno == EINVAL || errno == ENOENT))
                 return strjoin(strcmp(canonical_parent, "/") == 0 ? "" : canonical_parent, name, NULL);
         return resolve(path, target) ? strdup(target) : canonical_part(path);
 }
