@@ -192,8 +192,9 @@ static char *canonical_part(const char *path) {
         if (!copy)
                 return NULL;
         while (n > 0 && !resolve(copy, existing)) {
-                while (n > 0 && copy[--n] != '/')
-                        ;
+                const char *slash = strrchr(copy, '/');
+
+                n = slash ? (size_t) (slash - copy) : 0;
                 copy[n] = '\0';
         }
         if (n == 0 || strcmp(existing, "/") == 0)

@@ -322,16 +322,17 @@ static int refresh(Context *c, const char *unit, UnitState *state) {
 /* A start of a VM that wants secrets of this environment; they are gone again when it is done. */
 static int start(Context *c, const char *id, const char *unit) {
         _cleanup_free_ char *names = NULL;
-        _cleanup_close_ int lock = -EBADF;
-        int r = manager_environment(c->manager, unit, PARAMETER_CALLER_CREDENTIALS, &names);
+        int lock = -EBADF, r = manager_environment(c->manager, unit, PARAMETER_CALLER_CREDENTIALS, &names);
 
         if (r > 0)
                 r = lock = caller_credentials_hand_over(c->runtime_dir, id, names);
         if (r < 0)
                 return fail(EXIT_FAILURE, "Failed to hand credentials over to '%s': %s", id, strerror(-r));
         r = run_job(c, "StartUnit", "start", id);
-        if (names)
+        if (lock >= 0) {
                 caller_credentials_remove(c->runtime_dir, id);
+                close(lock);
+        }
         return r;
 }
 

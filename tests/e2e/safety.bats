@@ -11,8 +11,8 @@ setup_file() {
         rm -rf "$CANARY" ~/secrets
         mkdir -p "$CANARY" ~/secrets
         echo untouched >"$CANARY/file"
-        (umask 077 && echo "$ONE" >~/secrets/one)
-        new_project safe 'AgentStart=session' '[Credentials]' 'FROM_FILE=~/secrets/one' 'FROM_CALLER'
+        (umask 077 && echo "$ONE" >~/secrets/one && printf 'first\n%s\nlast\n' "$ONE" >~/secrets/lines)
+        new_project safe 'AgentStart=session' '[Credentials]' 'FROM_FILE=~/secrets/one' 'SEVERAL_LINES=~/secrets/lines' 'FROM_CALLER'
         new_project part
         # in the other one's work directory, as in a monorepo
         mkdir "$(project_dir safe)/part"
@@ -49,7 +49,7 @@ plant_links() {
 }
 
 new_secret() {
-        echo "sk-$(od --address-radix=n --format=x8 --read-bytes=24 /dev/urandom | tr -d ' ')"
+        echo "sk-$(od --address-radix=n --format=x8 --read-bytes=24 /dev/urandom | tr -d ' \n')"
 }
 
 in_guest() {
@@ -63,10 +63,10 @@ in_guest() {
 @test "secrets of a running project are nowhere that this user can read" {
         run -0 in_guest 'printenv FROM_FILE FROM_CALLER'
         [ "$output" = "$ONE"$'\n'"$TWO" ]
-        run -0 "$BATS_TEST_DIRNAME/find-secret" --kept-in ~/secrets/one "$ONE" "$TWO"
+        run -0 "$BATS_TEST_DIRNAME/find-secret" --kept-in ~/secrets/one --kept-in ~/secrets/lines "$ONE" "$TWO"
         # and it does find what is there
         echo "$ONE" >"$BATS_TEST_TMPDIR/leak"
-        run -1 "$BATS_TEST_DIRNAME/find-secret" --kept-in ~/secrets/one "$ONE"
+        run -1 "$BATS_TEST_DIRNAME/find-secret" --kept-in ~/secrets/one --kept-in ~/secrets/lines "$ONE"
         [[ "$output" == *"$BATS_TEST_TMPDIR/leak"* ]]
         rm "$BATS_TEST_TMPDIR/leak"
 }
@@ -119,7 +119,7 @@ in_guest() {
         systemctl --user stop claude-vm@safe
         [ "$(vm_property safe Result)" = success ]
         assert_nothing_left safe
-        run -0 "$BATS_TEST_DIRNAME/find-secret" --kept-in ~/secrets/one "$ONE" "$TWO"
+        run -0 "$BATS_TEST_DIRNAME/find-secret" --kept-in ~/secrets/one --kept-in ~/secrets/lines "$ONE" "$TWO"
         [ "$(ls "$CANARY")" = file ] && [ "$(cat "$CANARY/file")" = untouched ]
 }
 
