@@ -96,12 +96,12 @@ int share_root_bind(const char *path, bool create, const char *point) {
         if (r < 0)
                 return r;
         /* what is mounted on the host later still appears, but nothing of ours appears there */
-        if (mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) < 0)
+        if (mount("none", "/", "none", MS_SLAVE | MS_REC, NULL) < 0)
                 return errno == EACCES || errno == EPERM ? -EUSERS : -errno;
         fd = share_root_open(path, create);
         if (fd < 0)
                 return fd;
         /* the descriptor's own directory, whatever its path means by now */
         snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-        return mount(link, point, NULL, MS_BIND | MS_REC, NULL) < 0 ? -errno : 0;
+        return mount(link, point, "none", MS_BIND | MS_REC, NULL) < 0 ? -errno : 0;
 }
