@@ -38,6 +38,7 @@ static const Verb verbs[] = {
         { "list", "", "projects and VMs", verb_list },
         { "status", "[NAME]", "what systemd says of a VM", verb_status },
         { "logs", "[NAME]", "the journal of a VM, host and guest", verb_logs },
+        { "doctor", "", "whether VMs can run here, and what is to be done", verb_doctor },
 };
 
 typedef struct Option {
@@ -71,7 +72,7 @@ static const Option options[] = {
         { 0, "new", NULL, "run: a fresh VM although one runs here", MEMBER(new) },
         { 0, "name", "NAME", "run: make a project of it", MEMBER(name) },
         { 'C', "directory", "DIR", "instead of the working directory", MEMBER(directory) },
-        { 0, "json", NULL, "list, status, ports, logs: for programs", MEMBER(json) },
+        { 0, "json", NULL, "list, status, ports, logs, doctor: for programs", MEMBER(json) },
         { 't', "tty", NULL, "exec: with a terminal", MEMBER(terminal) },
         { 'u', "user", "USER", "exec, shell, ssh, cp: as root instead of claude", MEMBER(user) },
         { 'f', "follow", NULL, "logs: go on as lines come", MEMBER(follow) },
