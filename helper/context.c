@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "caller-credentials.h"
 #include "cleanup.h"
 #include "own-units.h"
 #include "parameters.h"
@@ -332,6 +333,23 @@ static int refresh(Context *c, const char *unit, UnitState *state) {
         return reload(c);
 }
 
+/* A start of a VM that wants secrets of this environment; they are gone again when it is done. */
+static int start(Context *c, const char *id, const char *unit) {
+        _cleanup_free_ char *names = NULL;
+        int lock = -EBADF, r = manager_environment(c->manager, unit, PARAMETER_CALLER_CREDENTIALS, &names);
+
+        if (r > 0)
+                r = lock = caller_credentials_hand_over(c->runtime_dir, id, names);
+        if (r < 0)
+                return fail(EXIT_FAILURE, "Failed to hand credentials over to '%s': %s", id, strerror(-r));
+        r = run_job(c, "StartUnit", "start", id);
+        if (lock >= 0) {
+                caller_credentials_remove(c->runtime_dir, id);
+                close(lock);
+        }
+        return r;
+}
+
 /* Starts the VM if it does not run. */
 int ensure_started(Context *c, const char *id) {
         _cleanup_free_ char *unit = unit_of(id);
@@ -352,7 +370,7 @@ int ensure_started(Context *c, const char *id) {
         active = strcmp(state.active_state, "active") == 0;
         r = refresh(c, unit, &state);
         unit_state_done(&state);
-        return r != 0 || active ? r : run_job(c, "StartUnit", "start", id);
+        return r != 0 || active ? r : start(c, id, unit);
 }
 
 int exec_program(char **argv) {
