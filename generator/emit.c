@@ -17,6 +17,10 @@ static void unit_name(const char *id, char ret[static 128]) {
         snprintf(ret, 128, "claude-vm@%s.service", id);
 }
 
+static const char *options_of(const Share *share) {
+        return share->create ? ",create" : share->optional ? ",optional" : "";
+}
+
 static void print_setting(FILE *f, const char *name, const char *value) {
         fprintf(f, "%s=", name);
         unit_print_raw(f, value);
@@ -51,7 +55,7 @@ static void print_shares(FILE *f, const Project *p) {
 
                 snprintf(name, sizeof(name), PARAMETER_SHARE_PREFIX "%s", share->tag);
                 fprintf(f, "Environment=\"%s=%s%s:", name, share->read_only ? "ro" : "rw",
-                                share->create ? ",create" : "");
+                                options_of(share));
                 unit_print_quoted(f, share->guest_directory);
                 fputc(':', f);
                 unit_print_quoted(f, share->directory);
@@ -106,6 +110,8 @@ static void print_vm(FILE *f, const Project *p) {
         unit_print_environment(f, PARAMETER_ACCELERATOR, p->accelerator);
         unit_print_environment(f, PARAMETER_MACHINE, p->machine);
         unit_print_environment(f, PARAMETER_NETWORK, p->network);
+        if (p->dev_shell)
+                unit_print_environment(f, PARAMETER_DEV_SHELL, "yes");
         print_publish(f, p);
         print_shares(f, p);
         print_agent(f, p);
@@ -136,9 +142,29 @@ static int add_vm(UnitWriter *w, const Project *p) {
         print_description(f, p);
         print_share_dependencies(f, p);
         fprintf(f, "Wants=claude-vm-ssh@%s.service\n", p->id);
+        if (p->dev_shell)
+                fprintf(f, "Wants=claude-vm-devshell@%s.service\n", p->id);
         if (p->is_request)
                 fputs("CollectMode=inactive-or-failed\n", f);
         print_vm(f, p);
+        return unit_writer_end(w);
+}
+
+/* What the unit that evaluates the dev shell has to know; the VM's drop-in wants it. */
+static int add_dev_shell(UnitWriter *w, const Project *p) {
+        char unit[128];
+        FILE *f;
+        int r;
+
+        snprintf(unit, sizeof(unit), "claude-vm-devshell@%s.service", p->id);
+        r = unit_writer_begin_dropin(w, unit, &f);
+        if (r < 0)
+                return r;
+        fputs("[Unit]\n", f);
+        print_setting(f, "SourcePath", p->path);
+        fputs("\n[Service]\n", f);
+        unit_print_environment(f, PARAMETER_UUID, p->uuid);
+        unit_print_environment(f, PARAMETER_WORK_DIRECTORY, p->work_directory);
         return unit_writer_end(w);
 }
 
@@ -197,6 +223,8 @@ int emit_project(UnitWriter *w, const Project *p) {
                 return add_broken(w, p);
 
         r = add_vm(w, p);
+        if (r >= 0 && p->dev_shell)
+                r = add_dev_shell(w, p);
         if (r >= 0 && !p->is_request)
                 r = add_proxy(w, p);
         if (r >= 0 && p->wanted) {

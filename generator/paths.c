@@ -42,7 +42,9 @@ int user_paths_init(UserPaths *paths) {
                         from_environment("XDG_CONFIG_HOME", paths->home, "/.config", "",
                                         &paths->config_home) < 0 ||
                         from_environment("XDG_DATA_HOME", paths->home, "/.local/share", "/claude-microvm",
-                                        &paths->data_home) < 0) {
+                                        &paths->data_home) < 0 ||
+                        from_environment("XDG_CACHE_HOME", paths->home, "/.cache", "/claude-microvm",
+                                        &paths->cache_home) < 0) {
                 user_paths_done(paths);
                 return -ENOMEM;
         }
@@ -53,6 +55,7 @@ void user_paths_done(UserPaths *paths) {
         free(paths->home);
         free(paths->config_home);
         free(paths->data_home);
+        free(paths->cache_home);
         free(paths->runtime_dir);
         *paths = (UserPaths) {};
 }
@@ -181,6 +184,8 @@ const char *path_refused(const UserPaths *paths, const char *path, int is_agent_
                 return "holds programs that you run";
         if (path_is_in(paths->data_home, path) || (path_is_in(path, paths->data_home) && !is_agent_home))
                 return "holds guest images and the homes of agents";
+        if (path_is_in(path, paths->cache_home) || path_is_in(paths->cache_home, path))
+                return "holds the dev shells, which only the host may write";
         if (paths->runtime_dir &&
                         (path_is_in(path, paths->runtime_dir) || path_is_in(paths->runtime_dir, path)))
                 return "holds the sockets of your session";

@@ -6,6 +6,7 @@ typedef struct UserPaths {
         char *home;        /* $HOME */
         char *config_home; /* $XDG_CONFIG_HOME or ~/.config */
         char *data_home;   /* $XDG_DATA_HOME or ~/.local/share, and /claude-microvm */
+        char *cache_home;  /* $XDG_CACHE_HOME or ~/.cache, and /claude-microvm */
         char *runtime_dir; /* $XDG_RUNTIME_DIR; NULL if there is none */
 } UserPaths;
 

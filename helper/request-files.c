@@ -23,6 +23,16 @@ static void remove_path(char *path) {
                 (void) remove(owned);
 }
 
+static void remove_dropin(const char *runtime_dir, const char *unit, const char *id) {
+        char *path;
+
+        if (asprintf(&path, "%s/systemd/user/%s@%s.service.d/50-claude-microvm.conf", runtime_dir, unit,
+                            id) >= 0)
+                remove_path(path);
+        if (asprintf(&path, "%s/systemd/user/%s@%s.service.d", runtime_dir, unit, id) >= 0)
+                remove_path(path);
+}
+
 static void remove_credentials(const char *runtime_dir, const char *id) {
         _cleanup_closedir_ DIR *dir = NULL;
         _cleanup_free_ char *path = NULL;
@@ -48,11 +58,8 @@ void request_remove(const char *runtime_dir, const char *id) {
         remove_credentials(runtime_dir, id);
         if (asprintf(&path, "%s/claude-microvm/requests/%s.ini", runtime_dir, id) >= 0)
                 remove_path(path);
-        if (asprintf(&path, "%s/systemd/user/claude-vm@%s.service.d/50-claude-microvm.conf", runtime_dir,
-                            id) >= 0)
-                remove_path(path);
-        if (asprintf(&path, "%s/systemd/user/claude-vm@%s.service.d", runtime_dir, id) >= 0)
-                remove_path(path);
+        remove_dropin(runtime_dir, "claude-vm", id);
+        remove_dropin(runtime_dir, "claude-vm-devshell", id);
 }
 
 /* A maker holds the lock until its VM runs; a VM that runs has a directory. */

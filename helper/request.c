@@ -65,6 +65,8 @@ static int compose(const Context *c, const char *directory, const char *base_ini
                 fputs("AgentStart=session\n", f);
         if (c->options->read_only)
                 fputs("ReadOnly=yes\n", f);
+        if (c->options->dev_shell)
+                fputs("DevShell=yes\n", f);
         for (char *const *s = c->options->settings; s && *s; s++)
                 fputs(*s, f);
         r = ferror(f) ? -ENOMEM : 0;

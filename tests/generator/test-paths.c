@@ -8,6 +8,7 @@ static UserPaths paths = {
         .home = (char *) "/home/u",
         .config_home = (char *) "/home/u/.config",
         .data_home = (char *) "/home/u/.local/share/claude-microvm",
+        .cache_home = (char *) "/home/u/.cache/claude-microvm",
         .runtime_dir = (char *) "/run/user/1000",
 };
 
@@ -55,9 +56,9 @@ static void test_refused(void **state) {
         static const char *const refused[] = { "/", "/home", "/home/u", "/home/u/.config",
                 "/home/u/.config/x", "/home/u/.ssh", "/home/u/.ssh/x", "/home/u/.gnupg", "/home/u/.local",
                 "/home/u/.local/bin", "/home/u/.local/share", "/home/u/.local/share/claude-microvm",
-                "/run/user/1000", "/run/user/1000/x", "/run", "/etc", "/usr", "/var" };
+                "/home/u/.cache", "/home/u/.cache/claude-microvm/devshell", "/run/user/1000", "/run/user/1000/x", "/run", "/etc", "/usr", "/var" };
         static const char *const allowed[] = { "/home/u/src", "/home/u/.configuration", "/home/other",
-                "/srv/x", "/home/u/.local/share/other", "/run/user/10001" };
+                "/srv/x", "/home/u/.local/share/other", "/home/u/.cache/other", "/run/user/10001" };
 
         for (size_t i = 0; i < sizeof(refused) / sizeof(*refused); i++)
                 if (!path_refused(&paths, refused[i], 0))
@@ -76,10 +77,12 @@ static void test_environment(void **state) {
         setenv("HOME", "/nonexistent/home", 1);
         setenv("XDG_CONFIG_HOME", "relative", 1);
         setenv("XDG_DATA_HOME", "/data", 1);
+        unsetenv("XDG_CACHE_HOME");
         unsetenv("XDG_RUNTIME_DIR");
         assert_int_equal(user_paths_init(&p), 0);
         assert_string_equal(p.config_home, "/nonexistent/home/.config");
         assert_string_equal(p.data_home, "/data/claude-microvm");
+        assert_string_equal(p.cache_home, "/nonexistent/home/.cache/claude-microvm");
         assert_null(p.runtime_dir);
         user_paths_done(&p);
         setenv("HOME", "home", 1);
