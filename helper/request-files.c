@@ -9,10 +9,10 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "request-owner.h"
 #include "vm-name.h"
 
 /* Takes the path over. A directory goes only when it is empty: what else is in it is the user's. */
@@ -53,24 +53,23 @@ static void remove_credentials(const char *runtime_dir, const char *id) {
 }
 
 void request_remove(const char *runtime_dir, const char *id) {
+        static const char *const suffixes[] = { "ini", "owner" };
         char *path;
 
         remove_credentials(runtime_dir, id);
-        if (asprintf(&path, "%s/claude-microvm/requests/%s.ini", runtime_dir, id) >= 0)
-                remove_path(path);
+        for (size_t i = 0; i < ELEMENTSOF(suffixes); i++)
+                if (asprintf(&path, "%s/claude-microvm/requests/%s.%s", runtime_dir, id, suffixes[i]) >= 0)
+                        remove_path(path);
         remove_dropin(runtime_dir, "claude-vm", id);
         remove_dropin(runtime_dir, "claude-vm-devshell", id);
 }
 
-/* A maker holds the lock until its VM runs; a VM that runs has a directory. */
-static bool is_abandoned(const char *runtime_dir, DIR *requests, const char *name, const char *id) {
-        _cleanup_close_ int fd = -EBADF;
+/* Its maker has ended, and no VM runs: that would have a directory. */
+static bool is_abandoned(const char *runtime_dir, const char *id) {
         _cleanup_free_ char *directory = NULL;
-        int requests_fd = dirfd(requests);
+        _cleanup_close_ int fd = request_owner_watch(runtime_dir, id);
 
-        if (requests_fd >= 0)
-                fd = openat(requests_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-        if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
+        if (fd >= 0)
                 return false;
         if (asprintf(&directory, "%s/claude-vm/%s", runtime_dir, id) < 0) {
                 directory = NULL;
@@ -93,10 +92,10 @@ void request_sweep(const char *runtime_dir) {
         for (const struct dirent *entry; (entry = readdir(dir));) {
                 char id[37] = "";
 
-                if (strlen(entry->d_name) != 36 + strlen(".ini") || !strstr(entry->d_name + 36, ".ini"))
+                if (strlen(entry->d_name) <= 36 || entry->d_name[36] != '.')
                         continue;
                 memcpy(id, entry->d_name, 36);
-                if (vm_name_is_uuid(id) && is_abandoned(runtime_dir, dir, entry->d_name, id))
+                if (vm_name_is_uuid(id) && is_abandoned(runtime_dir, id))
                         request_remove(runtime_dir, id);
         }
 }

@@ -4,12 +4,12 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "cleanup.h"
 #include "parameters.h"
 #include "request-files.h"
+#include "request-owner.h"
 #include "run-program.h"
 #include "small-file.h"
 #include "strv.h"
@@ -125,7 +125,7 @@ static int generate(const Context *c, const char *path) {
 
 static int write_request(const Context *c, const char *directory, const char *base_ini, bool session,
                 Request *request) {
-        _cleanup_free_ char *requests = NULL, *path = NULL, *new = NULL, *text = NULL;
+        _cleanup_free_ char *requests = NULL, *path = NULL, *text = NULL;
         int r;
 
         if (asprintf(&requests, "%s/claude-microvm/requests", c->runtime_dir) < 0) {
@@ -136,28 +136,20 @@ static int write_request(const Context *c, const char *directory, const char *ba
                 path = NULL;
                 return -ENOMEM;
         }
-        if (asprintf(&new, "%s.new", path) < 0) {
-                new = NULL;
-                return -ENOMEM;
-        }
         r = make_directories(requests);
-        if (r >= 0)
-                r = compose(c, directory, base_ini, session, &text);
-        if (r >= 0)
-                r = add_secrets(c, request->id, &text);
         if (r < 0)
                 return r;
-        /* locked before it has its name, so that no sweep takes it for an abandoned one */
-        request->lock_fd = open(new, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-        if (request->lock_fd < 0 || flock(request->lock_fd, LOCK_EX) < 0)
-                return -errno;
-        r = write(request->lock_fd, text, strlen(text)) == (ssize_t) strlen(text) ? 0 : -ENOSPC;
-        if (r >= 0 && rename(new, path) < 0)
-                r = -errno;
-        if (r < 0) {
-                unlink(new);
+        /* first of all, so that no sweep takes the rest for an abandoned one */
+        request->owner_fd = request_owner_make(c->runtime_dir, request->id);
+        if (request->owner_fd < 0)
+                return request->owner_fd;
+        r = compose(c, directory, base_ini, session, &text);
+        if (r >= 0)
+                r = add_secrets(c, request->id, &text);
+        if (r >= 0)
+                r = small_file_create(path, 0600, text, strlen(text));
+        if (r < 0)
                 return r;
-        }
         return generate(c, path);
 }
 
@@ -165,7 +157,7 @@ int request_make(Context *c, const char *directory, const char *base_ini, bool s
         sd_id128_t id;
         int r = sd_id128_randomize(&id);
 
-        *ret = (Request) { .lock_fd = -EBADF };
+        *ret = (Request) { .owner_fd = -EBADF };
         if (r >= 0) {
                 sd_id128_to_uuid_string(id, ret->id);
                 request_sweep(c->runtime_dir);
@@ -181,9 +173,9 @@ int request_make(Context *c, const char *directory, const char *base_ini, bool s
 }
 
 void request_done(Request *request) {
-        if (request->lock_fd >= 0)
-                close(request->lock_fd);
-        request->lock_fd = -EBADF;
+        if (request->owner_fd >= 0)
+                close(request->owner_fd);
+        request->owner_fd = -EBADF;
 }
 
 int request_make_project(Context *c, const char *directory, const char *name) {

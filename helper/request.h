@@ -8,15 +8,15 @@
 
 typedef struct Request {
         char id[SD_ID128_UUID_STRING_MAX];
-        int lock_fd; /* as long as it is held, nobody takes the request for one whose maker has died */
+        int owner_fd; /* as long as it is open we are the owner, see request-owner.h */
 } Request;
 
 /* Writes the request of a VM on `directory` with the options' settings and lets the generator make its
- * units. `base_ini`: a project's ini to begin with, or NULL. `session`: the agent is for sessions to start,
- * and the VM ends with the last of them. 0 or an exit status; nothing is left after a failure. */
+ * units. `base_ini`: a project's ini to begin with, or NULL. `session`: the agent is for a session to start,
+ * and the VM ends with its owner. 0 or an exit status; nothing is left after a failure. */
 int request_make(Context *c, const char *directory, const char *base_ini, bool session, Request *ret);
 
-/* Lets go of a request whose VM runs, or has failed: from now on it is the unit's to clean up. */
+/* Lets go of it: from now on it is the unit's to clean up. */
 void request_done(Request *request);
 
 /* Writes the same settings as the project `name`. 0 or an exit status. */

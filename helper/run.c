@@ -137,7 +137,11 @@ static int run_loop(Vm *vm, const GuestImage *image) {
         int r;
 
         vm->facts.boot_limit_sec = (unsigned) (limit / SEC);
-        r = start(vm, image, kvm, &why);
+        r = vm_owner_watch(vm);
+        if (r == -EPIPE)
+                return fail(EXIT_SUCCESS, "The claude-run that this VM is for has ended");
+        if (r >= 0)
+                r = start(vm, image, kvm, &why);
         if (r == -EINVAL && why)
                 return fail(EXIT_CONFIGURATION, why);
         if (r < 0) {
@@ -194,6 +198,7 @@ static void vm_free(Vm *vm) {
         sd_event_source_disable_unref(vm->timer);
         vm_streams_done(vm);
         vm_control_done(vm);
+        vm_owner_done(vm);
         if (vm->control_fd >= 0)
                 close(vm->control_fd);
         if (vm->dev_shell_fd >= 0)

@@ -14,7 +14,6 @@
 #include "request.h"
 #include "session.h"
 #include "strv.h"
-#include "tell-helper.h"
 
 #define SEC 1000000ULL
 #define END_LIMIT (30 * SEC) /* from the agent's end to the VM's */
@@ -147,15 +146,12 @@ static int run_fresh(Context *c, const char *directory, const char *base_ini) {
         r = ensure_started(c, request.id);
         if (r != 0)
                 request_remove(c->runtime_dir, request.id);
+        else if (session) {
+                r = run_agent(c, request.id);
+                (void) run_job(c, "StopUnit", "stop", request.id);
+        } else
+                r = attach(c, request.id);
         request_done(&request);
-        if (r != 0)
-                return r;
-        if (!session)
-                return attach(c, request.id);
-        /* should we be killed */
-        tell_helper(c->runtime_dir, request.id, "OWNER");
-        r = run_agent(c, request.id);
-        (void) run_job(c, "StopUnit", "stop", request.id);
         return r;
 }
 

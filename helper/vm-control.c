@@ -1,6 +1,5 @@
 /* The socket `control` in the VM's directory, for programs of ours alone: a virtiofsd
- * says that it starts and how it ended, a claude-run that the VM is to end with it. Both
- * are watched by pidfd from then on. */
+ * says that it starts, and is watched by pidfd from then on, and how it ended. */
 
 #include <errno.h>
 #include <stdio.h>
@@ -15,27 +14,6 @@
 
 #define SHARE_GRACE (SEC / 2) /* a virtiofsd may end a moment before the QEMU that it ends with */
 #define CONTROL_MESSAGE_MAX 256
-
-/* --- the claude-run that a VM is for --------------------------------------------------- */
-
-static int on_owner_exit(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
-        Vm *vm = userdata;
-
-        vm->owner = sd_event_source_disable_unref(vm->owner);
-        log_message(LOG_INFO, "The claude-run that this VM is for has ended");
-        vm_request_stop(vm);
-        return 0;
-}
-
-static void owner_is(Vm *vm, pid_t pid) {
-        if (vm->owner_fd >= 0)
-                return;
-        vm->owner_fd = pidfd_open(pid, 0);
-        if (vm->owner_fd < 0)
-                vm_request_stop(vm);
-        else if (sd_event_add_io(vm->event, &vm->owner, vm->owner_fd, EPOLLIN, on_owner_exit, vm) < 0)
-                log_message(LOG_WARNING, "Failed to watch the claude-run that this VM is for");
-}
 
 /* --- shares ---------------------------------------------------------------------------- */
 
@@ -126,7 +104,7 @@ static size_t receive(int fd, char *buffer, size_t size, pid_t *ret_pid) {
 }
 
 /* "SHARE_STARTED=TAG" from our own `virtiofsd`, "SHARE_EXITED=TAG\nwas killed by signal KILL" from
- * `share-exited`, "OWNER" from a claude-run whose end is to be the VM's. */
+ * `share-exited`. */
 static int on_socket(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
         Vm *vm = userdata;
         char message[CONTROL_MESSAGE_MAX + 1], tag[SHARE_TAG_MAX + 1], result[64];
@@ -136,8 +114,6 @@ static int on_socket(sd_event_source *source, int fd, uint32_t revents, void *us
         message[n] = '\0';
         if (sscanf(message, "SHARE_STARTED=%16[a-z0-9_]", tag) == 1)
                 share_has_started(vm, tag, pid);
-        else if (strcmp(message, "OWNER") == 0)
-                owner_is(vm, pid);
         else if (sscanf(message, "SHARE_EXITED=%16[a-z0-9_]\n%63[a-zA-Z0-9 ]", tag, result) == 2)
                 share_has_ended(vm, tag, result);
         return 0;
@@ -164,9 +140,6 @@ void vm_control_done(Vm *vm) {
         if (vm->socket_fd >= 0)
                 close(vm->socket_fd);
         sd_event_source_disable_unref(vm->share_timer);
-        sd_event_source_disable_unref(vm->owner);
-        if (vm->owner_fd >= 0)
-                close(vm->owner_fd);
         for (unsigned i = 0; i < vm->n_processes; i++) {
                 sd_event_source_disable_unref(vm->processes[i].source);
                 close(vm->processes[i].pidfd);

@@ -26,7 +26,9 @@ static void guest_is_ready(Vm *vm) {
                 return;
         vm->facts.ready = true;
         vm->timer = sd_event_source_disable_unref(vm->timer);
-        sd_notify(0, "READY=1\nSTATUS=The agent runs");
+        sd_notifyf(0, "READY=1\nSTATUS=%s",
+                        strcmp(vm->parameters->agent_start, "session") == 0 ? "Ready for sessions"
+                                                                            : "The agent runs");
         log_message(LOG_INFO, "The guest is ready");
 }
 

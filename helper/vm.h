@@ -52,7 +52,7 @@ typedef struct Vm {
         char share_tag[SHARE_TAG_MAX + 1], share_result[64];
         ShareProcess processes[SHARES_MAX];
         unsigned n_processes;
-        int owner_fd; /* pidfd of a claude-run */
+        int owner_fd; /* see request-owner.h */
         sd_event_source *owner;
         Facts facts;
 } Vm;
@@ -87,6 +87,11 @@ void vm_control_done(Vm *vm);
 
 /* The share that has ended is the reason of the VM's end. */
 void vm_share_has_died(Vm *vm);
+
+/* vm-owner.c: ends the VM with the claude-run that it is for, if there is one. 0; -EPIPE: that has ended
+ * already; other negative errno. */
+int vm_owner_watch(Vm *vm);
+void vm_owner_done(Vm *vm);
 
 /* vm-ssh.c: asks QEMU for the port of sessions, and writes down where it is. */
 void vm_forward_ssh(Vm *vm, unsigned major, unsigned minor);

@@ -45,8 +45,8 @@ if [ -O /run/claude-vm/agent ]; then
                         : >$devshell_file.new
                 }
                 mv $devshell_file.new $devshell_file
-        ) 8>$devshell_file.lock
-        . $devshell_file
+        ) 8>$devshell_file.lock || true
+        [ ! -e $devshell_file ] || . $devshell_file
         # the project's own variables count for more
         while IFS= read -r -d '' devshell_variable; do
                 export "${devshell_variable?}"
