@@ -208,6 +208,37 @@ static bool is_unchanged(const DevShellSource *source, const char *work_director
         return same;
 }
 
+static int evaluate_to(const DevShellSource *source, const char *dirs, const char *program, const char *project,
+                int output) {
+        int r = source->kind == DEVSHELL_FLAKE ? run_nix(source, program, project, output)
+                                               : run_devenv(source, dirs, program, project, output);
+
+        return r == 0 ? check_script(output) : r;
+}
+
+/* Positive: the program failed and has said why. */
+static int make_script(const DevShellSource *source, const char *dirs, const char *dir, int project_fd,
+                const char *program) {
+        _cleanup_free_ char *project = NULL;
+        _cleanup_close_ int fd = -EBADF;
+        int r;
+
+        if (asprintf(&project, "%s/%s", dir, source->project) < 0) {
+                project = NULL;
+                return -ENOMEM;
+        }
+        if (unlinkat(project_fd, "new", 0) < 0 && errno != ENOENT)
+                return -errno;
+        fd = openat(project_fd, "new", O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        /* nix's own caches are ours too */
+        if (fd < 0 || setenv("XDG_CACHE_HOME", dir, 1) < 0)
+                return -errno;
+        r = evaluate_to(source, dirs, program, project, fd);
+        if (r != 0)
+                (void) unlinkat(project_fd, "new", 0);
+        return r;
+}
+
 static int complain(const char *work_directory, const char *why) {
         log_message(LOG_WARNING, "No dev shell for '%s': %s", work_directory, why);
         return EXIT_FAILURE;
@@ -215,73 +246,65 @@ static int complain(const char *work_directory, const char *why) {
 
 static int evaluate(const DevShellSource *source, const char *dirs, const char *dir, int project_fd,
                 const char *work_directory) {
-        const char *program = source->kind == DEVSHELL_FLAKE ? "nix" : "devenv";
-        _cleanup_free_ char *path = find_program(dirs, program), *project = NULL;
-        _cleanup_close_ int fd = -EBADF;
+        const char *name = source->kind == DEVSHELL_FLAKE ? "nix" : "devenv";
+        _cleanup_free_ char *program = find_program(dirs, name);
         int r;
 
-        if (!path) {
+        if (!program) {
                 log_message(LOG_WARNING, "No dev shell for '%s': there is no program '%s' in %s",
-                                work_directory, program, dirs);
+                                work_directory, name, dirs);
                 return EXIT_FAILURE;
         }
-        if (asprintf(&project, "%s/%s", dir, source->project) < 0) {
-                project = NULL;
-                return complain(work_directory, strerror(ENOMEM));
-        }
-        if (unlinkat(project_fd, "new", 0) < 0 && errno != ENOENT)
-                return complain(work_directory, strerror(errno));
-        fd = openat(project_fd, "new", O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-        if (fd < 0)
-                return complain(work_directory, strerror(errno));
-        /* nix's own caches too */
-        if (setenv("XDG_CACHE_HOME", dir, 1) < 0)
-                return complain(work_directory, strerror(errno));
-        r = source->kind == DEVSHELL_FLAKE ? run_nix(source, path, project, fd)
-                                           : run_devenv(source, dirs, path, project, fd);
-        if (r > 0)
-                return complain(work_directory, "the evaluation failed; its last lines above say why");
-        if (r >= 0)
-                r = check_script(fd);
-        if (r < 0)
-                return complain(work_directory, strerror(-r));
+        r = make_script(source, dirs, dir, project_fd, program);
+        if (r != 0)
+                return complain(work_directory,
+                                r < 0 ? strerror(-r) : "the evaluation failed; its last lines say why");
         if (!is_unchanged(source, work_directory))
                 return complain(work_directory, "its files changed during the evaluation");
         if (renameat(project_fd, "new", project_fd, source->key) < 0)
                 return complain(work_directory, strerror(errno));
         remove_old(project_fd, source);
-        log_message(LOG_INFO, "Dev shell of '%s' evaluated by %s", work_directory, path);
+        log_message(LOG_INFO, "Dev shell of '%s' evaluated by %s", work_directory, program);
         return EXIT_SUCCESS;
 }
 
+/* One at a time: what another VM of the directory evaluates is ours too. */
+static int evaluate_once(
+                const DevShellSource *source, const char *dirs, const char *dir, const char *work_directory) {
+        _cleanup_close_ int project_fd = open_project(dir, source);
+
+        if (project_fd < 0)
+                return complain(work_directory, strerror(-project_fd));
+        if (flock(project_fd, LOCK_EX) < 0)
+                return complain(work_directory, strerror(errno));
+        if (!is_cached(project_fd, source))
+                return evaluate(source, dirs, dir, project_fd, work_directory);
+        log_message(LOG_INFO, "Dev shell of '%s': as evaluated before", work_directory);
+        return EXIT_SUCCESS;
+}
+
+static int cannot_read(const char *work_directory, const char *name, int error) {
+        const char *why = error == -ELOOP ? "it is a symbolic link, or one leads to it"
+                        : error == -EFBIG ? "it has more than 1 MiB"
+                                          : strerror(-error);
+
+        log_message(LOG_WARNING, "No dev shell for '%s': cannot read '%s': %s", work_directory, name, why);
+        return EXIT_FAILURE;
+}
+
 int devshell_evaluate(const char *dirs, const char *dir, const char *work_directory) {
-        _cleanup_close_ int project_fd = -EBADF;
         DevShellSource source;
         const char *name;
         int r = devshell_source_read(work_directory, &source, &name);
 
-        if (r < 0) {
-                log_message(LOG_WARNING, "No dev shell for '%s': cannot read '%s': %s", work_directory, name,
-                                r == -ELOOP                  ? "it is a symbolic link, or one leads to it"
-                                                : r == -EFBIG ? "it has more than 1 MiB"
-                                                              : strerror(-r));
-                return EXIT_FAILURE;
-        }
+        if (r < 0)
+                return cannot_read(work_directory, name, r);
         if (source.kind == DEVSHELL_NONE) {
                 log_message(LOG_INFO, "'%s' has neither flake.nix nor devenv.nix: no dev shell",
                                 work_directory);
                 r = EXIT_SUCCESS;
-        } else {
-                project_fd = open_project(dir, &source);
-                /* another VM of the directory evaluates it: then the result is ours too */
-                if (project_fd < 0 || flock(project_fd, LOCK_EX) < 0)
-                        r = complain(work_directory,
-                                        project_fd < 0 ? strerror(-project_fd) : strerror(errno));
-                else if (is_cached(project_fd, &source))
-                        log_message(LOG_INFO, "Dev shell of '%s': as evaluated before", work_directory);
-                else
-                        r = evaluate(&source, dirs, dir, project_fd, work_directory);
-        }
+        } else
+                r = evaluate_once(&source, dirs, dir, work_directory);
         devshell_source_done(&source);
         return r;
 }
