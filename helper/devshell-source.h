@@ -24,8 +24,9 @@ typedef struct DevShellSource {
         char key[37];     /* from the content of the files */
 } DevShellSource;
 
-/* Reads the files without following a link, in the directory or on the way to it. 0 and an owned result, also
- * for a directory that has none of them. Negative errno and in `ret_name` what could not be read: borrowed. */
+/* Reads the files without following a link, in the directory or on the way to it. 0 and an owned result,
+ * also for a directory that has none of them. Negative errno and in `ret_name` what could not be read:
+ * borrowed. */
 int devshell_source_read(const char *work_directory, DevShellSource *ret, const char **ret_name);
 
 void devshell_source_done(DevShellSource *source);

@@ -1,9 +1,9 @@
-/* The work directory is a guest's to write, so evaluating its flake runs what the guest wrote: Nix's language,
- * in its pure mode, and builds in Nix's sandbox, because DevShell= asks for just that. Nothing else of the
- * directory may have a say: nix finds no git, ssh or hg, whose configuration in the directory can name programs
- * (since Nix 2.20 it reads a repository itself; inputs that are fetched with git have to be fetched before),
- * settings of the flake are not accepted, and nothing is written there. devenv does write beside its files, so
- * it gets copies of them.
+/* The work directory is a guest's to write, so evaluating its flake runs what the guest wrote: Nix's
+ * language, in its pure mode, and builds in Nix's sandbox, because DevShell= asks for just that. Nothing
+ * else of the directory may have a say: nix finds no git, ssh or hg, whose configuration in the directory
+ * can name programs (since Nix 2.20 it reads a repository itself; inputs that are fetched with git have to
+ * be fetched before), settings of the flake are not accepted, and nothing is written there. devenv does
+ * write beside its files, so it gets copies of them.
  *
  * The result is kept under the hash that the files had before, and only if they still have it after. */
 
@@ -142,8 +142,8 @@ static int copy_files(const DevShellSource *source, const char *directory) {
         return r;
 }
 
-static int run_devenv(const DevShellSource *source, const char *dirs, const char *devenv, const char *project,
-                int output) {
+static int run_devenv(const DevShellSource *source, const char *dirs, const char *devenv,
+                const char *project, int output) {
         _cleanup_free_ char *directory = NULL, *path = NULL, *nix = find_program(dirs, "nix");
         int r;
 
@@ -208,8 +208,8 @@ static bool is_unchanged(const DevShellSource *source, const char *work_director
         return same;
 }
 
-static int evaluate_to(const DevShellSource *source, const char *dirs, const char *program, const char *project,
-                int output) {
+static int evaluate_to(const DevShellSource *source, const char *dirs, const char *program,
+                const char *project, int output) {
         int r = source->kind == DEVSHELL_FLAKE ? run_nix(source, program, project, output)
                                                : run_devenv(source, dirs, program, project, output);
 
@@ -244,6 +244,14 @@ static int complain(const char *work_directory, const char *why) {
         return EXIT_FAILURE;
 }
 
+/* Of what make_script() returned. */
+static const char *reason_of(int r) {
+        return r > 0                    ? "the evaluation failed; its last lines say why"
+                        : r == -ENODATA ? "the evaluation printed nothing"
+                        : r == -EFBIG   ? "the evaluation printed more than 16 MiB"
+                                        : strerror(-r);
+}
+
 static int evaluate(const DevShellSource *source, const char *dirs, const char *dir, int project_fd,
                 const char *work_directory) {
         const char *name = source->kind == DEVSHELL_FLAKE ? "nix" : "devenv";
@@ -257,10 +265,11 @@ static int evaluate(const DevShellSource *source, const char *dirs, const char *
         }
         r = make_script(source, dirs, dir, project_fd, program);
         if (r != 0)
-                return complain(work_directory,
-                                r < 0 ? strerror(-r) : "the evaluation failed; its last lines say why");
-        if (!is_unchanged(source, work_directory))
+                return complain(work_directory, reason_of(r));
+        if (!is_unchanged(source, work_directory)) {
+                (void) unlinkat(project_fd, "new", 0);
                 return complain(work_directory, "its files changed during the evaluation");
+        }
         if (renameat(project_fd, "new", project_fd, source->key) < 0)
                 return complain(work_directory, strerror(errno));
         remove_old(project_fd, source);
@@ -269,8 +278,8 @@ static int evaluate(const DevShellSource *source, const char *dirs, const char *
 }
 
 /* One at a time: what another VM of the directory evaluates is ours too. */
-static int evaluate_once(
-                const DevShellSource *source, const char *dirs, const char *dir, const char *work_directory) {
+static int evaluate_once(const DevShellSource *source, const char *dirs, const char *dir,
+                const char *work_directory) {
         _cleanup_close_ int project_fd = open_project(dir, source);
 
         if (project_fd < 0)

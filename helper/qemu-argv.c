@@ -155,8 +155,9 @@ static void add_rest(Argv *a, const QemuConfig *c) {
         }
 }
 
-/* The script of a dev shell as a disk that the guest can only read, found by its serial number. A fw_cfg file
- * would take minutes: for each page of it the guest's kernel reads all bytes before it again, one by one. */
+/* The script of a dev shell as a disk that the guest can only read, found by its serial number. A fw_cfg
+ * file would take minutes: for each page of it the guest's kernel reads all bytes before it again, one by
+ * one. */
 static void add_dev_shell(Argv *a, const QemuConfig *c) {
         if (c->dev_shell_fd < 0)
                 return;

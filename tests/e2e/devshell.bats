@@ -192,6 +192,6 @@ says() {
         grep --quiet "error: undefined variable 'broken'" journal
         grep --quiet "No dev shell for '$PWD': the evaluation failed" journal
         grep --quiet 'No dev shell from the host' journal
-        wait_inactive none 'claude-vm@*.service'
+        wait_inactive '' "$(grep --only-matching --max-count=1 'claude-vm-devshell@[0-9a-f-]*' journal).service"
         [ -z "$(find "$XDG_RUNTIME_DIR/systemd/user" -name '*devshell*')" ]
 }

@@ -56,7 +56,8 @@ static void test_refused(void **state) {
         static const char *const refused[] = { "/", "/home", "/home/u", "/home/u/.config",
                 "/home/u/.config/x", "/home/u/.ssh", "/home/u/.ssh/x", "/home/u/.gnupg", "/home/u/.local",
                 "/home/u/.local/bin", "/home/u/.local/share", "/home/u/.local/share/claude-microvm",
-                "/home/u/.cache", "/home/u/.cache/claude-microvm/devshell", "/run/user/1000", "/run/user/1000/x", "/run", "/etc", "/usr", "/var" };
+                "/home/u/.cache", "/home/u/.cache/claude-microvm/devshell", "/run/user/1000",
+                "/run/user/1000/x", "/run", "/etc", "/usr", "/var" };
         static const char *const allowed[] = { "/home/u/src", "/home/u/.configuration", "/home/other",
                 "/srv/x", "/home/u/.local/share/other", "/home/u/.cache/other", "/run/user/10001" };
 
