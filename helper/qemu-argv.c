@@ -155,9 +155,9 @@ static void add_rest(Argv *a, const QemuConfig *c) {
         }
 }
 
-/* The script of a dev shell as a disk that the guest can only read, found by its serial number. A fw_cfg
- * file would take minutes: for each page of it the guest's kernel reads all bytes before it again, one by
- * one. */
+/* The script of a dev shell as a disk that the guest can only read, found by its serial number. Not a fw_cfg
+ * file: for each page of one the guest's kernel reads all bytes before it again, one by one, so the time
+ * grows with the square of the size (128 KiB take 0.4 s under TCG, and with KVM each byte is an exit). */
 static void add_dev_shell(Argv *a, const QemuConfig *c) {
         if (c->dev_shell_fd < 0)
                 return;

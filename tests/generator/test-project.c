@@ -14,6 +14,7 @@ static UserPaths paths = {
         .home = (char *) "/nonexistent/u",
         .config_home = (char *) "/nonexistent/u/.config",
         .data_home = (char *) "/nonexistent/u/.local/share/claude-microvm",
+        .cache_home = (char *) "/nonexistent/u/.cache/claude-microvm",
 };
 
 /* The project of an ini with this text; the caller frees it. */
