@@ -35,11 +35,12 @@ static void print_number(FILE *f, const char *name, uint64_t value) {
 }
 
 /* The sockets, not the services: a virtiofsd ends with its QEMU, and a restart of
- * the VM would find the dependency gone. */
+ * the VM would find the dependency gone. They end by themselves when the VM does; one that is stopped before
+ * it has begun, while its dev shell is evaluated, has to take them along. */
 static void print_share_dependencies(FILE *f, const Project *p) {
-        static const char *const settings[] = { "Requires", "After" };
+        static const char *const settings[] = { "Requires", "After", "PropagatesStopTo" };
 
-        for (size_t s = 0; s < 2; s++) {
+        for (size_t s = 0; s < (p->dev_shell ? 3 : 2); s++) {
                 fprintf(f, "%s=", settings[s]);
                 for (size_t i = 0; i < p->n_shares; i++)
                         fprintf(f, "%sclaude-vm-virtiofsd@%s:%s.socket", i > 0 ? " " : "", p->id,

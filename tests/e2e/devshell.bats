@@ -16,6 +16,7 @@ setup_file() {
 	#!/bin/bash
 	echo "$*" >>"$XDG_CACHE_HOME/calls"
 	text=$(<flake.nix)
+	[[ $text != slow ]] || { echo begun >&2; exec /usr/bin/sleep 60; }
 	[[ $text != *broken* ]] || { echo "error: undefined variable 'broken'" >&2; exit 1; }
 	(: >written) 2>/dev/null && echo "export WRITTEN=yes"
 	: >"$TMPDIR/temporary" || exit 1
@@ -120,6 +121,16 @@ says() {
         mv moved hostile
         [ "$(calls)" = 0 ]
         [ "$(cat "$victim")" = precious ]
+}
+
+@test "a VM that is stopped during the evaluation leaves nothing" {
+        new_project early 'DevShell=yes'
+        echo 'slow' >"$(project_dir early)/flake.nix"
+        systemctl --user start --no-block claude-vm@early
+        says early 'begun'
+        systemctl --user stop claude-vm@early
+        wait_inactive early claude-vm-devshell@early.service
+        assert_nothing_left early
 }
 
 @test "the cache cannot be shared with a guest" {
