@@ -578,12 +578,13 @@ static void check_nested(Parser *parser) {
                                                 p->shares[j].directory);
 }
 
-/* The programs of a dev shell are in the host's store. */
+/* The programs of a dev shell are in the host's store. Not at its place at once: a guest made by Nix has one
+ * of its own there, see guest/libexec/devshell-setup. */
 static void add_nix_store(Parser *parser) {
         Project *p = parser->project;
         size_t n = p->n_shares;
 
-        add_share(parser, "nix_store", strdup("/nix/store"), "/nix/store", true, false);
+        add_share(parser, "nix_store", strdup("/nix/store"), "/nix/.host-store", true, false);
         if (p->n_shares > n)
                 p->shares[n].optional = true;
 }

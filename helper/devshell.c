@@ -49,15 +49,17 @@ int devshell_open(const char *dir, const char *work_directory) {
         _cleanup_free_ char *path = NULL;
         DevShellSource source;
         const char *name;
+        DevShellKind kind;
         int fd, r = devshell_source_read(work_directory, &source, &name);
 
         if (r < 0)
                 return r;
+        kind = source.kind;
         if (asprintf(&path, "%s/%s/%s", dir, source.project, source.key) < 0)
                 path = NULL;
         devshell_source_done(&source);
-        if (!path)
-                return -ENOMEM;
+        if (!path || kind == DEVSHELL_NONE)
+                return path ? -ENODATA : -ENOMEM;
         fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
         return fd < 0 ? -errno : fd;
 }

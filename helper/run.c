@@ -47,11 +47,12 @@ static void open_dev_shell(Vm *vm) {
 
         if (r >= 0)
                 vm->dev_shell_fd = r;
-        else
+        else if (r != -ENODATA) /* nothing there to evaluate, which that unit has said */
                 log_message(LOG_WARNING,
                                 "No dev shell from the host: %s. The guest tries direnv, if it has it. Why: "
                                 "journalctl --user -u claude-vm-devshell@%s",
-                                strerror(-r), vm->parameters->id);
+                                r == -ENOENT ? "it could not be evaluated" : strerror(-r),
+                                vm->parameters->id);
 }
 
 /* All that QEMU finds when it starts, and QEMU. A sentence in `ret_why` if it is the user's to mend. */

@@ -23,7 +23,7 @@ devshell_direnv() {
                 mkdir -p $directory
                 echo 'use flake /work' >$directory/.envrc
         fi
-        devshell_run direnv allow $directory && devshell_run direnv exec $directory bash -c "$devshell_print"
+        devshell_run direnv allow $directory/.envrc && devshell_run direnv exec $directory bash -c "$devshell_print"
 }
 
 devshell_make() {

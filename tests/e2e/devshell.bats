@@ -184,6 +184,13 @@ says() {
         claude-run exec --user root shell -- sh -c 'echo exit 3 >/run/claude-vm/devshell; rm /run/claude-vm/agent/devshell'
         run -0 claude-run exec shell -- /usr/lib/claude-vm/agent-exec --version
         [[ "$output" == *"could not be set up"*"Claude Code"* ]]
+        # what a host that could not evaluate it leaves to the guest's direnv
+        claude-run exec --user root shell -- sh -c ': >/run/claude-vm/devshell; rm /run/claude-vm/agent/devshell; cat >/usr/local/bin/direnv; chmod +x /usr/local/bin/direnv' <<-'DIRENV'
+	#!/bin/bash
+	[ "$1" = allow ] || FROM_DIRENV=$(cat "$2/.envrc") exec "${@:3}"
+	DIRENV
+        run -0 claude-run exec shell -- bash -c 'echo "$FROM_DIRENV"'
+        [ "$output" = 'use flake /work' ]
         systemctl --user stop claude-vm@shell
         assert_nothing_left shell
 }

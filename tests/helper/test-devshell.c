@@ -155,8 +155,9 @@ static void test_cache(void **state) {
         _cleanup_free_ char *path = NULL;
 
         assert_int_equal(evaluate(), 0);
-        check_script(NULL);
+        assert_int_equal(devshell_open(at("cache"), at("work")), -ENODATA);
         put("work/flake.nix", "export A=1");
+        check_script(NULL);
         assert_int_equal(evaluate(), 0);
         assert_int_equal(evaluate(), 0);
         assert_int_equal(calls(), 1);
