@@ -46,11 +46,18 @@ static size_t utf8_sequence(const unsigned char *s, size_t size) {
         return c < first_value[n] || c > 0x10FFFF || (c >= 0xD800 && c <= 0xDFFF) ? 0 : n;
 }
 
+static bool is_blank(char c) {
+        return c == ' ' || c == '\t';
+}
+
 /* What no line may have, or NULL. */
 static const char *bad_byte(const char *s, size_t size) {
         for (size_t i = 0, n; i < size; i += n) {
                 unsigned char c = (unsigned char) s[i];
 
+                n = 1;
+                if (c >= 0x20 && c < 0x7F)
+                        continue;
                 if (c == '\0')
                         return "a NUL byte";
                 if ((c < 0x20 && c != '\t') || c == 0x7F)
@@ -92,7 +99,7 @@ static void read_assignment(Reader *r, const char *line, char *ret) {
                 return;
         }
         size = (size_t) (equals - line);
-        while (size > 0 && strchr(BLANK, line[size - 1]))
+        while (size > 0 && is_blank(line[size - 1]))
                 size--;
         if (!is_key(line, size)) {
                 messages_error(r->messages, r->line, "'%.*s' is no key: letters, digits and '_' only",
@@ -121,14 +128,14 @@ static void read_line(Reader *r, const char *start, size_t size, char *ret) {
                 messages_error(r->messages, r->line, "the line has %s: remove it", bad);
                 return;
         }
-        while (size > 0 && strchr(BLANK, start[size - 1]))
+        while (size > 0 && is_blank(start[size - 1]))
                 size--;
         memcpy(line, start, size);
         line[size] = '\0';
 
         if (line[strspn(line, BLANK)] == '\0' || strchr("#;", line[strspn(line, BLANK)]))
                 return;
-        if (strchr(BLANK, line[0]))
+        if (is_blank(line[0]))
                 messages_error(r->messages, r->line,
                                 "the line is indented: a value ends with its line; start with the key");
         else if (line[0] == '[')

@@ -13,6 +13,7 @@
 #include "config.h"
 #include "emit.h"
 #include "project.h"
+#include "strjoin.h"
 #include "strv.h"
 
 #define SUFFIX ".ini"
@@ -184,6 +185,13 @@ static int compare_work_directories(const void *a, const void *b) {
 }
 
 static void check_uuids(ProjectList *list) {
+        bool any = false;
+
+        /* those that are made from names differ like the names */
+        for (size_t i = 0; i < list->n; i++)
+                any |= list->items[i]->has_uuid;
+        if (!any)
+                return;
         qsort(list->items, list->n, sizeof(Project *), compare_uuids);
         for (size_t i = 1; i < list->n; i++) {
                 const Project *a = list->items[i - 1];
@@ -224,10 +232,9 @@ static int load_all(Generator *g, ProjectList *list) {
                         return r;
         }
         if (g->paths.runtime_dir) {
-                if (asprintf(&requests, "%s/claude-microvm/requests", g->paths.runtime_dir) < 0) {
-                        requests = NULL;
+                requests = strjoin(g->paths.runtime_dir, "/claude-microvm/requests", NULL);
+                if (!requests)
                         return -ENOMEM;
-                }
                 r = load_directory(g, requests, true, &seen, list);
                 if (r < 0)
                         return r;

@@ -14,18 +14,18 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "strjoin.h"
 
 static int from_environment(
                 const char *variable, const char *home, const char *below, const char *suffix, char **ret) {
         const char *value = getenv(variable);
-        int r;
 
         /* the XDG specification: a relative path is to be ignored */
         if (value && value[0] == '/')
-                r = asprintf(ret, "%s%s", value, suffix);
+                *ret = strjoin(value, suffix, NULL);
         else
-                r = asprintf(ret, "%s%s%s", home, below, suffix);
-        return r < 0 ? -ENOMEM : 0;
+                *ret = strjoin(home, below, suffix, NULL);
+        return *ret ? 0 : -ENOMEM;
 }
 
 int user_paths_init(UserPaths *paths) {
@@ -89,10 +89,9 @@ int path_parse(const UserPaths *paths, const char *value, char **ret, const char
         size_t length = strlen(value);
 
         if (value[0] == '~' && (value[1] == '/' || value[1] == '\0')) {
-                if (asprintf(&path, "%s%s", paths->home, value + 1) < 0) {
-                        path = NULL;
+                path = strjoin(paths->home, value + 1, NULL);
+                if (!path)
                         return -ENOMEM;
-                }
         } else if (value[0] == '/') {
                 path = malloc(length + 2);
                 if (!path)
@@ -141,7 +140,7 @@ char *path_canonical(const char *path) {
         static char parent[PATH_MAX], canonical_parent[PATH_MAX];
         const char *name = strrchr(path, '/');
         size_t n = name ? (size_t) (name - path) : 0;
-        char target[PATH_MAX], *result;
+        char target[PATH_MAX];
 
         if (n > 0 && n < PATH_MAX && (strncmp(parent, path, n) != 0 || parent[n] != '\0')) {
                 memcpy(parent, path, n);
@@ -151,10 +150,7 @@ char *path_canonical(const char *path) {
         }
         if (n > 0 && n < PATH_MAX && parent[0] && name[1] && readlink(path, target, sizeof(target)) < 0 &&
                         errno == EINVAL)
-                return asprintf(&result, "%s%s", strcmp(canonical_parent, "/") == 0 ? "" : canonical_parent,
-                                       name) < 0
-                                ? NULL
-                                : result;
+                return strjoin(strcmp(canonical_parent, "/") == 0 ? "" : canonical_parent, name, NULL);
         return strdup(resolve(path, target) ? target : path);
 }
 

@@ -14,6 +14,7 @@
 #include "cleanup.h"
 #include "config-file.h"
 #include "parameters.h"
+#include "strjoin.h"
 #include "strv.h"
 
 /* The name space of the UUIDs that are made from names (RFC 9562, version 5). */
@@ -156,8 +157,10 @@ static void parse_uuid(Parser *parser, const Key *key, const char *value) {
 
         if (uuid_parse(value, uuid) < 0 || uuid_is_null(uuid))
                 refuse(parser, "%s=%s: has to be a UUID; uuidgen makes one", key->key, value);
-        else
+        else {
                 uuid_unparse_lower(uuid, parser->project->uuid);
+                parser->project->has_uuid = true;
+        }
 }
 
 static void parse_guest(Parser *parser, const Key *key, const char *value) {
@@ -536,19 +539,17 @@ static void handle_assignment(
 }
 
 static void uuid_of_text(const char *a, const char *b, uuid_t ret) {
-        _cleanup_free_ char *text = NULL;
+        _cleanup_free_ char *text = strjoin(a, "\n", b, NULL);
 
-        if (asprintf(&text, "%s\n%s", a, b) < 0) {
-                text = NULL;
+        if (text)
+                uuid_generate_sha1(ret, namespace, text, strlen(text));
+        else
                 uuid_clear(ret);
-                return;
-        }
-        uuid_generate_sha1(ret, namespace, text, strlen(text));
 }
 
 /* DATA/BASENAME-HASH12: one home for all VMs of a work directory. */
 static char *default_home(const UserPaths *paths, const char *work_directory) {
-        char hash[37], name[32], *home = NULL;
+        char hash[37], name[32];
         uuid_t uuid;
 
         snprintf(name, sizeof(name), "%s", strrchr(work_directory, '/') + 1);
@@ -559,7 +560,8 @@ static char *default_home(const UserPaths *paths, const char *work_directory) {
         uuid_unparse_lower(uuid, hash);
         /* without the dashes of a UUID, 12 digits */
         memmove(hash + 8, hash + 9, 4);
-        return asprintf(&home, "%s/%s-%.12s", paths->data_home, name, hash) < 0 ? NULL : home;
+        hash[12] = '\0';
+        return strjoin(paths->data_home, "/", name, "-", hash, NULL);
 }
 
 /* A share root below another one could be moved away by the guest of that one. */
@@ -631,8 +633,7 @@ static Project *project_new(const char *dir, const char *name, bool is_request) 
         if (!p)
                 return NULL;
         p->id = strndup(name, strlen(name) - strlen(".ini"));
-        if (asprintf(&p->path, "%s/%s", dir, name) < 0)
-                p->path = NULL;
+        p->path = strjoin(dir, "/", name, NULL);
         p->is_request = is_request;
         p->messages.path = p->path;
         p->agent = strdup("claude");

@@ -33,6 +33,7 @@ typedef struct Project {
         char *id;          /* instance name: of the file, without `.ini` */
         char *path;        /* of the ini */
         char uuid[37];     /* lower case */
+        bool has_uuid;     /* UUID= is set */
         bool is_request;   /* ad-hoc: the id is the UUID */
         Messages messages; /* `path` borrowed from above */
 

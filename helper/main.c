@@ -15,6 +15,7 @@
 #include "log.h"
 #include "parameters-reader.h"
 #include "parameters.h"
+#include "proxy.h"
 #include "publish.h"
 #include "run.h"
 #include "share.h"
@@ -57,7 +58,7 @@ static int refuse(const char *why) {
 
 static int verb_run(const char *id) {
         _cleanup_(parameters_cleanup) Parameters *p = NULL;
-        _cleanup_free_ char *why = NULL, *data = data_home(), *dev_shells = dev_shell_dir();
+        _cleanup_free_ char *why = NULL, *data = data_home(), *dev_shells = dev_shell_dir(), *name = NULL;
         RunConfig config = {
                 .qemu = QEMU_PATH,
                 .ssh_keygen = SSH_KEYGEN_PATH,
@@ -77,6 +78,10 @@ static int verb_run(const char *id) {
                               "the most");
         if (!config.directory || !data || !dev_shells)
                 return refuse("RUNTIME_DIRECTORY is not set: this program is run by claude-vm@.service");
+        /* no drop-in: the UUID of a project, or a name that nobody has */
+        name = !getenv(PARAMETER_UUID) && vm_name_is_uuid(id) ? proxy_find(GENERATOR_PATH, id) : NULL;
+        if (name)
+                return proxy_run(name);
         r = parameters_read(id, environ, &p, &why);
         if (r < 0)
                 return refuse(why ?: "No memory");
@@ -116,11 +121,6 @@ static int verb_master(const char *id) {
         return publish_exec_master(SSH_PATH, runtime_dir(), id);
 }
 
-/* The service of a UUID's unit is that it is up as long as the project's is. */
-static int verb_proxy(const char *id) {
-        return EXIT_SUCCESS;
-}
-
 static int verb_probe(const char *argument) {
         const char *why = "a virtual CPU ran at full speed";
         bool kvm = accelerator_kvm_works(&why);
@@ -146,7 +146,6 @@ static const Verb verbs[] = {
         { "share-exited", "VM:TAG", "tell the VM that a virtiofsd has ended", verb_share_exited },
         { "connect", "VM", "connect ssh to a VM (ProxyCommand)", verb_connect },
         { "master", "VM", "become the ssh master (claude-vm-ssh@.service)", verb_master },
-        { "proxy", "VM", "do nothing (the unit of a project's UUID)", verb_proxy },
         { "probe", NULL, "say whether KVM works here, and how fast the clock counts", verb_probe },
 };
 

@@ -244,11 +244,18 @@ static void report(
         progress(userdata, text ?: "", now_usec() - started);
 }
 
+/* UINT64_MAX is without end. */
+static uint64_t deadline_after(uint64_t limit_usec) {
+        uint64_t now = now_usec();
+
+        return limit_usec > UINT64_MAX - now ? UINT64_MAX : now + limit_usec;
+}
+
 int manager_job(Manager *m, const char *method, const char *unit, uint64_t limit_usec,
                 const volatile bool *interrupted, manager_progress progress, void *userdata,
                 const char **ret_result) {
         _cleanup_(slot_cleanup) sd_bus_slot *slot = NULL;
-        uint64_t started = now_usec();
+        uint64_t started = now_usec(), deadline = deadline_after(limit_usec);
         int r;
 
         *ret_result = "";
@@ -262,7 +269,7 @@ int manager_job(Manager *m, const char *method, const char *unit, uint64_t limit
                 if (interrupted && *interrupted)
                         return -EINTR;
                 report(m, unit, started, progress, userdata);
-                r = process(m, started + limit_usec);
+                r = process(m, deadline);
         }
         if (r < 0)
                 return r;
@@ -275,10 +282,11 @@ static int on_change(sd_bus_message *message, void *userdata, sd_bus_error *erro
         return 0;
 }
 
-int manager_wait_inactive(Manager *m, const char *unit, uint64_t limit_usec) {
+int manager_wait_inactive(
+                Manager *m, const char *unit, uint64_t limit_usec, const volatile bool *interrupted) {
         _cleanup_(slot_cleanup) sd_bus_slot *slot = NULL;
         _cleanup_free_ char *path = NULL;
-        uint64_t deadline = now_usec() + limit_usec;
+        uint64_t deadline = deadline_after(limit_usec);
         int r;
 
         m->job_removed = false;
@@ -292,6 +300,8 @@ int manager_wait_inactive(Manager *m, const char *unit, uint64_t limit_usec) {
                 r = get_string(m, path, UNIT_INTERFACE, "ActiveState", &state);
                 if (r < 0 || strcmp(state, "inactive") == 0 || strcmp(state, "failed") == 0)
                         break;
+                if (interrupted && *interrupted)
+                        return -EINTR;
                 r = process(m, deadline);
         }
         return r < 0 ? r : 0;

@@ -36,7 +36,8 @@ void unit_state_done(UnitState *s);
 /* The word for what a unit is, owned; "inactive" also for one that does not exist. 0, negative errno. */
 int manager_active_state(Manager *m, const char *unit, char **ret);
 
-/* Starts or stops a unit ("StartUnit", "StopUnit", "RestartUnit") and waits for the job. 0: done.
+/* Starts or stops a unit ("StartUnit", "StopUnit", "RestartUnit") and waits for the job; UINT64_MAX: without
+ * end. 0: done.
  * -ECANCELED, -ETIMEDOUT (also of the wait), -EPROTO for any other end of the job, with systemd's word for
  * it in `ret_result` (static or borrowed until the next call). -EINTR: `interrupted` became true. Other
  * negative errno. */
@@ -44,8 +45,10 @@ int manager_job(Manager *m, const char *method, const char *unit, uint64_t limit
                 const volatile bool *interrupted, manager_progress progress, void *userdata,
                 const char **ret_result);
 
-/* Waits until the unit is inactive or failed. 0, -ETIMEDOUT, other negative errno. */
-int manager_wait_inactive(Manager *m, const char *unit, uint64_t limit_usec);
+/* Waits until the unit is inactive or failed. 0, -ETIMEDOUT, -EINTR: `interrupted` became true, other
+ * negative errno. */
+int manager_wait_inactive(
+                Manager *m, const char *unit, uint64_t limit_usec, const volatile bool *interrupted);
 
 /* Names of the loaded units that match `pattern`, in an owned array. 0, negative errno. */
 int manager_list(Manager *m, const char *pattern, char ***ret);

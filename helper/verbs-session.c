@@ -39,7 +39,7 @@ static int after_agent(Context *c, const char *id) {
 
         if (!unit)
                 return fail(EXIT_FAILURE, "No memory");
-        r = manager_wait_inactive(c->manager, unit, END_LIMIT);
+        r = manager_wait_inactive(c->manager, unit, END_LIMIT, NULL);
         if (r == -ETIMEDOUT)
                 return fail(EXIT_LOST,
                                 "lost the connection to '%s'; the agent goes on. Again with: claude-run "

@@ -11,9 +11,8 @@
 #include "emit.h"
 #include "project.h"
 
-static const char *const starts[] = { "# ", "[Unit]", "[Service]", "SourcePath=", "Description=",
-        "Requires=", "After=", "Wants=", "BindsTo=", "PropagatesStopTo=", "Type=oneshot",
-        "RemainAfterExit=yes", "ExecStart=", "Slice=app-claude.slice", "Environment=\"CLAUDE_VM_",
+static const char *const starts[] = { "# ", "[Unit]", "[Service]",
+        "SourcePath=", "Description=", "Requires=", "After=", "Wants=", "Environment=\"CLAUDE_VM_",
         "LoadCredential=", "MemoryMax=", "MemoryHigh=", "MemorySwapMax=", "CPUQuota=", "CPUWeight=",
         "TasksMax=", "Nice=", "RuntimeMaxSec=", "TimeoutStartSec=", "TimeoutStopSec=" };
 

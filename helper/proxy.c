@@ -1,0 +1,106 @@
+/* systemd has no alias between two instances of a template, so the unit of a UUID starts
+ * and stops the one of the name. A unit file for each would double what the manager has to
+ * read at each reload, for a spelling that few ever use. */
+
+#include "proxy.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+
+#include "cleanup.h"
+#include "generator-list.h"
+#include "log.h"
+#include "manager.h"
+#include "parameters.h"
+
+DEFINE_CLEANUP(Manager *, manager_free, manager_cleanup)
+
+static volatile bool interrupted;
+
+static void on_signal(int sig) {
+        interrupted = true;
+}
+
+char *proxy_find(const char *generator, const char *id) {
+        ProjectEntries projects = {};
+        const ProjectEntry *p;
+        char *name = NULL;
+
+        if (generator_list_read(generator, &projects) < 0)
+                return NULL;
+        p = project_entries_find(&projects, id);
+        if (p)
+                name = strdup(p->name);
+        project_entries_done(&projects);
+        return name;
+}
+
+static int tell(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static int tell(int status, const char *format, ...) {
+        _cleanup_free_ char *sentence = NULL;
+        va_list ap;
+        int r;
+
+        va_start(ap, format);
+        r = vasprintf(&sentence, format, ap);
+        va_end(ap);
+        if (r < 0)
+                sentence = NULL;
+        sd_notifyf(0, "STATUS=%s", sentence ?: "");
+        log_message(status == 0 ? LOG_INFO : LOG_ERR, "%s", sentence ?: "");
+        return status;
+}
+
+/* How the unit has ended, as our own end. */
+static int result(Manager *m, const char *unit) {
+        UnitState state = {};
+        int status = 0, r = manager_state(m, unit, &state);
+
+        if (r < 0)
+                return tell(EXIT_QEMU_FAILED, "Failed to look at %s: %s", unit, strerror(-r));
+        if (strcmp(state.result, "success") != 0)
+                status = state.exec_main_status > 0 ? state.exec_main_status : EXIT_QEMU_FAILED;
+        tell(status, "%s: %s", unit, state.status_text);
+        unit_state_done(&state);
+        return status;
+}
+
+static int stop(Manager *m, const char *unit) {
+        const char *word = "";
+        int r;
+
+        sd_notify(0, "STOPPING=1");
+        r = manager_job(m, "StopUnit", unit, UINT64_MAX, NULL, NULL, NULL, &word);
+        return r < 0 ? tell(EXIT_QEMU_FAILED, "Failed to stop %s: %s", unit, word[0] ? word : strerror(-r))
+                     : 0;
+}
+
+int proxy_run(const char *name) {
+        struct sigaction action = { .sa_handler = on_signal };
+        _cleanup_(manager_cleanup) Manager *m = NULL;
+        _cleanup_free_ char *unit = NULL;
+        const char *word = "";
+        int r;
+
+        if (asprintf(&unit, "claude-vm@%s.service", name) < 0) {
+                unit = NULL;
+                return EXIT_QEMU_FAILED;
+        }
+        sigaction(SIGTERM, &action, NULL);
+        sd_notifyf(0, "STATUS=Stands for %s", unit);
+        r = manager_connect(&m);
+        if (r < 0)
+                return tell(EXIT_QEMU_FAILED, "Failed to reach the service manager for %s: %s", unit,
+                                strerror(-r));
+        /* systemd's own time-outs end these waits */
+        r = manager_job(m, "StartUnit", unit, UINT64_MAX, &interrupted, NULL, NULL, &word);
+        if (r >= 0) {
+                sd_notify(0, "READY=1");
+                r = manager_wait_inactive(m, unit, UINT64_MAX, &interrupted);
+        }
+        return r == -EINTR ? stop(m, unit) : result(m, unit);
+}
