@@ -46,6 +46,7 @@ if [ -O /run/claude-vm/agent ]; then
                 }
                 mv $devshell_file.new $devshell_file
         ) 8>$devshell_file.lock || true
+        # shellcheck source=/dev/null
         [ ! -e $devshell_file ] || . $devshell_file
         # the project's own variables count for more
         while IFS= read -r -d '' devshell_variable; do

@@ -172,7 +172,7 @@ says() {
         # the agent itself, and the shells that it runs
         claude-run exec shell -- /usr/lib/claude-vm/agent-exec -p --dangerously-skip-permissions 'run: echo "$DEV_SHELL|$PATH" >/work/seen'
         grep --quiet '^two  words|.*/opt/shell/bin:' "$(project_dir shell)/seen"
-        run -0 claude-run exec --user root shell -- bash -c 'tr "\0" "\n" </proc/$(pgrep --newest --uid claude claude)/environ'
+        run -0 claude-run exec --user root shell -- bash -c 'tr "\0" "\n" </proc/$(pgrep --oldest --exact claude)/environ'
         [[ "$output" == *"DEV_SHELL=two  words"* ]]
         local before
         before=$(script)
