@@ -179,16 +179,16 @@ static void test_names(void **state) {
 static void test_man_page(void **state) {
         _cleanup_fclose_ FILE *f = fopen(man_page, "re");
         _cleanup_free_ char *text = calloc(1, 1 << 20);
-        const char *section, *key;
+        const Key *key;
 
         assert_non_null(f);
         assert_true(fread(text, 1, (1 << 20) - 1, f) > 0);
-        for (size_t i = 0; (key = project_key(i, &section)); i++) {
+        for (size_t i = 0; (key = project_key(i)); i++) {
                 char entry[128];
 
-                snprintf(entry, sizeof(entry), ".B %s=", key);
+                snprintf(entry, sizeof(entry), ".B %s=", key->key);
                 if (!strstr(text, entry))
-                        fail_msg("%s= of [%s] is not in the man page", key, section);
+                        fail_msg("%s= of [%s] is not in the man page", key->key, key->section);
         }
 }
 
