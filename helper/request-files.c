@@ -13,6 +13,7 @@
 
 #include "cleanup.h"
 #include "request-owner.h"
+#include "small-file.h"
 #include "vm-name.h"
 
 /* Takes the path over. A directory goes only when it is empty: what else is in it is the user's. */
@@ -23,30 +24,15 @@ static void remove_path(char *path) {
                 (void) remove(owned);
 }
 
-static void remove_credentials(const char *runtime_dir, const char *id) {
-        _cleanup_closedir_ DIR *dir = NULL;
-        _cleanup_free_ char *path = NULL;
-        int fd;
-
-        if (asprintf(&path, "%s/claude-microvm/requests/%s.credentials", runtime_dir, id) < 0) {
-                path = NULL;
-                return;
-        }
-        dir = opendir(path);
-        if (!dir)
-                return;
-        fd = dirfd(dir);
-        for (const struct dirent *entry; (entry = readdir(dir));)
-                if (entry->d_name[0] != '.' && fd >= 0)
-                        (void) unlinkat(fd, entry->d_name, 0);
-        (void) rmdir(path);
-}
-
 void request_remove(const char *runtime_dir, const char *id) {
         static const char *const suffixes[] = { "ini", "owner" };
+        _cleanup_free_ char *credentials = NULL;
         char *path;
 
-        remove_credentials(runtime_dir, id);
+        if (asprintf(&credentials, "%s/claude-microvm/requests/%s.credentials", runtime_dir, id) >= 0)
+                remove_directory(credentials);
+        else
+                credentials = NULL;
         for (size_t i = 0; i < ELEMENTSOF(suffixes); i++)
                 if (asprintf(&path, "%s/claude-microvm/requests/%s.%s", runtime_dir, id, suffixes[i]) >= 0)
                         remove_path(path);

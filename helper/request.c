@@ -8,6 +8,7 @@
 
 #include "cleanup.h"
 #include "parameters.h"
+#include "project-ini.h"
 #include "request-files.h"
 #include "request-owner.h"
 #include "run-program.h"
@@ -46,7 +47,6 @@ static bool is_set(char *const *settings, const char *name) {
 /* The text of the ini: the base, then the options, which count for more. */
 static int compose(const Context *c, const char *directory, const char *base_ini, bool session, char **ret) {
         _cleanup_free_ char *base = NULL;
-        const char *home = getenv("CLAUDE_HOME");
         size_t size;
         FILE *f;
         int r = base_ini ? small_file_read(base_ini, INI_MAX, &base) : 0;
@@ -58,15 +58,9 @@ static int compose(const Context *c, const char *directory, const char *base_ini
                 return -ENOMEM;
         if (base)
                 print_base(f, base);
-        fprintf(f, "[Project]\nWorkDirectory=%s\n", directory);
-        if (home && home[0])
-                fprintf(f, "Home=%s\n", home);
         if (session)
-                fputs("AgentStart=session\n", f);
-        if (c->options->read_only)
-                fputs("ReadOnly=yes\n", f);
-        for (char *const *s = c->options->settings; s && *s; s++)
-                fputs(*s, f);
+                fputs("[Project]\nAgentStart=session\n", f);
+        project_ini_print(f, c, directory);
         r = ferror(f) ? -ENOMEM : 0;
         return fclose(f) == 0 ? r : -ENOMEM;
 }
@@ -174,42 +168,4 @@ void request_done(Request *request) {
         if (request->owner_fd >= 0)
                 close(request->owner_fd);
         request->owner_fd = -EBADF;
-}
-
-int request_make_project(Context *c, const char *directory, const char *name) {
-        _cleanup_free_ char *configuration = NULL, *path = NULL, *text = NULL;
-        const char *xdg = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
-        int r;
-
-        if (!vm_name_is_project(name))
-                return fail(EXIT_USAGE,
-                                "'%s' is no name for a project: up to %d letters, digits, '_', '.' and '-'",
-                                name, VM_NAME_MAX);
-        if (asprintf(&configuration, "%s%s/claude-microvm", xdg && xdg[0] == '/' ? xdg : home ?: "",
-                            xdg && xdg[0] == '/' ? "" : "/.config") < 0) {
-                configuration = NULL;
-                return fail(EXIT_FAILURE, "No memory");
-        }
-        if (asprintf(&path, "%s/%s.ini", configuration, name) < 0) {
-                path = NULL;
-                return fail(EXIT_FAILURE, "No memory");
-        }
-        r = make_directories(configuration);
-        if (r >= 0)
-                r = compose(c, directory, NULL, false, &text);
-        if (r >= 0)
-                r = small_file_create(path, 0600, text, strlen(text));
-        if (r == -EEXIST)
-                return fail(EXIT_CONFIGURATION, "there is a project '%s' already: %s", name, path);
-        if (r >= 0 &&
-                        run_program((char *[]) { (char *) c->options->generator, (char *) "--check", path,
-                                                    NULL },
-                                        -1) != 0) {
-                unlink(path);
-                return EXIT_CONFIGURATION;
-        }
-        if (r < 0)
-                return fail(EXIT_FAILURE, "Failed to write '%s': %s", path, strerror(-r));
-        fprintf(stderr, "claude-run: project '%s' is %s\n", name, path);
-        return 0;
 }

@@ -4,3 +4,6 @@
 /* Runs a program, looked up in the PATH if it has no slash; its standard output is `output`, or ours if that
  * is negative. Its exit status, 255 for a signal; negative errno if it could not be run. */
 int run_program(char **argv, int output);
+
+/* The same, and what it printed, ended with NUL and owned; -ENOMEM if that is too much to keep. */
+int run_program_read(char **argv, char **ret);
