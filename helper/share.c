@@ -107,10 +107,6 @@ static int check_directory(const char *path, bool create) {
                 complain("Refusing to share '%s': a part of the path is a symbolic link now. If you put it "
                          "there, run: systemctl --user daemon-reload",
                                 path);
-        else if (fd == -ENOENT || fd == -ENOTDIR)
-                complain("Failed to open '%s': %s. Make the directory, or correct the ini: claude-run "
-                         "config edit",
-                                path, strerror(-fd));
         else if (fd < 0)
                 complain("Failed to open '%s': %s", path, strerror(-fd));
         return fd < 0 ? fd : 0;
