@@ -89,6 +89,11 @@ const char *claude_run_option(unsigned i) {
         return i < ELEMENTSOF(options) ? options[i].name : NULL;
 }
 
+const char *claude_run_option_setting(unsigned i, const char **ret_key) {
+        *ret_key = options[i].key;
+        return options[i].section;
+}
+
 static int print_help(void) {
         puts("claude-run [VERB] [NAME] [OPTIONS] [-- ARGUMENTS…]\n\n"
              "Claude Code in a microVM, run by systemd. NAME is a project or a UUID; without it the\n"
