@@ -499,7 +499,7 @@ const Key *project_key(size_t i) {
 
 const char *project_meaning(const Project *p, const Key *key) {
         if (key->parse == parse_directory || key->parse == parse_guest)
-                return *(char *const *) ((const char *) p + key->offset);
+                return *(char *const *) (const void *) ((const char *) p + key->offset);
         return key->parse == parse_uuid ? p->uuid : NULL;
 }
 

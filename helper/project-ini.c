@@ -11,10 +11,16 @@
 #include "small-file.h"
 #include "vm-name.h"
 
+/* Both begin with a line `[Section]`. */
+static bool same_section(const char *a, const char *b) {
+        size_t n = strcspn(a, "\n");
+
+        return n == strcspn(b, "\n") && memcmp(a, b, n) == 0;
+}
+
 /* An option is a section and its line; a section that goes on is not begun again. */
 void project_ini_print(FILE *f, const Context *c, const char *directory) {
         const char *home = getenv("CLAUDE_HOME"), *section = "[Project]\n";
-        size_t n = strlen(section);
 
         fprintf(f, "%sWorkDirectory=%s\n", section, directory);
         if (home && home[0])
@@ -22,12 +28,11 @@ void project_ini_print(FILE *f, const Context *c, const char *directory) {
         if (c->options->read_only)
                 fputs("ReadOnly=yes\n", f);
         for (char *const *s = c->options->settings; s && *s; s++) {
-                if (strncmp(*s, section, n) == 0)
-                        fputs(*s + n, f);
+                if (same_section(*s, section))
+                        fputs(strchr(*s, '\n') + 1, f);
                 else
                         fprintf(f, "\n%s", *s);
                 section = *s;
-                n = strcspn(section, "\n") + 1;
         }
 }
 

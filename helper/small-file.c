@@ -73,11 +73,12 @@ int make_parent_directories(const char *path) {
 
 void remove_directory(const char *path) {
         _cleanup_closedir_ DIR *dir = opendir(path);
+        int fd = dir ? dirfd(dir) : -EBADF;
 
-        if (!dir)
+        if (fd < 0)
                 return;
         /* unlink() refuses `.` and `..`, and follows no link */
         for (const struct dirent *entry; (entry = readdir(dir));)
-                (void) unlinkat(dirfd(dir), entry->d_name, 0);
+                (void) unlinkat(fd, entry->d_name, 0);
         (void) rmdir(path);
 }
