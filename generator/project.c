@@ -325,6 +325,11 @@ static void parse_share(Parser *parser, const Key *key, const char *value) {
                         refuse(parser, "%s=%s: the tag '%s' is taken", key->key, value, tag);
                         return;
                 }
+        /* the work directory and the home come later */
+        if (parser->project->n_shares + 2 >= SHARES_MAX) {
+                refuse(parser, "%s=%s: more than %u shares", key->key, value, SHARES_MAX - 2);
+                return;
+        }
         if (!is_guest_directory(parser->paths, guest_directory)) {
                 refuse(parser,
                                 "%s=%s: '%s' has to be an absolute directory of its own in the guest, like "
@@ -367,7 +372,7 @@ static void parse_publish(Parser *parser, const Key *key, const char *value) {
 
 static void add_assignment(Parser *parser, AssignmentList *list, const char *name, const char *value) {
         Assignment *grown = reallocarray(list->items, list->n + 1, sizeof(Assignment));
-        Assignment assignment = { strdup(name), strdup(value) };
+        Assignment assignment = { strdup(name), strdup(value), parser->line };
 
         if (grown)
                 list->items = grown;
@@ -398,20 +403,25 @@ static void unassign(AssignmentList *list, const char *name) {
                 }
 }
 
+/* A name has one value, whichever section it is from. */
 static bool check_variable(Parser *parser, const char *name) {
         Project *p = parser->project;
+        AssignmentList *const lists[] = { &p->environment, &p->credentials, &p->encrypted_credentials,
+                &p->caller_credentials };
+        bool assigned = false;
+        size_t n = 0;
 
-        if (p->is_request) {
-                unassign(&p->environment, name);
-                unassign(&p->credentials, name);
-                unassign(&p->encrypted_credentials, name);
+        for (size_t i = 0; i < ELEMENTSOF(lists); i++) {
+                if (p->is_request)
+                        unassign(lists[i], name);
+                assigned |= is_assigned(lists[i], name);
+                n += lists[i]->n;
         }
-        if (p->environment.n + p->credentials.n + p->encrypted_credentials.n >= VARIABLES_MAX)
+        if (n >= VARIABLES_MAX)
                 refuse(parser, "%s=: more than %u variables", name, VARIABLES_MAX);
         else if (name[0] >= '0' && name[0] <= '9')
                 refuse(parser, "%s: the name of a variable does not begin with a digit", name);
-        else if (is_assigned(&p->environment, name) || is_assigned(&p->credentials, name) ||
-                        is_assigned(&p->encrypted_credentials, name))
+        else if (assigned)
                 refuse(parser, "%s: is set twice: keep one of the lines", name);
         else
                 return true;
@@ -421,6 +431,12 @@ static bool check_variable(Parser *parser, const char *name) {
 static void parse_environment(Parser *parser, const char *name, const char *value) {
         if (check_variable(parser, name))
                 add_assignment(parser, &parser->project->environment, name, value);
+}
+
+/* NAME alone: from the environment of the claude-run that starts the VM. */
+static void parse_caller_credential(Parser *parser, const char *name) {
+        if (check_variable(parser, name))
+                add_assignment(parser, &parser->project->caller_credentials, name, "");
 }
 
 static void parse_credential(Parser *parser, AssignmentList *list, const char *name, const char *value) {
@@ -437,7 +453,10 @@ static void parse_credential(Parser *parser, AssignmentList *list, const char *n
 }
 
 static void parse_credentials(Parser *parser, const char *name, const char *value) {
-        parse_credential(parser, &parser->project->credentials, name, value);
+        if (!value[0])
+                parse_caller_credential(parser, name);
+        else
+                parse_credential(parser, &parser->project->credentials, name, value);
 }
 
 static void parse_encrypted_credentials(Parser *parser, const char *name, const char *value) {
@@ -501,6 +520,13 @@ const char *project_meaning(const Project *p, const Key *key) {
         if (key->parse == parse_directory || key->parse == parse_guest)
                 return *(char *const *) (const void *) ((const char *) p + key->offset);
         return key->parse == parse_uuid ? p->uuid : NULL;
+}
+
+unsigned project_line(const Project *p, const char *key) {
+        for (size_t i = 0; i < ELEMENTSOF(keys); i++)
+                if (strcmp(keys[i].key, key) == 0)
+                        return p->lines[i];
+        return 0;
 }
 
 /* A value is taken as it is, so what looks like a comment would be part of it. Paths may have any name. */
@@ -629,6 +655,11 @@ static void complete(Parser *parser) {
         add_share(parser, "work", work, "/work", p->read_only, false);
         add_share(parser, "home", p->home ? strdup(p->home) : NULL, "/home/claude", false, true);
         check_nested(parser);
+        if (p->wanted && p->caller_credentials.n > 0)
+                messages_error(&p->messages, p->caller_credentials.items[0].line,
+                                "%s= is taken from the environment of claude-run, which does not start the "
+                                "VM at login: name a file, or take WantedBy= out",
+                                p->caller_credentials.items[0].name);
 }
 
 static void set_uuid(Project *p) {
@@ -713,6 +744,7 @@ Project *project_free(Project *p) {
         assignments_free(&p->environment);
         assignments_free(&p->credentials);
         assignments_free(&p->encrypted_credentials);
+        assignments_free(&p->caller_credentials);
         assignments_free(&p->service);
         strv_free(p->agent_arguments);
         messages_done(&p->messages);

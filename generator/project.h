@@ -21,6 +21,7 @@ typedef struct Share {
 /* NAME=VALUE of a section that takes any name. */
 typedef struct Assignment {
         char *name, *value;
+        unsigned line;
 } Assignment;
 
 typedef struct AssignmentList {
@@ -55,6 +56,7 @@ typedef struct Project {
         AssignmentList environment;
         AssignmentList credentials;           /* value: a path */
         AssignmentList encrypted_credentials; /* the same */
+        AssignmentList caller_credentials;    /* no value: it comes from claude-run's environment */
         AssignmentList service;               /* whitelisted lines of [Service] */
 
         unsigned *lines; /* by key of the table: the line that set it, 0 for none */
@@ -91,3 +93,6 @@ bool project_section_has_variables(const char *section);
 /* What the value of a key stands for in a good project, if that is not its text: a canonical path, a UUID.
  * Borrowed from `p`; NULL if the text says all. */
 const char *project_meaning(const Project *p, const Key *key);
+
+/* The line that sets the key, 0 for none. */
+unsigned project_line(const Project *p, const char *key);

@@ -54,6 +54,8 @@ static int verb_run(const char *id) {
                 .directory = getenv("RUNTIME_DIRECTORY"),
                 .data_home = data,
                 .secrets_dir = getenv("CREDENTIALS_DIRECTORY"),
+                .home = getenv("HOME"),
+                .sandbox = true,
                 .stop_step_usec = 4000000,
         };
         int r;

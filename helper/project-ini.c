@@ -6,10 +6,37 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "guest-text.h"
 #include "parameters.h"
 #include "run-program.h"
 #include "small-file.h"
 #include "vm-name.h"
+
+/* Each becomes the rest of a line of an ini, which has no quotes. A guest chooses the names of what it
+ * makes, so a line end in a directory's name is somebody's try to say more than a directory. */
+static int check_line(const char *what, const char *value) {
+        size_t n = strlen(value);
+        _cleanup_free_ char *text = strdup(value);
+
+        if (!text)
+                return fail(EXIT_FAILURE, "No memory");
+        guest_text_clean(text);
+        if (strcmp(text, value) != 0 || strchr(value, '\t'))
+                return fail(EXIT_CONFIGURATION, "%s '%s' has a character in its name that no ini can have",
+                                what, text);
+        if (n > 0 && value[n - 1] == ' ')
+                return fail(EXIT_CONFIGURATION,
+                                "%s '%s' has a blank at the end of its name, which an ini "
+                                "cannot say",
+                                what, text);
+        return 0;
+}
+
+int project_ini_check_lines(const char *directory) {
+        int r = check_line("the directory", directory);
+
+        return r != 0 ? r : check_line("CLAUDE_HOME", getenv("CLAUDE_HOME") ?: "");
+}
 
 /* Both begin with a line `[Section]`. */
 static bool same_section(const char *a, const char *b) {
@@ -121,7 +148,9 @@ int project_ini_make(Context *c, const char *directory, const char *name) {
                 return fail(EXIT_USAGE,
                                 "'%s' is no name for a project: up to %d letters, digits, '_', '.' and '-'",
                                 name, VM_NAME_MAX);
-        r = project_ini_find(c, name, &own, &effective);
+        r = project_ini_check_lines(directory);
+        if (r == 0)
+                r = project_ini_find(c, name, &own, &effective);
         if (r != 0)
                 return r;
         if (effective)

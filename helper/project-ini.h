@@ -8,6 +8,9 @@
 /* Prints the settings of the command line for a VM on `directory`, as sections and lines. */
 void project_ini_print(FILE *f, const Context *c, const char *directory);
 
+/* Refuses a directory, or a CLAUDE_HOME, whose name no line of an ini can have. 0 or an exit status. */
+int project_ini_check_lines(const char *directory);
+
 /* Writes them as the ini of the project `name`; never over another file. 0 or an exit status. */
 int project_ini_make(Context *c, const char *directory, const char *name);
 

@@ -11,9 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "caller-credentials.h"
 #include "cleanup.h"
 #include "request-owner.h"
-#include "small-file.h"
 #include "vm-name.h"
 
 /* Takes the path over. A directory goes only when it is empty: what else is in it is the user's. */
@@ -26,13 +26,9 @@ static void remove_path(char *path) {
 
 void request_remove(const char *runtime_dir, const char *id) {
         static const char *const suffixes[] = { "ini", "owner" };
-        _cleanup_free_ char *credentials = NULL;
         char *path;
 
-        if (asprintf(&credentials, "%s/claude-microvm/requests/%s.credentials", runtime_dir, id) >= 0)
-                remove_directory(credentials);
-        else
-                credentials = NULL;
+        caller_credentials_remove(runtime_dir, id);
         for (size_t i = 0; i < ELEMENTSOF(suffixes); i++)
                 if (asprintf(&path, "%s/claude-microvm/requests/%s.%s", runtime_dir, id, suffixes[i]) >= 0)
                         remove_path(path);
@@ -77,4 +73,5 @@ void request_sweep(const char *runtime_dir) {
                 if (vm_name_is_uuid(id) && is_abandoned(runtime_dir, id))
                         request_remove(runtime_dir, id);
         }
+        caller_credentials_sweep(runtime_dir);
 }

@@ -19,7 +19,7 @@
 #define INI_MAX (1024U * 1024U)
 
 /* What an agent is logged in with; from the caller's environment unless an option says otherwise. */
-static const char *const secrets[] = { "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN",
+static const char *const login_secrets[] = { "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN",
         "CLAUDE_CODE_OAUTH_TOKEN" };
 
 /* Takes what makes a project one out of its ini: a request has a UUID and an end of its own. */
@@ -45,7 +45,8 @@ static bool is_set(char *const *settings, const char *name) {
 }
 
 /* The text of the ini: the base, then the options, which count for more. */
-static int compose(const Context *c, const char *directory, const char *base_ini, bool session, char **ret) {
+static int compose(const Context *c, const char *directory, const char *base_ini, bool session, bool secrets,
+                char **ret) {
         _cleanup_free_ char *base = NULL;
         size_t size;
         FILE *f;
@@ -61,40 +62,11 @@ static int compose(const Context *c, const char *directory, const char *base_ini
         if (session)
                 fputs("[Project]\nAgentStart=session\n", f);
         project_ini_print(f, c, directory);
+        for (size_t i = 0; secrets && i < ELEMENTSOF(login_secrets); i++)
+                if ((getenv(login_secrets[i]) ?: "")[0] && !is_set(c->options->settings, login_secrets[i]))
+                        fprintf(f, "[Credentials]\n%s\n", login_secrets[i]);
         r = ferror(f) ? -ENOMEM : 0;
         return fclose(f) == 0 ? r : -ENOMEM;
-}
-
-/* Secrets of the environment become files that only this user reads, in memory, gone with the request. */
-static int add_secrets(const Context *c, const char *id, char **text) {
-        _cleanup_free_ char *directory = NULL;
-        int r = 0;
-
-        if (asprintf(&directory, "%s/claude-microvm/requests/%s.credentials", c->runtime_dir, id) < 0) {
-                directory = NULL;
-                return -ENOMEM;
-        }
-        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(secrets); i++) {
-                _cleanup_free_ char *path = NULL, *grown = NULL;
-                const char *value = getenv(secrets[i]);
-
-                if (!value || !value[0] || is_set(c->options->settings, secrets[i]))
-                        continue;
-                if (asprintf(&path, "%s/%s", directory, secrets[i]) < 0) {
-                        path = NULL;
-                        return -ENOMEM;
-                }
-                if (asprintf(&grown, "%s[Credentials]\n%s=%s\n", *text, secrets[i], path) < 0) {
-                        grown = NULL;
-                        return -ENOMEM;
-                }
-                r = make_directories(directory);
-                if (r >= 0)
-                        r = small_file_create(path, 0600, value, strlen(value));
-                free(*text);
-                *text = TAKE_PTR(grown);
-        }
-        return r;
 }
 
 /* The generator reads the request and writes its units where a fresh name is seen without a reload. */
@@ -135,9 +107,7 @@ static int write_request(const Context *c, const char *directory, const char *ba
         request->owner_fd = request_owner_make(c->runtime_dir, request->id);
         if (request->owner_fd < 0)
                 return request->owner_fd;
-        r = compose(c, directory, base_ini, session, &text);
-        if (r >= 0)
-                r = add_secrets(c, request->id, &text);
+        r = compose(c, directory, base_ini, session, true, &text);
         if (r >= 0)
                 r = small_file_create(path, 0600, text, strlen(text));
         if (r < 0)
@@ -147,9 +117,12 @@ static int write_request(const Context *c, const char *directory, const char *ba
 
 int request_make(Context *c, const char *directory, const char *base_ini, bool session, Request *ret) {
         sd_id128_t id;
-        int r = sd_id128_randomize(&id);
+        int r = project_ini_check_lines(directory);
 
         *ret = (Request) { .owner_fd = -EBADF };
+        if (r != 0)
+                return r;
+        r = sd_id128_randomize(&id);
         if (r >= 0) {
                 sd_id128_to_uuid_string(id, ret->id);
                 request_sweep(c->runtime_dir);

@@ -14,8 +14,8 @@
 
 extern char **environ;
 
-/* The process, or negative errno. */
-static int spawn(char **argv, int output) {
+/* The process, or negative errno. A negative descriptor is ours. */
+static int spawn(char **argv, int output, int errors) {
         posix_spawn_file_actions_t actions;
         pid_t pid = -1;
         int r;
@@ -23,6 +23,8 @@ static int spawn(char **argv, int output) {
         if (posix_spawn_file_actions_init(&actions) != 0)
                 return -ENOMEM;
         r = output >= 0 ? posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO) : 0;
+        if (r == 0 && errors >= 0)
+                r = posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO);
         if (r == 0)
                 r = posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ);
         posix_spawn_file_actions_destroy(&actions);
@@ -39,7 +41,14 @@ static int wait_for(pid_t pid) {
 }
 
 int run_program(char **argv, int output) {
-        pid_t pid = spawn(argv, output);
+        pid_t pid = spawn(argv, output, -1);
+
+        return pid < 0 ? pid : wait_for(pid);
+}
+
+int run_program_quietly(char **argv) {
+        _cleanup_close_ int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+        pid_t pid = null < 0 ? -errno : spawn(argv, null, null);
 
         return pid < 0 ? pid : wait_for(pid);
 }
@@ -79,7 +88,7 @@ int run_program_read(char **argv, char **ret) {
         if (pipe2(fds, O_CLOEXEC) < 0)
                 return -errno;
         output = fds[0];
-        pid = spawn(argv, fds[1]);
+        pid = spawn(argv, fds[1], -1);
         close(fds[1]);
         if (pid < 0)
                 return pid;

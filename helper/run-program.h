@@ -5,5 +5,8 @@
  * is negative. Its exit status, 255 for a signal; negative errno if it could not be run. */
 int run_program(char **argv, int output);
 
+/* The same with standard output and error thrown away. */
+int run_program_quietly(char **argv);
+
 /* The same, and what it printed, ended with NUL and owned; -ENOMEM if that is too much to keep. */
 int run_program_read(char **argv, char **ret);

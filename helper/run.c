@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "accelerator.h"
+#include "caller-credentials.h"
 #include "cleanup.h"
 #include "log.h"
 #include "parameters.h"
@@ -45,6 +46,9 @@ static int start(Vm *vm, const GuestImage *image, bool kvm, char **ret_why) {
                 .directory = vm->config->secrets_dir,
                 .encrypted = vm->parameters->encrypted_credentials,
                 .systemd_creds = vm->config->systemd_creds,
+                .caller = vm->parameters->caller_credentials,
+                .runtime_dir = vm->config->runtime_dir,
+                .id = vm->parameters->id,
         };
         GuestCredentials credentials = {};
         SessionKeys keys = {};
@@ -57,6 +61,8 @@ static int start(Vm *vm, const GuestImage *image, bool kvm, char **ret_why) {
                 r = vm_control_listen(vm);
         if (r >= 0)
                 r = guest_credentials_make(vm->parameters, &keys, &secrets, &credentials, ret_why);
+        /* read, so they are nobody's any more */
+        caller_credentials_remove(vm->config->runtime_dir, vm->parameters->id);
         if (r >= 0)
                 r = vm_start_qemu(vm, image, &credentials, kvm);
         guest_credentials_done(&credentials);
