@@ -37,7 +37,7 @@ teardown() {
 
 # reaches NAME ADDRESS PORT: a TCP connection from the guest
 reaches() {
-        claude-run exec "$1" -- timeout 5 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$2" "$3"
+        claude-run exec "$1" -- timeout 3 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$2" "$3"
 }
 
 @test "Mode=user: the guest reaches the outside, and the host's loopback at 10.0.2.2" {
@@ -51,19 +51,22 @@ reaches() {
         run ! reaches offline 10.0.2.2 "$OUTSIDE_PORT"
         run ! reaches offline 10.0.2.3 53
         # a question for localhost, to which any server has an answer
-        run ! claude-run exec offline -- timeout 5 bash -c \
+        run ! claude-run exec offline -- timeout 3 bash -c \
                 'exec 3<>/dev/udp/10.0.2.3/53; printf "\1\2\1\0\0\1\0\0\0\0\0\0\11localhost\0\0\1\0\1" >&3; head -c 2 <&3 | grep -q .'
-        run ! claude-run exec offline -- timeout 5 getent ahosts example.org
+        run ! claude-run exec offline -- timeout 3 getent ahosts example.org
 }
 
-@test "Mode=none: commands and published ports work, and a lent port leads the agent to the API" {
+@test "Mode=none: commands and published ports work, and a lent port leads to the API" {
         run -0 claude-run exec offline -- pwd
         [ "$output" = /work ]
         claude-run exec offline -- sh -c 'mkdir /tmp/www && cd /tmp/www && echo served >index.html &&
                 setsid python3 -m http.server 8090 --bind 127.0.0.1 >log 2>&1 </dev/null &
                 until curl --silent --output /dev/null http://127.0.0.1:8090/; do sleep 0.2; done'
         [ "$(curl --silent http://127.0.0.1:18090/)" = served ]
+        # the address that the example gives the agent; any answer of the API will do
+        ask=(claude-run exec offline -- sh -c 'curl --silent --output /dev/null --write-out "%{http_code}" "$ANTHROPIC_BASE_URL/"')
+        run ! "${ask[@]}"
         claude-run ports offline reverse "$API_PORT:4000"
-        run -0 --separate-stderr bash -c 'echo "a question" | claude-run run offline -- -p'
-        [ "$output" = "You said: a question" ]
+        run -0 "${ask[@]}"
+        [ "$output" != 000 ]
 }
