@@ -15,9 +15,10 @@
 #define PARAMETER_NETWORK "CLAUDE_VM_NETWORK"         /* user, none */
 #define PARAMETER_AGENT "CLAUDE_VM_AGENT"             /* claude */
 #define PARAMETER_AGENT_START "CLAUDE_VM_AGENT_START" /* boot, session */
+#define PARAMETER_DEV_SHELL "CLAUDE_VM_DEV_SHELL"     /* yes */
 /* Lists: one variable an element. */
 /* + TAG = OPTIONS:GUESTDIR:HOSTDIR; options are rw or ro, and `,create`: make HOSTDIR (0700) if
- * it is missing. GUESTDIR has no colon. */
+ * it is missing, or `,optional`: without HOSTDIR there is no share. GUESTDIR has no colon. */
 #define PARAMETER_SHARE_PREFIX "CLAUDE_VM_SHARE_"
 #define PARAMETER_ARGUMENT_PREFIX "CLAUDE_VM_ARGUMENT_" /* + 0, 1, 2 … = one agent argument */
 #define PARAMETER_PUBLISH_PREFIX "CLAUDE_VM_PUBLISH_"   /* + 0, 1, 2 … = ADDRESS:HOSTPORT:GUESTPORT */

@@ -253,6 +253,11 @@ static bool is_tag(const char *s) {
                         strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789_") == n;
 }
 
+/* Those of the shares that are not Share='s. */
+static bool is_own_tag(const char *tag) {
+        return strcmp(tag, "work") == 0 || strcmp(tag, "home") == 0 || strcmp(tag, "nix_store") == 0;
+}
+
 /* Takes ownership of the directory. */
 static void add_share(Parser *parser, const char *tag, char *directory, const char *guest_directory,
                 bool read_only, bool create) {
@@ -313,10 +318,10 @@ static void parse_share(Parser *parser, const Key *key, const char *value) {
                                 value);
                 return;
         }
-        if (!is_tag(tag) || strcmp(tag, "work") == 0 || strcmp(tag, "home") == 0) {
+        if (!is_tag(tag) || is_own_tag(tag)) {
                 refuse(parser,
-                                "%s=%s: the tag '%s' has to be 1 to %d of a-z, 0-9 and '_', and not work or "
-                                "home",
+                                "%s=%s: the tag '%s' has to be 1 to %d of a-z, 0-9 and '_', and not work, "
+                                "home or nix_store",
                                 key->key, value, tag, SHARE_TAG_MAX);
                 return;
         }
@@ -490,6 +495,7 @@ static const Key keys[] = {
         { "Project", "AgentStart", parse_word, MEMBER(agent_start), " boot session", .fallback = "boot" },
         { "Project", "AgentArguments", parse_arguments, MEMBER(agent_arguments), .list = true },
         { "Project", "ReadOnly", parse_boolean, MEMBER(read_only), .fallback = "no" },
+        { "Project", "DevShell", parse_boolean, MEMBER(dev_shell), .fallback = "no" },
         { "Project", "Share", parse_share, .list = true },
         { "Project", "UUID", parse_uuid },
         { "VM", "Guest", parse_guest, MEMBER(guest), .fallback = "debian" },
@@ -634,6 +640,17 @@ static void check_nested(Parser *parser) {
                                                 p->shares[j].directory);
 }
 
+/* The programs of a dev shell are in the host's store. Not at its place at once: a guest made by Nix has one
+ * of its own there, see guest/libexec/devshell-setup. */
+static void add_nix_store(Parser *parser) {
+        Project *p = parser->project;
+        size_t n = p->n_shares;
+
+        add_share(parser, "nix_store", strdup("/nix/store"), "/nix/.host-store", true, false);
+        if (p->n_shares > n)
+                p->shares[n].optional = true;
+}
+
 /* What depends on more than one key, and the defaults. */
 static void complete(Parser *parser) {
         Project *p = parser->project;
@@ -654,6 +671,8 @@ static void complete(Parser *parser) {
         work = strdup(p->work_directory);
         add_share(parser, "work", work, "/work", p->read_only, false);
         add_share(parser, "home", p->home ? strdup(p->home) : NULL, "/home/claude", false, true);
+        if (p->dev_shell)
+                add_nix_store(parser);
         check_nested(parser);
         if (p->wanted && p->caller_credentials.n > 0)
                 messages_error(&p->messages, p->caller_credentials.items[0].line,

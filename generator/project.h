@@ -15,7 +15,8 @@ typedef struct Share {
         char *directory;       /* on the host, canonical */
         char *guest_directory; /* where it is mounted */
         bool read_only;
-        bool create; /* make the directory if it is missing */
+        bool create;   /* make the directory if it is missing */
+        bool optional; /* without the directory there is no share */
 } Share;
 
 /* NAME=VALUE of a section that takes any name. */
@@ -40,6 +41,7 @@ typedef struct Project {
         char *work_directory; /* canonical */
         char *home;           /* canonical */
         bool read_only;
+        bool dev_shell;
         char *agent;
         char *agent_start; /* "boot", "session" */
         char **agent_arguments;

@@ -54,6 +54,8 @@ void project_ini_print(FILE *f, const Context *c, const char *directory) {
                 fprintf(f, "Home=%s\n", home);
         if (c->options->read_only)
                 fputs("ReadOnly=yes\n", f);
+        if (c->options->dev_shell)
+                fputs("DevShell=yes\n", f);
         for (char *const *s = c->options->settings; s && *s; s++) {
                 if (same_section(*s, section))
                         fputs(strchr(*s, '\n') + 1, f);

@@ -24,6 +24,16 @@ static void remove_path(char *path) {
                 (void) remove(owned);
 }
 
+static void remove_dropin(const char *runtime_dir, const char *unit, const char *id) {
+        char *path;
+
+        if (asprintf(&path, "%s/systemd/user/%s@%s.service.d/50-claude-microvm.conf", runtime_dir, unit,
+                            id) >= 0)
+                remove_path(path);
+        if (asprintf(&path, "%s/systemd/user/%s@%s.service.d", runtime_dir, unit, id) >= 0)
+                remove_path(path);
+}
+
 void request_remove(const char *runtime_dir, const char *id) {
         static const char *const suffixes[] = { "ini", "owner" };
         char *path;
@@ -32,11 +42,8 @@ void request_remove(const char *runtime_dir, const char *id) {
         for (size_t i = 0; i < ELEMENTSOF(suffixes); i++)
                 if (asprintf(&path, "%s/claude-microvm/requests/%s.%s", runtime_dir, id, suffixes[i]) >= 0)
                         remove_path(path);
-        if (asprintf(&path, "%s/systemd/user/claude-vm@%s.service.d/50-claude-microvm.conf", runtime_dir,
-                            id) >= 0)
-                remove_path(path);
-        if (asprintf(&path, "%s/systemd/user/claude-vm@%s.service.d", runtime_dir, id) >= 0)
-                remove_path(path);
+        remove_dropin(runtime_dir, "claude-vm", id);
+        remove_dropin(runtime_dir, "claude-vm-devshell", id);
 }
 
 /* Its maker has ended, and no VM runs: that would have a directory. */

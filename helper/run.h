@@ -13,6 +13,7 @@ typedef struct RunConfig {
         const char *data_home;                         /* $XDG_DATA_HOME */
         const char *secrets_dir;                       /* $CREDENTIALS_DIRECTORY, or NULL */
         const char *home;                              /* $HOME, which QEMU is kept from, or NULL */
+        const char *dev_shell_dir;                     /* see devshell.h */
         bool sandbox;             /* QEMU gets one; tests run a program that lies anywhere */
         uint64_t boot_limit_usec; /* until READY=1; 0: by accelerator */
         uint64_t stop_step_usec;  /* between the steps of a stop */

@@ -79,6 +79,7 @@ static int make_argv(const Vm *vm, const GuestImage *image, const GuestCredentia
                 .console_fd = e->theirs[PAIR_CONSOLE],
                 .credentials = credentials->items,
                 .n_credentials = credentials->n,
+                .dev_shell_fd = vm->dev_shell_fd,
         };
 
         return qemu_argv(&config, ret);
@@ -112,6 +113,8 @@ static void __attribute__((noreturn)) exec_qemu(const Vm *vm, char **argv, const
                 fcntl(e->theirs[i], F_SETFD, 0);
         for (unsigned i = 0; i < credentials->n; i++)
                 fcntl(credentials->items[i].fd, F_SETFD, 0);
+        if (vm->dev_shell_fd >= 0)
+                fcntl(vm->dev_shell_fd, F_SETFD, 0);
         if (dup2(e->their_errors, STDERR_FILENO) < 0 || dup2(e->their_errors, STDOUT_FILENO) < 0)
                 _exit(127);
         r = enter_sandbox(vm, image, socket_dir);

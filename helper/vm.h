@@ -38,8 +38,9 @@ typedef struct Vm {
         Qmp *qmp;
         pid_t pid;
         bool qemu_ended;
-        int control_fd; /* the guest's control port */
-        int socket_fd;  /* ours, for share-exited */
+        int control_fd;   /* the guest's control port */
+        int socket_fd;    /* ours, for share-exited */
+        int dev_shell_fd; /* its script; negative: none */
         Stream console, notify, errors;
         sd_event_source *timer;       /* of the boot, then of the power-off or the stop */
         sd_event_source *share_timer; /* a share has ended: has QEMU too? */

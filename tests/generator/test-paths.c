@@ -14,6 +14,7 @@ static int setup(void **state) {
         setenv("XDG_RUNTIME_DIR", "/run/user/9999", 1);
         unsetenv("XDG_CONFIG_HOME");
         unsetenv("XDG_DATA_HOME");
+        unsetenv("XDG_CACHE_HOME");
         return user_paths_init(&paths);
 }
 
@@ -67,10 +68,11 @@ static void test_refused(void **state) {
         static const char *const refused[] = { "/", "/home", "/home/u", "/home/u/.config",
                 "/home/u/.config/x", "/home/u/.ssh", "/home/u/.ssh/x", "/home/u/.gnupg", "/home/u/.local",
                 "/home/u/.local/bin", "/home/u/.local/share", "/home/u/.local/share/claude-microvm",
-                "/home/u/bin", "/home/u/.local/share/systemd/user", "/run/user/9999", "/run/user/9999/x",
-                "/run", "/etc", "/usr", "/var" };
+                "/home/u/.cache", "/home/u/.cache/claude-microvm/devshell", "/home/u/bin",
+                "/home/u/.local/share/systemd/user", "/run/user/9999", "/run/user/9999/x", "/run", "/etc",
+                "/usr", "/var" };
         static const char *const allowed[] = { "/home/u/src", "/home/u/.configuration", "/home/other",
-                "/srv/x", "/home/u/.local/share/other", "/run/user/99991" };
+                "/srv/x", "/home/u/.local/share/other", "/home/u/.cache/other", "/run/user/99991" };
 
         for (size_t i = 0; i < sizeof(refused) / sizeof(*refused); i++)
                 if (!path_refused(&paths, refused[i], 0))
@@ -120,6 +122,7 @@ static void test_environment(void **state) {
         setenv("HOME", "/nonexistent/home", 1);
         setenv("XDG_CONFIG_HOME", "relative", 1);
         setenv("XDG_DATA_HOME", "/data", 1);
+        unsetenv("XDG_CACHE_HOME");
         unsetenv("XDG_RUNTIME_DIR");
         assert_int_equal(user_paths_init(&p), 0);
         assert_string_equal(p.config_home, "/nonexistent/home/.config");

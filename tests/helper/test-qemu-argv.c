@@ -53,6 +53,7 @@ static QemuConfig config_of(bool kvm) {
                 .console_fd = 6,
                 .credentials = credentials,
                 .n_credentials = 1,
+                .dev_shell_fd = -1,
         };
 }
 
@@ -91,6 +92,7 @@ static void test_variants(void **state) {
         QemuConfig config = config_of(true);
         _cleanup_free_ char *text = NULL;
 
+        config.dev_shell_fd = 12;
         parameters.machine = (char *) "q35";
         parameters.network = (char *) "none";
         text = argv_of(&config);
@@ -98,6 +100,9 @@ static void test_variants(void **state) {
         assert_non_null(strstr(text, " -cpu host "));
         assert_null(strstr(text, "qboot"));
         assert_non_null(strstr(text, "restrict=on"));
+        assert_non_null(strstr(text,
+                        " -blockdev driver=file,node-name=devshell,filename=/proc/self/fd/12,read-only=on,"
+                        "locking=off -device virtio-blk-pci,drive=devshell,serial=devshell"));
 }
 
 /* The value of a suboption as QEMU reads it, and how many suboptions there are: a comma ends one, two are
