@@ -14,6 +14,7 @@
 #define WORD_MAX 32U    /* longer ones are no typing errors */
 #define DISTANCE_MAX 2U /* letters */
 
+/* for suggestions only */
 static const char *const sections[] = { "Project", "VM", "Network", "Environment", "Credentials",
         "EncryptedCredentials", "Service", "Install" };
 
@@ -78,10 +79,12 @@ static const Key *nearest_key(const char *word) {
 }
 
 static bool is_section(const char *section) {
-        for (size_t i = 0; i < ELEMENTSOF(sections); i++)
-                if (strcmp(sections[i], section) == 0)
+        const Key *key;
+
+        for (size_t i = 0; (key = project_key(i)); i++)
+                if (strcmp(key->section, section) == 0)
                         return true;
-        return false;
+        return project_section_has_variables(section);
 }
 
 static void warn_unknown_section(Messages *m, unsigned line, const char *section, const char *key) {
