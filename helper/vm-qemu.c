@@ -14,8 +14,10 @@
 #include <unistd.h>
 
 #include "accelerator.h"
+#include "landlock.h"
 #include "log.h"
 #include "qemu-argv.h"
+#include "qemu-sandbox.h"
 #include "strv.h"
 #include "vm.h"
 
@@ -89,9 +91,11 @@ static int make_argv(const Vm *vm, const GuestImage *image, const GuestCredentia
 }
 
 /* The child's side of fork(): becomes QEMU. */
-static void __attribute__((noreturn)) exec_qemu(
-                const Vm *vm, char **argv, const Ends *e, const GuestCredentials *credentials) {
+static void __attribute__((noreturn)) exec_qemu(const Vm *vm, const GuestImage *image, char **argv,
+                const Ends *e, const GuestCredentials *credentials) {
+        bool no_network = strcmp(vm->parameters->network, "none") == 0;
         sigset_t none;
+        int r;
 
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
@@ -106,6 +110,11 @@ static void __attribute__((noreturn)) exec_qemu(
                 _exit(127);
         /* what only the helper may say to systemd */
         unsetenv("NOTIFY_SOCKET");
+        r = qemu_sandbox(argv[0], image, vm->config->directory, no_network);
+        if (r < 0) {
+                dprintf(STDERR_FILENO, "cannot restrict QEMU with Landlock: %s\n", strerror(-r));
+                _exit(127);
+        }
         execv(argv[0], argv);
         dprintf(STDERR_FILENO, "cannot run %s: %s\n", argv[0], strerror(errno));
         _exit(127);
@@ -190,11 +199,13 @@ int vm_start_qemu(Vm *vm, const GuestImage *image, const GuestCredentials *crede
                 r = make_argv(vm, image, credentials, kvm, &e, &argv);
         if (r < 0)
                 return r;
+        if (landlock_version() == 0)
+                log_message(LOG_NOTICE, "This kernel has no Landlock: QEMU may read all files of this user");
         vm->pid = fork();
         if (vm->pid < 0)
                 return -errno;
         if (vm->pid == 0)
-                exec_qemu(vm, argv, &e, credentials);
+                exec_qemu(vm, image, argv, &e, credentials);
         r = watch(vm, &e);
         if (r < 0)
                 vm_kill_qemu(vm);

@@ -66,7 +66,7 @@ static void test_whole(void **state) {
                         "-no-user-config -display none -no-reboot "
                         "-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny "
                         "-chardev socket,id=qmp,fd=3 -mon chardev=qmp,mode=control "
-                        "-M microvm,pcie=on,rtc=on,accel=tcg,memory-backend=mem,mem-merge=off -bios "
+                        "-M microvm,pcie=on,rtc=on,accel=tcg,memory-backend=mem,mem-merge=off,dump-guest-core=off -bios "
                         "qboot.rom "
                         "-cpu max -smp 2 -m 2048M -object memory-backend-memfd,id=mem,share=on,size=2048M "
                         "-kernel /g/kernel -initrd /g/initrd "
