@@ -183,11 +183,19 @@ void config_file_parse(
         (void) ini_parse_stream(reader_fgets, &r, reader_handler, &r);
 }
 
+/* In the sandbox of claude-vm@.service, where --list runs for the UUID of a project, root has another
+ * number: that of all who are not this user. What a project says is read outside it. */
+static uid_t root_uid(void) {
+        struct stat st;
+
+        return stat("/", &st) < 0 ? 0 : st.st_uid;
+}
+
 /* Who may have written the file, and is it one? */
 static int check_file(const struct stat *st, Messages *m) {
         if (!S_ISREG(st->st_mode))
                 messages_error(m, 0, "not a regular file");
-        else if (st->st_uid != getuid() && st->st_uid != 0)
+        else if (st->st_uid != getuid() && st->st_uid != root_uid())
                 messages_error(m, 0, "belongs to user %u: it has to be yours or root's", st->st_uid);
         else if (st->st_mode & (S_IWGRP | S_IWOTH))
                 messages_error(m, 0, "others can write it: chmod go-w");

@@ -42,8 +42,8 @@ static void add_machine(Argv *a, const QemuConfig *c) {
          * kernels have built in. rtc: the guest's clock. mem-merge off: the host must not tell guests apart
          * by shared pages. dump-guest-core off: no core dump has the guest's secrets. */
         add(a, "-M");
-        addf(a, "%s,accel=%s,memory-backend=mem,mem-merge=off,dump-guest-core=off", microvm ? "microvm,pcie=on,rtc=on" : "q35",
-                        c->kvm ? "kvm" : "tcg");
+        addf(a, "%s,accel=%s,memory-backend=mem,mem-merge=off,dump-guest-core=off",
+                        microvm ? "microvm,pcie=on,rtc=on" : "q35", c->kvm ? "kvm" : "tcg");
         if (microvm) {
                 /* with SeaBIOS, its default, microvm hangs under TCG */
                 add(a, "-bios");
