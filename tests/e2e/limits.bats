@@ -55,7 +55,8 @@ have_controller() {
 
 @test "limits of [Service], the sandbox, freed memory given back, the end of a VM with too much memory" {
         local ssh peak qemu
-        new_project limits '[Service]' MemoryMax=1200M MemorySwapMax=0 CPUQuota=150% TasksMax=80
+        # without an agent, whose own memory would come and go
+        new_project limits AgentStart=session '[Service]' MemoryMax=1200M MemorySwapMax=0 CPUQuota=150% TasksMax=80
         systemctl --user start claude-vm@limits
         [ "$(vm_property limits MemoryMax)" = $((1200 << 20)) ]
         [ "$(vm_property limits CPUQuotaPerSecUSec)" = 1.500000s ]
@@ -92,7 +93,7 @@ have_controller() {
 }
 
 @test "RuntimeMaxSec= ends the VM in good order and the status says so" {
-        new_project short '[Service]' RuntimeMaxSec=1
+        new_project short AgentStart=session '[Service]' RuntimeMaxSec=1
         systemctl --user start claude-vm@short
         wait_inactive short
         [ "$(vm_property short Result)" = timeout ]
