@@ -15,9 +15,10 @@
 #define PARAMETER_NETWORK "CLAUDE_VM_NETWORK"         /* user, none */
 #define PARAMETER_AGENT "CLAUDE_VM_AGENT"             /* claude */
 #define PARAMETER_AGENT_START "CLAUDE_VM_AGENT_START" /* boot, session */
+#define PARAMETER_DEV_SHELL "CLAUDE_VM_DEV_SHELL"     /* yes */
 /* Lists: one variable an element. */
 /* + TAG = OPTIONS:GUESTDIR:HOSTDIR; options are rw or ro, and `,create`: make HOSTDIR (0700) if
- * it is missing. GUESTDIR has no colon. */
+ * it is missing, or `,optional`: without HOSTDIR there is no share. GUESTDIR has no colon. */
 #define PARAMETER_SHARE_PREFIX "CLAUDE_VM_SHARE_"
 #define PARAMETER_ARGUMENT_PREFIX "CLAUDE_VM_ARGUMENT_" /* + 0, 1, 2 … = one agent argument */
 #define PARAMETER_PUBLISH_PREFIX "CLAUDE_VM_PUBLISH_"   /* + 0, 1, 2 … = ADDRESS:HOSTPORT:GUESTPORT */
@@ -25,11 +26,17 @@
 #define PARAMETER_ENVIRONMENT_PREFIX "CLAUDE_VM_ENVIRONMENT_" /* + NAME = value, for the agent */
 #define PARAMETER_ENCRYPTED_PREFIX "CLAUDE_VM_ENCRYPTED_"     /* + NAME = file of systemd-creds */
 
+/* Names, with blanks between: secrets that claude-run takes from its environment when it starts the VM. */
+#define PARAMETER_CALLER_CREDENTIALS "CLAUDE_VM_CALLER_CREDENTIALS"
+
 /* Credentials of the agent are loaded under their own name: LoadCredential=NAME:FILE. */
 
 /* A share's tag: [a-z][a-z0-9_]*. 16 bytes keep the socket
  * /run/user/UID/claude-vm-fs/ID:TAG.sock below the 108 bytes of sun_path. */
 #define SHARE_TAG_MAX 16
+
+/* Of one VM, with `work` and `home`: each takes one of the 32 slots of a PCI bus. */
+#define SHARES_MAX 20U
 
 /* Exit codes of `claude-vm-helper run` beside the agent's own status. The
  * numbers are those of sysexits.h where one fits. */

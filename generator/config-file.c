@@ -24,6 +24,7 @@
 typedef struct Reader {
         const char *next, *end; /* what is still to be read */
         unsigned line;
+        bool bare_keys;                  /* the section takes NAME without a value */
         char value[CONFIG_LINE_MAX + 1]; /* of the line that inih has now */
         Messages *messages;
         config_file_handler handler;
@@ -65,6 +66,9 @@ static const char *bad_byte(const char *s, size_t size) {
                 n = utf8_sequence((const unsigned char *) s + i, size - i);
                 if (n == 0)
                         return "a byte that is not UTF-8";
+                /* C1: some terminals take them for escape sequences */
+                if (n == 2 && c == 0xC2 && (unsigned char) s[i + 1] < 0xA0)
+                        return "a control character";
         }
         return NULL;
 }
@@ -87,6 +91,7 @@ static void read_section(Reader *r, const char *line, char *ret) {
                 messages_error(r->messages, r->line, "'%.60s' is no section: write [Name]", line);
         else
                 strcpy(ret, line);
+        r->bare_keys = strcmp(line, "[Credentials]") == 0;
 }
 
 /* `key=value`: inih sees `key=`, the handler gets the value. */
@@ -94,6 +99,8 @@ static void read_assignment(Reader *r, const char *line, char *ret) {
         const char *equals = strchr(line, '=');
         size_t size = 0;
 
+        if (!equals && r->bare_keys)
+                equals = line + strlen(line);
         if (!equals) {
                 messages_error(r->messages, r->line, "'%.60s' is no assignment: write Key=value", line);
                 return;
@@ -106,7 +113,7 @@ static void read_assignment(Reader *r, const char *line, char *ret) {
                                 (int) (size > 60 ? 60 : size), line);
                 return;
         }
-        strcpy(r->value, equals + 1 + strspn(equals + 1, BLANK));
+        strcpy(r->value, *equals ? equals + 1 + strspn(equals + 1, BLANK) : "");
         memcpy(ret, line, size);
         strcpy(ret + size, "=");
 }
@@ -176,6 +183,7 @@ void config_file_parse(
         r.next = text;
         r.end = text + size;
         r.line = 0;
+        r.bare_keys = false;
         r.messages = m;
         r.handler = handler;
         r.userdata = userdata;
@@ -183,19 +191,11 @@ void config_file_parse(
         (void) ini_parse_stream(reader_fgets, &r, reader_handler, &r);
 }
 
-/* In the sandbox of claude-vm@.service, where --list runs for the UUID of a project, root has another
- * number: that of all who are not this user. What a project says is read outside it. */
-static uid_t root_uid(void) {
-        struct stat st;
-
-        return stat("/", &st) < 0 ? 0 : st.st_uid;
-}
-
 /* Who may have written the file, and is it one? */
 static int check_file(const struct stat *st, Messages *m) {
         if (!S_ISREG(st->st_mode))
                 messages_error(m, 0, "not a regular file");
-        else if (st->st_uid != getuid() && st->st_uid != root_uid())
+        else if (st->st_uid != getuid() && st->st_uid != 0)
                 messages_error(m, 0, "belongs to user %u: it has to be yours or root's", st->st_uid);
         else if (st->st_mode & (S_IWGRP | S_IWOTH))
                 messages_error(m, 0, "others can write it: chmod go-w");

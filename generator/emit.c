@@ -20,6 +20,10 @@ static void unit_name(const char *id, char ret[static UNIT_NAME_MAX]) {
         stpcpy(stpcpy(stpcpy(ret, "claude-vm@"), id), ".service");
 }
 
+static const char *options_of(const Share *share) {
+        return share->create ? ",create" : share->optional ? ",optional" : "";
+}
+
 static void print_setting(UnitWriter *w, const char *name, const char *value) {
         unit_writer_print(w, name, "=", NULL);
         unit_writer_print_raw(w, value);
@@ -34,11 +38,12 @@ static void print_number(UnitWriter *w, const char *name, uint64_t value) {
 }
 
 /* The sockets, not the services: a virtiofsd ends with its QEMU, and a restart of
- * the VM would find the dependency gone. */
+ * the VM would find the dependency gone. They end by themselves when the VM does; one that is stopped before
+ * it has begun, while its dev shell is evaluated, has to take them along. */
 static void print_share_dependencies(UnitWriter *w, const Project *p) {
-        static const char *const settings[] = { "Requires", "After" };
+        static const char *const settings[] = { "Requires", "After", "PropagatesStopTo" };
 
-        for (size_t s = 0; s < 2; s++) {
+        for (size_t s = 0; s < (p->dev_shell ? 3 : 2); s++) {
                 unit_writer_print(w, settings[s], "=", NULL);
                 for (size_t i = 0; i < p->n_shares; i++)
                         unit_writer_print(w, i > 0 ? " " : "", "claude-vm-virtiofsd@", p->id, ":",
@@ -52,7 +57,7 @@ static void print_shares(UnitWriter *w, const Project *p) {
                 const Share *share = p->shares + i;
 
                 unit_writer_print(w, "Environment=\"" PARAMETER_SHARE_PREFIX, share->tag, "=",
-                                share->read_only ? "ro" : "rw", share->create ? ",create" : "", ":", NULL);
+                                share->read_only ? "ro" : "rw", options_of(share), ":", NULL);
                 unit_writer_print_quoted(w, share->guest_directory);
                 unit_writer_print(w, ":", NULL);
                 unit_writer_print_quoted(w, share->directory);
@@ -97,6 +102,15 @@ static void print_agent(UnitWriter *w, const Project *p) {
         }
 }
 
+static void print_caller_credentials(UnitWriter *w, const Project *p) {
+        if (p->caller_credentials.n == 0)
+                return;
+        unit_writer_print(w, "Environment=\"" PARAMETER_CALLER_CREDENTIALS "=", NULL);
+        for (size_t i = 0; i < p->caller_credentials.n; i++)
+                unit_writer_print(w, i > 0 ? " " : "", p->caller_credentials.items[i].name, NULL);
+        unit_writer_print(w, "\"\n", NULL);
+}
+
 static void print_vm(UnitWriter *w, const Project *p) {
         unit_writer_print(w, "\n[Service]\n", NULL);
         unit_writer_print_environment(w, PARAMETER_UUID, p->uuid);
@@ -107,9 +121,12 @@ static void print_vm(UnitWriter *w, const Project *p) {
         unit_writer_print_environment(w, PARAMETER_ACCELERATOR, p->accelerator);
         unit_writer_print_environment(w, PARAMETER_MACHINE, p->machine);
         unit_writer_print_environment(w, PARAMETER_NETWORK, p->network);
+        if (p->dev_shell)
+                unit_writer_print_environment(w, PARAMETER_DEV_SHELL, "yes");
         print_publish(w, p);
         print_shares(w, p);
         print_agent(w, p);
+        print_caller_credentials(w, p);
         for (size_t i = 0; i < p->service.n; i++)
                 unit_writer_print(w, p->service.items[i].name, "=", p->service.items[i].value, "\n", NULL);
 }
@@ -136,9 +153,28 @@ static int add_vm(UnitWriter *w, const Project *p) {
         print_description(w, p);
         print_share_dependencies(w, p);
         unit_writer_print(w, "Wants=claude-vm-ssh@", p->id, ".service\n", NULL);
+        if (p->dev_shell)
+                unit_writer_print(w, "Wants=claude-vm-devshell@", p->id, ".service\n", NULL);
         if (p->is_request)
                 unit_writer_print(w, "CollectMode=inactive-or-failed\n", NULL);
         print_vm(w, p);
+        return unit_writer_end(w);
+}
+
+/* What the unit that evaluates the dev shell has to know; the VM's drop-in wants it. */
+static int add_dev_shell(UnitWriter *w, const Project *p) {
+        char unit[sizeof("claude-vm-devshell@.service") + VM_NAME_MAX];
+        int r;
+
+        snprintf(unit, sizeof(unit), "claude-vm-devshell@%s.service", p->id);
+        r = unit_writer_begin_dropin(w, unit);
+        if (r < 0)
+                return r;
+        unit_writer_print(w, "[Unit]\n", NULL);
+        print_setting(w, "SourcePath", p->path);
+        unit_writer_print(w, "\n[Service]\n", NULL);
+        unit_writer_print_environment(w, PARAMETER_UUID, p->uuid);
+        unit_writer_print_environment(w, PARAMETER_WORK_DIRECTORY, p->work_directory);
         return unit_writer_end(w);
 }
 
@@ -170,6 +206,8 @@ int emit_project(UnitWriter *w, const Project *p) {
                 return add_broken(w, p);
 
         r = add_vm(w, p);
+        if (r >= 0 && p->dev_shell)
+                r = add_dev_shell(w, p);
         if (r >= 0 && p->wanted) {
                 unit_name(p->id, unit);
                 r = unit_writer_want(w, "default.target", unit, TEMPLATE);

@@ -6,7 +6,7 @@
 
 typedef struct RunOptions {
         const char *generator, *ssh, *scp; /* absolute paths */
-        bool json, follow, terminal, help, version, read_only, new;
+        bool json, follow, terminal, help, version, read_only, new, dev_shell;
         const char *user;      /* in the guest */
         const char *since;     /* for logs */
         const char *directory; /* instead of the working directory */

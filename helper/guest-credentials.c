@@ -140,7 +140,7 @@ static int add_machine_id(GuestCredentials *c, const Parameters *p) {
 }
 
 int guest_credentials_make(const Parameters *p, const SessionKeys *keys, const Secrets *secrets,
-                GuestCredentials *ret, char **ret_why) {
+                bool have_dev_shell, GuestCredentials *ret, char **ret_why) {
         GuestCredentials c = {};
         int r;
 
@@ -159,6 +159,9 @@ int guest_credentials_make(const Parameters *p, const SessionKeys *keys, const S
                 r = add_text(&c, "claude-vm.authorized_keys", keys->authorized_key);
         if (r >= 0)
                 r = add_text(&c, "claude-vm.host_key", keys->host_key);
+        /* who has evaluated it, or is to try */
+        if (r >= 0 && p->dev_shell)
+                r = add_text(&c, "claude-vm.devshell", have_dev_shell ? "host" : "guest");
         if (r < 0) {
                 guest_credentials_done(&c);
                 return r;

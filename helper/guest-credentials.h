@@ -6,17 +6,17 @@
 #include "secrets.h"
 #include "session-files.h"
 
-#define GUEST_CREDENTIALS_MAX 8
+#define GUEST_CREDENTIALS_MAX 9
 
 typedef struct GuestCredentials {
         GuestCredential items[GUEST_CREDENTIALS_MAX];
         unsigned n;
 } GuestCredentials;
 
-/* Makes all of them; `secrets` become variables of the agent's environment. 0; -EINVAL and an owned sentence
- * in `ret_why`; other negative errno. */
+/* Makes all of them; `secrets` become variables of the agent's environment. `have_dev_shell`: its script is
+ * there as a disk. 0; -EINVAL and an owned sentence in `ret_why`; other negative errno. */
 int guest_credentials_make(const Parameters *p, const SessionKeys *keys, const Secrets *secrets,
-                GuestCredentials *ret, char **ret_why);
+                bool have_dev_shell, GuestCredentials *ret, char **ret_why);
 
 /* Closes our ends. */
 void guest_credentials_done(GuestCredentials *c);

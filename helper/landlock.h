@@ -1,25 +1,20 @@
-/* What this process may still open. */
+/* Landlock, the kernel's sandbox for ordinary processes. See landlock(7). */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
+#include <stdint.h>
 
 typedef enum LandlockAccess {
-        LANDLOCK_READ,
-        LANDLOCK_RUN,    /* read and execute */
-        LANDLOCK_WRITE,  /* read, write, make and remove files and sockets */
-        LANDLOCK_DEVICE, /* read, write, ioctl() */
+        LANDLOCK_READ,   /* and execute */
+        LANDLOCK_DEVICE, /* read, write, ioctl */
+        LANDLOCK_ALL,
 } LandlockAccess;
 
-/* A file, or a directory with all below it. One that does not exist is left out. */
-typedef struct LandlockPath {
-        const char *path;
-        LandlockAccess access;
-} LandlockPath;
+/* A ruleset that denies all that this kernel can deny: files, abstract sockets, signals to others. The
+ * descriptor; -EOPNOTSUPP: there is no Landlock here; other negative errno. */
+int landlock_begin(void);
 
-/* The version of the kernel's interface, 0 if it has none. */
-int landlock_version(void);
+/* Allows what is at or below `path`. 0, also if there is no such path; negative errno. */
+int landlock_allow(int ruleset, const char *path, LandlockAccess access);
 
-/* From now on these paths and nothing else, no signal and no abstract socket to anybody outside, and no
- * new TCP connection if so asked; as far as the kernel can. 0, negative errno. */
-int landlock_restrict(const LandlockPath *paths, size_t n, bool no_tcp);
+/* From now on, and for children. Needs PR_SET_NO_NEW_PRIVS. 0, negative errno. */
+int landlock_enforce(int ruleset);

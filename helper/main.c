@@ -11,6 +11,7 @@
 #include "cleanup.h"
 #include "config.h"
 #include "connect.h"
+#include "devshell.h"
 #include "gc.h"
 #include "log.h"
 #include "parameters-reader.h"
@@ -38,6 +39,18 @@ static char *data_home(void) {
         return asprintf(&path, "%s/.local/share", home ?: "") < 0 ? NULL : path;
 }
 
+/* Where claude-vm-devshell@.service has its CacheDirectory=. */
+static char *dev_shell_dir(void) {
+        const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+        bool own = cache && cache[0] == '/';
+        char *path;
+
+        return asprintf(&path, "%s%s/claude-microvm/devshell", own ? cache : home ?: "",
+                               own ? "" : "/.cache") < 0
+                        ? NULL
+                        : path;
+}
+
 static int refuse(const char *why) {
         sd_notifyf(0, "STATUS=%s", why);
         log_message(LOG_ERR, "%s", why);
@@ -46,7 +59,7 @@ static int refuse(const char *why) {
 
 static int verb_run(const char *id) {
         _cleanup_(parameters_cleanup) Parameters *p = NULL;
-        _cleanup_free_ char *why = NULL, *data = data_home(), *name = NULL;
+        _cleanup_free_ char *why = NULL, *data = data_home(), *dev_shells = dev_shell_dir(), *name = NULL;
         RunConfig config = {
                 .qemu = QEMU_PATH,
                 .ssh_keygen = SSH_KEYGEN_PATH,
@@ -55,6 +68,9 @@ static int verb_run(const char *id) {
                 .directory = getenv("RUNTIME_DIRECTORY"),
                 .data_home = data,
                 .secrets_dir = getenv("CREDENTIALS_DIRECTORY"),
+                .home = getenv("HOME"),
+                .sandbox = true,
+                .dev_shell_dir = dev_shells,
                 .stop_step_usec = 4000000,
         };
         int r;
@@ -65,7 +81,7 @@ static int verb_run(const char *id) {
         if (!vm_name_is_id(id))
                 return refuse("The instance is no name of a VM: letters, digits, '_', '.' and '-', 40 at "
                               "the most");
-        if (!config.directory || !data)
+        if (!config.directory || !data || !dev_shells)
                 return refuse("RUNTIME_DIRECTORY is not set: this program is run by claude-vm@.service");
         /* no drop-in: the UUID of a project, or a name that nobody has */
         name = !getenv(PARAMETER_UUID) && vm_name_is_uuid(id) ? proxy_find(GENERATOR_PATH, id) : NULL;
@@ -74,7 +90,20 @@ static int verb_run(const char *id) {
         r = parameters_read(id, environ, &p, &why);
         if (r < 0)
                 return refuse(why ?: "No memory");
+        parameters_drop_missing_shares(p);
         return run_vm(&config, p);
+}
+
+static int verb_devshell(const char *id) {
+        _cleanup_free_ char *directory = dev_shell_dir();
+        const char *work_directory = getenv(PARAMETER_WORK_DIRECTORY);
+
+        log_set_vm(id, getenv(PARAMETER_UUID) ?: "");
+        if (!vm_name_is_id(id) || !work_directory || !directory)
+                return refuse(PARAMETER_WORK_DIRECTORY " is not set: this program is run by "
+                                                       "claude-vm-devshell@.service of a VM with "
+                                                       "DevShell=yes");
+        return devshell_evaluate(NIX_DIRS, directory, work_directory);
 }
 
 static int verb_gc(const char *id) {
@@ -115,6 +144,7 @@ typedef struct Verb {
 
 static const Verb verbs[] = {
         { "run", "VM", "run QEMU and report to systemd (claude-vm@.service)", verb_run },
+        { "devshell", "VM", "evaluate the dev shell of a VM (claude-vm-devshell@.service)", verb_devshell },
         { "gc", "VM", "clean up after a VM (claude-vm@.service)", verb_gc },
         { "virtiofsd", "VM:TAG", "become a share's virtiofsd (claude-vm-virtiofsd@.service)",
                         verb_virtiofsd },

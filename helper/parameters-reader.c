@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cleanup.h"
 #include "config.h"
@@ -76,6 +77,7 @@ static int add_share(Parameters *p, const char *tag, char **ret_why) {
         share.directory = strdup(host + 1);
         share.read_only = value[1] == 'o';
         share.create = memmem(value, (size_t) (guest - value), ",create", strlen(",create"));
+        share.optional = memmem(value, (size_t) (guest - value), ",optional", strlen(",optional"));
         p->shares[p->n_shares++] = share;
         return share.tag && share.guest_directory && share.directory ? 0 : -ENOMEM;
 }
@@ -173,6 +175,7 @@ static int read_vm(Parameters *p, char *const *variables, char **ret_why) {
         if (r < 0)
                 return r;
         p->cpus = (unsigned) cpus;
+        p->dev_shell = strcmp(get(variables, PARAMETER_DEV_SHELL) ?: "", "yes") == 0;
         if (get_word(variables, PARAMETER_GUEST, "debian", &p->guest) < 0 ||
                         get_word(variables, PARAMETER_ACCELERATOR, "auto", &p->accelerator) < 0 ||
                         get_word(variables, PARAMETER_MACHINE, "auto", &p->machine) < 0 ||
@@ -222,24 +225,48 @@ int parameters_read(const char *id, char *const *variables, Parameters **ret, ch
                 r = read_assignments(variables, PARAMETER_ENVIRONMENT_PREFIX, &p->environment);
         if (r >= 0)
                 r = read_assignments(variables, PARAMETER_ENCRYPTED_PREFIX, &p->encrypted_credentials);
+        if (r >= 0)
+                r = get_word(variables, PARAMETER_CALLER_CREDENTIALS, "", &p->caller_credentials);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(p);
         return 0;
 }
 
+static void share_done(ShareParameters *share) {
+        free(share->tag);
+        free(share->guest_directory);
+        free(share->directory);
+}
+
+void parameters_drop_missing_shares(Parameters *p) {
+        unsigned n = 0;
+
+        for (unsigned i = 0; i < p->n_shares; i++)
+                if (p->shares[i].optional && access(p->shares[i].directory, F_OK) < 0)
+                        share_done(&p->shares[i]);
+                else
+                        p->shares[n++] = p->shares[i];
+        p->n_shares = n;
+}
+
+const char *parameters_share_directory(const Parameters *p, const char *tag) {
+        for (unsigned i = 0; i < p->n_shares; i++)
+                if (strcmp(p->shares[i].tag, tag) == 0)
+                        return p->shares[i].directory;
+        return NULL;
+}
+
 Parameters *parameters_free(Parameters *p) {
         if (!p)
                 return NULL;
-        for (unsigned i = 0; i < p->n_shares; i++) {
-                free(p->shares[i].tag);
-                free(p->shares[i].guest_directory);
-                free(p->shares[i].directory);
-        }
+        for (unsigned i = 0; i < p->n_shares; i++)
+                share_done(&p->shares[i]);
         free(p->shares);
         strv_free(p->arguments);
         strv_free(p->environment);
         strv_free(p->encrypted_credentials);
+        free(p->caller_credentials);
         free(p->uuid);
         free(p->guest);
         free(p->accelerator);

@@ -23,6 +23,7 @@ typedef struct QemuConfig {
         int qmp_fd, notify_fd, control_fd, console_fd;
         const GuestCredential *credentials;
         unsigned n_credentials;
+        int dev_shell_fd; /* a file of whole sectors, inherited by QEMU; negative: none */
 } QemuConfig;
 
 /* 0 and an owned vector, or -ENOMEM. */

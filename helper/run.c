@@ -13,7 +13,9 @@
 #include <unistd.h>
 
 #include "accelerator.h"
+#include "caller-credentials.h"
 #include "cleanup.h"
+#include "devshell.h"
 #include "log.h"
 #include "parameters.h"
 #include "publish.h"
@@ -39,12 +41,30 @@ static bool choose_kvm(const Parameters *p) {
         return false;
 }
 
+/* claude-vm-devshell@.service has evaluated it before us, or said why not: a VM without it is one all the
+ * same. */
+static void open_dev_shell(Vm *vm) {
+        int r = devshell_open(vm->config->dev_shell_dir, parameters_share_directory(vm->parameters, "work"));
+
+        if (r >= 0)
+                vm->dev_shell_fd = r;
+        else if (r != -ENODATA) /* nothing there to evaluate, which that unit has said */
+                log_message(LOG_WARNING,
+                                "No dev shell from the host: %s. The guest tries direnv, if it has it. Why: "
+                                "journalctl --user -u claude-vm-devshell@%s",
+                                r == -ENOENT ? "it could not be evaluated" : strerror(-r),
+                                vm->parameters->id);
+}
+
 /* All that QEMU finds when it starts, and QEMU. A sentence in `ret_why` if it is the user's to mend. */
 static int start(Vm *vm, const GuestImage *image, bool kvm, char **ret_why) {
         const Secrets secrets = {
                 .directory = vm->config->secrets_dir,
                 .encrypted = vm->parameters->encrypted_credentials,
                 .systemd_creds = vm->config->systemd_creds,
+                .caller = vm->parameters->caller_credentials,
+                .runtime_dir = vm->config->runtime_dir,
+                .id = vm->parameters->id,
         };
         GuestCredentials credentials = {};
         SessionKeys keys = {};
@@ -55,8 +75,13 @@ static int start(Vm *vm, const GuestImage *image, bool kvm, char **ret_why) {
                 r = share_write_files(vm->config->directory, vm->parameters);
         if (r >= 0)
                 r = vm_control_listen(vm);
+        if (r >= 0 && vm->parameters->dev_shell)
+                open_dev_shell(vm);
         if (r >= 0)
-                r = guest_credentials_make(vm->parameters, &keys, &secrets, &credentials, ret_why);
+                r = guest_credentials_make(vm->parameters, &keys, &secrets, vm->dev_shell_fd >= 0,
+                                &credentials, ret_why);
+        /* read, so they are nobody's any more */
+        caller_credentials_remove(vm->config->runtime_dir, vm->parameters->id);
         if (r >= 0)
                 r = vm_start_qemu(vm, image, &credentials, kvm);
         guest_credentials_done(&credentials);
@@ -169,7 +194,7 @@ static Vm *vm_new(const RunConfig *config, const Parameters *parameters) {
         vm->config = config;
         vm->parameters = parameters;
         vm->facts.agent_status = -1;
-        vm->control_fd = vm->socket_fd = vm->owner_fd = -EBADF;
+        vm->control_fd = vm->socket_fd = vm->owner_fd = vm->dev_shell_fd = -EBADF;
         vm->console.fd = vm->notify.fd = vm->errors.fd = -EBADF;
         return vm;
 }
@@ -182,6 +207,8 @@ static void vm_free(Vm *vm) {
         vm_owner_done(vm);
         if (vm->control_fd >= 0)
                 close(vm->control_fd);
+        if (vm->dev_shell_fd >= 0)
+                close(vm->dev_shell_fd);
         sd_event_unref(vm->event);
         free(vm);
 }

@@ -9,15 +9,11 @@
 
 #include "cleanup.h"
 
-int small_file_read(const char *path, size_t max, char **ret) {
-        _cleanup_close_ int fd = -EBADF;
+static int read_whole(int fd, size_t max, char **ret) {
         _cleanup_free_ char *text = NULL;
         size_t size = 0;
         ssize_t n;
 
-        fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-        if (fd < 0)
-                return -errno;
         text = malloc(max + 1);
         if (!text)
                 return -ENOMEM;
@@ -34,6 +30,22 @@ int small_file_read(const char *path, size_t max, char **ret) {
                 return -EINVAL;
         *ret = TAKE_PTR(text);
         return 0;
+}
+
+int small_file_read(const char *path, size_t max, char **ret) {
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+        return fd < 0 ? -errno : read_whole(fd, max, ret);
+}
+
+int small_file_read_at(int dir_fd, const char *name, size_t max, char **ret) {
+        _cleanup_close_ int fd =
+                        openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        struct stat st;
+
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return -errno;
+        return S_ISREG(st.st_mode) ? read_whole(fd, max, ret) : -ENOTSUP;
 }
 
 int small_file_create(const char *path, mode_t mode, const void *content, size_t size) {

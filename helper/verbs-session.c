@@ -140,8 +140,6 @@ static int run_fresh(Context *c, const char *directory, const char *base_ini) {
 
         if (!session && !have_terminal())
                 return no_terminal();
-        if (strcmp(getenv("DIRENV_ALLOW") ?: "0", "1") == 0)
-                fail(0, "DIRENV_ALLOW is not honoured yet: the agent gets the guest's own tools");
         r = request_make(c, directory, base_ini, session, &request);
         if (r != 0)
                 return r;
@@ -194,8 +192,7 @@ static int run_vm(Context *c, const char *id) {
 /* A fresh VM when a setting asks for one, or nothing is here yet. */
 int verb_run(Context *c) {
         const RunOptions *o = c->options;
-        bool fresh = o->settings || o->new || o->read_only || getenv("CLAUDE_HOME") ||
-                        getenv("DIRENV_ALLOW");
+        bool fresh = o->settings || o->new || o->read_only || o->dev_shell || getenv("CLAUDE_HOME");
         _cleanup_free_ char *directory = NULL, *id = NULL;
         int r;
 

@@ -269,6 +269,7 @@ int verb_logs(Context *c) {
         r = strv_append(&argv, "journalctl");
         r |= strv_append(&argv, "--user");
         r |= strv_appendf(&argv, "--unit=claude-vm@%s.service", id);
+        r |= strv_appendf(&argv, "--unit=claude-vm-devshell@%s.service", id);
         r |= strv_appendf(&argv, "--unit=claude-vm-ssh@%s.service", id);
         r |= strv_appendf(&argv, "--unit=claude-vm-virtiofsd@%s:*.service", id);
         if (c->options->json)

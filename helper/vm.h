@@ -14,7 +14,6 @@
 #include "run.h"
 
 #define SEC 1000000ULL
-#define SHARES_MAX 32
 
 /* A stream of lines that QEMU or the guest writes. */
 typedef struct Stream {
@@ -39,8 +38,9 @@ typedef struct Vm {
         Qmp *qmp;
         pid_t pid;
         bool qemu_ended;
-        int control_fd; /* the guest's control port */
-        int socket_fd;  /* ours, for share-exited */
+        int control_fd;   /* the guest's control port */
+        int socket_fd;    /* ours, for share-exited */
+        int dev_shell_fd; /* its script; negative: none */
         Stream console, notify, errors;
         sd_event_source *timer;       /* of the boot, then of the power-off or the stop */
         sd_event_source *share_timer; /* a share has ended: has QEMU too? */
@@ -48,6 +48,7 @@ typedef struct Vm {
         unsigned console_lines, console_suppressed;
         uint64_t console_window;
         char guest_status[256];
+        bool status_pending; /* systemd has not heard of it yet */
         char share_tag[SHARE_TAG_MAX + 1], share_result[64];
         ShareProcess processes[SHARES_MAX];
         unsigned n_processes;

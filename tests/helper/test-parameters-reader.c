@@ -33,6 +33,26 @@ static void test_good(void **state) {
         parameters_free(p);
 }
 
+static void test_optional_share(void **state) {
+        Parameters *p = NULL;
+        char *why = NULL;
+
+        assert_int_equal(parameters_read("p",
+                                         ENVIRONMENT(GOOD, "CLAUDE_VM_DEV_SHELL=yes",
+                                                         "CLAUDE_VM_SHARE_a=ro,optional:/a:/nonexistent/a",
+                                                         "CLAUDE_VM_SHARE_b=ro,optional:/b:/",
+                                                         "CLAUDE_VM_SHARE_work=rw:/work:/nonexistent/w"),
+                                         &p, &why),
+                        0);
+        assert_true(p->dev_shell);
+        parameters_drop_missing_shares(p);
+        assert_int_equal(p->n_shares, 2);
+        assert_string_equal(p->shares[0].tag, "b");
+        assert_string_equal(parameters_share_directory(p, "work"), "/nonexistent/w");
+        assert_null(parameters_share_directory(p, "a"));
+        parameters_free(p);
+}
+
 static void refused(char *const *environment, const char *text) {
         Parameters *p = NULL;
         char *why = NULL;
@@ -60,6 +80,7 @@ static void test_refused(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_good),
+                cmocka_unit_test(test_optional_share),
                 cmocka_unit_test(test_refused),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

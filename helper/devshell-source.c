@@ -1,0 +1,110 @@
+/* The files are a guest's to write: no link is followed, nothing but regular files of a bounded size is
+ * read.
+ *
+ * The names are UUIDs of version 5, a SHA-1 by libuuid, which is a dependency already. Whoever makes two
+ * flakes of one hash only gets the shell of his one flake for his other one: the path of the directory,
+ * which no guest chooses, keeps projects apart. So nothing stronger is needed, and no kernel feature that
+ * may be missing. */
+
+#include "devshell-source.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include <uuid.h>
+
+#include "cleanup.h"
+#include "small-file.h"
+
+#define FILE_MAX (1024U * 1024U)
+
+UUID_DEFINE(namespace, 0x52, 0xd4, 0x3b, 0x1f, 0x90, 0x0e, 0x4c, 0x6b, 0xa1, 0x1c, 0x5a, 0x0f, 0x4e, 0x63,
+                0x0d, 0x27);
+
+static const char *const names[DEVSHELL_FILES] = { "flake.nix", "flake.lock", "devenv.nix", "devenv.yaml",
+        "devenv.lock" };
+
+/* Step by step: openat2() could do it in one, but RestrictSUIDSGID= of our units takes it away. */
+static int open_directory(const char *path) {
+        _cleanup_close_ int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        _cleanup_free_ char *copy = strdup(path);
+        char *rest = copy, *name;
+
+        while (fd >= 0 && (name = strsep(&rest, "/"))) {
+                int next;
+
+                if (!name[0])
+                        continue;
+                next = openat(fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+                if (next < 0)
+                        return errno == ENOTDIR ? -ELOOP : -errno;
+                close(fd);
+                fd = next;
+        }
+        return fd < 0 ? -errno : !copy ? -ENOMEM : TAKE_FD(fd);
+}
+
+static void uuid_of(const char *data, size_t size, char ret[static 37]) {
+        uuid_t uuid;
+
+        uuid_generate_sha1(uuid, namespace, data, size);
+        uuid_unparse_lower(uuid, ret);
+}
+
+/* Sizes in front, so that no content can pass for another file's. The first line changes with what we make
+ * of the files: an older version's results are not found then. */
+static int make_key(DevShellSource *s) {
+        _cleanup_free_ char *text = NULL;
+        size_t size = 0;
+        FILE *f = open_memstream(&text, &size);
+
+        if (!f)
+                return -ENOMEM;
+        fputs("1\n", f);
+        for (size_t i = 0; i < DEVSHELL_FILES; i++)
+                if (s->files[i].text)
+                        fprintf(f, "%s %zu\n%s", names[i], strlen(s->files[i].text), s->files[i].text);
+        if (fclose(f) != 0)
+                return -ENOMEM;
+        uuid_of(text, size, s->key);
+        return 0;
+}
+
+static DevShellKind kind_of(const DevShellSource *s) {
+        return s->files[0].text ? DEVSHELL_FLAKE : s->files[2].text ? DEVSHELL_DEVENV : DEVSHELL_NONE;
+}
+
+int devshell_source_read(const char *work_directory, DevShellSource *ret, const char **ret_name) {
+        DevShellSource s = { .directory_fd = open_directory(work_directory) };
+        int r = s.directory_fd < 0 ? s.directory_fd : 0;
+
+        *ret_name = work_directory;
+        for (size_t i = 0; r >= 0 && i < DEVSHELL_FILES; i++) {
+                *ret_name = s.files[i].name = names[i];
+                r = small_file_read_at(s.directory_fd, names[i], FILE_MAX, &s.files[i].text);
+                if (r == -ENOENT)
+                        r = 0;
+        }
+        if (r >= 0)
+                r = make_key(&s);
+        if (r < 0) {
+                devshell_source_done(&s);
+                return r;
+        }
+        uuid_of(work_directory, strlen(work_directory), s.project);
+        s.kind = kind_of(&s);
+        *ret = s;
+        return 0;
+}
+
+void devshell_source_done(DevShellSource *s) {
+        if (s->directory_fd >= 0)
+                close(s->directory_fd);
+        s->directory_fd = -EBADF;
+        for (size_t i = 0; i < DEVSHELL_FILES; i++) {
+                free(s->files[i].text);
+                s->files[i].text = NULL;
+        }
+}

@@ -1,0 +1,32 @@
+/* What a work directory has of a dev shell, and the name under which its evaluation is kept. */
+#pragma once
+
+#include <stddef.h>
+
+enum { DEVSHELL_FILES = 5 };
+
+typedef enum DevShellKind {
+        DEVSHELL_NONE,
+        DEVSHELL_FLAKE,  /* flake.nix: nix print-dev-env */
+        DEVSHELL_DEVENV, /* devenv.nix alone: devenv print-dev-env */
+} DevShellKind;
+
+typedef struct DevShellFile {
+        const char *name;
+        char *text; /* NULL: there is none */
+} DevShellFile;
+
+typedef struct DevShellSource {
+        DevShellKind kind;
+        int directory_fd;
+        DevShellFile files[DEVSHELL_FILES];
+        char project[37]; /* from the path of the directory */
+        char key[37];     /* from the content of the files */
+} DevShellSource;
+
+/* Reads the files without following a link, in the directory or on the way to it. 0 and an owned result,
+ * also for a directory that has none of them. Negative errno and in `ret_name` what could not be read:
+ * borrowed. */
+int devshell_source_read(const char *work_directory, DevShellSource *ret, const char **ret_name);
+
+void devshell_source_done(DevShellSource *source);

@@ -1,0 +1,215 @@
+#!/usr/bin/env bats
+# DevShell=: evaluated on the host by a nix that is a script here, and only when asked for.
+
+load common
+
+# another image for who works on the guest
+GUEST=${CLAUDE_VM_TEST_GUEST:-debian}
+CACHE=$HOME/.cache/claude-microvm/devshell
+
+# A nix that prints the flake as the script, counts its calls where it may write, and complains of the word
+# "broken". It has no PATH, as the real one.
+setup_file() {
+        start_api
+        mkdir -p ~/.nix-profile/bin
+        cat >~/.nix-profile/bin/nix <<-'NIX'
+	#!/bin/bash
+	echo "$*" >>"$XDG_CACHE_HOME/calls"
+	text=$(<flake.nix)
+	[[ $text != slow ]] || { echo begun >&2; exec /usr/bin/sleep 60; }
+	[[ $text != *broken* ]] || { echo "error: undefined variable 'broken'" >&2; exit 1; }
+	(: >written) 2>/dev/null && echo "export WRITTEN=yes"
+	: >"$TMPDIR/temporary" || exit 1
+	command -v git && echo "export HAVE_GIT=yes"
+	[ ! -r ~/.ssh/id_test ] || echo "export HAVE_KEY=yes"
+	echo "$text"
+	NIX
+        chmod +x ~/.nix-profile/bin/nix
+        mkdir -p -m 0700 ~/.ssh
+        echo key >~/.ssh/id_test
+}
+
+teardown_file() {
+        stop_api
+        rm -rf ~/.nix-profile ~/.ssh/id_test "$CACHE"
+}
+
+setup() {
+        BATS_TEST_STARTED=$(date +%s)
+        rm -rf "$CACHE"
+}
+
+calls() {
+        if [ -e "$CACHE/calls" ]; then wc -l <"$CACHE/calls"; else echo 0; fi
+}
+
+# evaluate NAME: its unit alone, without the VM
+evaluate() {
+        systemctl --user start "claude-vm-devshell@$1"
+}
+
+script() {
+        cat "$CACHE"/*-*/*-*-*-*-*
+}
+
+# says NAME TEXT: its journal has that, or will have in a moment
+says() {
+        timeout 20 grep --quiet --max-count=1 --fixed-strings -e "$2" \
+                <(journalctl --user --follow --lines=all --output=cat --unit "claude-vm-devshell@$1.service" --since "@$BATS_TEST_STARTED")
+}
+
+@test "evaluated once, again when a file of it changes, and the old result goes" {
+        new_project cached 'DevShell=yes'
+        cd "$(project_dir cached)"
+        echo 'export DEV_SHELL=one' >flake.nix
+        evaluate cached
+        evaluate cached
+        [ "$(calls)" = 1 ]
+        grep --quiet 'DEV_SHELL=one' <(script)
+        # no git, no keys, and the project is read-only to it
+        run ! grep --quiet 'WRITTEN\|HAVE' <(script)
+        [ ! -e written ]
+        echo 'export DEV_SHELL=two' >flake.nix
+        evaluate cached
+        echo '{}' >flake.lock
+        evaluate cached
+        [ "$(calls)" = 3 ]
+        [ "$(find "$CACHE"/*-*/*-*-*-*-* | wc -l)" = 1 ]
+        [ "$(stat -c %a "$CACHE")" = 700 ]
+        # settings of the flake and a lock file are not for nix to take and to write
+        grep --quiet -e '--option accept-flake-config false --no-write-lock-file' "$CACHE/calls"
+}
+
+@test "never evaluated unless asked for; nothing to evaluate is no failure" {
+        new_project silent
+        echo 'export DEV_SHELL=one' >"$(project_dir silent)/flake.nix"
+        run ! grep --quiet devshell <(systemctl --user cat claude-vm@silent; systemctl --user show claude-vm@silent)
+        new_project bare 'DevShell=yes'
+        evaluate bare
+        says bare 'neither flake.nix nor devenv.nix'
+        [ "$(calls)" = 0 ]
+}
+
+@test "links and strange files under every name are refused" {
+        new_project hostile 'DevShell=yes'
+        local name victim=$HOME/victim
+        cd "$(project_dir hostile)"
+        echo precious >"$victim"
+        for name in flake.nix flake.lock devenv.nix devenv.yaml devenv.lock; do
+                echo 'export DEV_SHELL=one' >flake.nix
+                ln -sf "$victim" "$name"
+                run ! evaluate hostile
+                says hostile "cannot read '$name': it is a symbolic link"
+                rm "$name"
+        done
+        rm -f flake.nix
+        mkfifo flake.nix
+        run ! timeout 20 systemctl --user start claude-vm-devshell@hostile
+        rm flake.nix
+        head -c 1100000 /dev/zero | tr '\0' ' ' >flake.nix
+        run ! evaluate hostile
+        says hostile 'more than 1 MiB'
+        rm flake.nix
+        # the directory itself
+        echo 'export DEV_SHELL=one' >flake.nix
+        cd ..
+        mv hostile moved
+        ln -s moved hostile
+        run ! evaluate hostile
+        says hostile 'one leads to it'
+        rm hostile
+        mv moved hostile
+        [ "$(calls)" = 0 ]
+        [ "$(cat "$victim")" = precious ]
+}
+
+@test "a VM that is stopped during the evaluation leaves nothing" {
+        new_project early 'DevShell=yes'
+        echo 'slow' >"$(project_dir early)/flake.nix"
+        systemctl --user start --no-block claude-vm@early
+        says early 'begun'
+        systemctl --user stop claude-vm@early
+        wait_inactive early claude-vm-devshell@early.service
+        assert_nothing_left early
+}
+
+@test "the cache cannot be shared with a guest" {
+        new_project thief "WorkDirectory=$CACHE"
+        sed -i "/WorkDirectory=.*projects/d" ~/.config/claude-microvm/thief.ini
+        mkdir -p "$CACHE"
+        systemctl --user daemon-reload
+        run ! systemctl --user start claude-vm@thief
+        [[ "$(vm_property thief StatusText)" == *"holds the dev shells"* ]]
+        rm ~/.config/claude-microvm/thief.ini
+        systemctl --user daemon-reload
+}
+
+@test "DIRENV_ALLOW asks for it with 1, and with nothing else" {
+        new_project template
+        local ini=$HOME/.config/claude-microvm/made.ini value
+        mkdir -p ~/projects/made
+        for value in 1 0 '' no; do
+                DIRENV_ALLOW=$value run claude-run -C ~/projects/made --name made </dev/null
+                run cat "$ini"
+                rm "$ini"
+                [ "$value" = 1 ] || [[ "$output" != *DevShell* ]]
+                [ "$value" != 1 ] || [[ "$output" == *DevShell=yes* ]]
+        done
+        # and is no setting that only a fresh VM could have
+        DIRENV_ALLOW=0 run claude-run template </dev/null
+        [[ "$output" != *"fresh VM"* ]]
+        rm ~/.config/claude-microvm/template.ini
+        systemctl --user daemon-reload
+}
+
+@test "the agent and sessions have the shell; the guest cannot change it" {
+        new_project shell 'DevShell=yes' '[VM]' "Guest=$GUEST" '[Environment]' 'BOTH=of the ini'
+        printf '%s\n' 'PATH=/opt/shell/bin:$PATH' 'export DEV_SHELL="two  words" BOTH="of the shell"' 'false' >"$(project_dir shell)/flake.nix"
+        systemctl --user start claude-vm@shell
+        [ "$(calls)" = 1 ]
+        run -0 claude-run exec shell -- bash -c 'echo "$DEV_SHELL|$BOTH|$PATH"'
+        [[ "$output" == "two  words|of the ini|/opt/shell/bin:"* ]]
+        # the agent itself, and the shells that it runs
+        claude-run exec shell -- /usr/lib/claude-vm/agent-exec -p --dangerously-skip-permissions 'run: echo "$DEV_SHELL|$PATH" >/work/seen'
+        grep --quiet '^two  words|.*/opt/shell/bin:' "$(project_dir shell)/seen"
+        run -0 claude-run exec --user root shell -- bash -c 'tr "\0" "\n" </proc/$(pgrep --oldest --exact claude)/environ'
+        [[ "$output" == *"DEV_SHELL=two  words"* ]]
+        local before
+        before=$(script)
+        [ -n "$before" ]
+        run ! claude-run exec --user root shell -- sh -c 'head -c 512 /dev/zero >/dev/vdb && sync /dev/vdb'
+        [ "$(script)" = "$before" ]
+        [ ! -d /nix/store ] || claude-run exec --user root shell -- grep --quiet '^nix_store /nix/store virtiofs ro,' /proc/mounts
+        # one that exits keeps nobody from starting
+        claude-run exec --user root shell -- sh -c 'echo exit 3 >/run/claude-vm/devshell; rm /run/claude-vm/agent/devshell'
+        run -0 claude-run exec shell -- /usr/lib/claude-vm/agent-exec --version
+        [[ "$output" == *"could not be set up"*"Claude Code"* ]]
+        # what a host that could not evaluate it leaves to the guest's direnv
+        claude-run exec --user root shell -- sh -c ': >/run/claude-vm/devshell; rm /run/claude-vm/agent/devshell; cat >/usr/local/bin/direnv; chmod +x /usr/local/bin/direnv' <<-'DIRENV'
+	#!/bin/bash
+	[ "$1" = allow ] || FROM_DIRENV=$(cat "$2/.envrc") exec "${@:3}"
+	DIRENV
+        run -0 claude-run exec shell -- bash -c 'echo "$FROM_DIRENV"'
+        [ "$output" = 'use flake /work' ]
+        systemctl --user stop claude-vm@shell
+        assert_nothing_left shell
+}
+
+@test "a failing evaluation: a warning with nix's words, and the VM runs without" {
+        new_project template
+        rm ~/.config/claude-microvm/template.ini
+        systemctl --user daemon-reload
+        cd "$BATS_TEST_TMPDIR"
+        echo 'broken' >flake.nix
+        export CLAUDE_HOME=$HOME/homes/template ANTHROPIC_API_KEY=sk-test-key ANTHROPIC_BASE_URL=http://10.0.2.2:$API_PORT
+        run -0 claude-run --dev-shell --guest "$GUEST" --memory 1536M --cpus 2 --accelerator tcg --env ANTHROPIC_BASE_URL -- -p \
+                --dangerously-skip-permissions 'write: made.txt without'
+        [ "$(cat made.txt)" = without ]
+        [ "$(calls)" = 1 ]
+        journalctl --user --no-pager --output=cat --since "@$BATS_TEST_STARTED" >journal
+        grep --quiet "error: undefined variable 'broken'" journal
+        grep --quiet "No dev shell for '$PWD': the evaluation failed" journal
+        grep --quiet 'No dev shell from the host' journal
+        wait_inactive '' "$(grep --only-matching --max-count=1 'claude-vm-devshell@[0-9a-f-]*' journal).service"
+        [ -z "$(find "$XDG_RUNTIME_DIR/systemd/user" -name '*devshell*')" ]
+}
