@@ -26,11 +26,17 @@
 #define PARAMETER_ENVIRONMENT_PREFIX "CLAUDE_VM_ENVIRONMENT_" /* + NAME = value, for the agent */
 #define PARAMETER_ENCRYPTED_PREFIX "CLAUDE_VM_ENCRYPTED_"     /* + NAME = file of systemd-creds */
 
+/* Names, with blanks between: secrets that claude-run takes from its environment when it starts the VM. */
+#define PARAMETER_CALLER_CREDENTIALS "CLAUDE_VM_CALLER_CREDENTIALS"
+
 /* Credentials of the agent are loaded under their own name: LoadCredential=NAME:FILE. */
 
 /* A share's tag: [a-z][a-z0-9_]*. 16 bytes keep the socket
  * /run/user/UID/claude-vm-fs/ID:TAG.sock below the 108 bytes of sun_path. */
 #define SHARE_TAG_MAX 16
+
+/* Of one VM, with `work`, `home` and `nix_store`: each takes one of the 32 slots of a PCI bus. */
+#define SHARES_MAX 21U
 
 /* Exit codes of `claude-vm-helper run` beside the agent's own status. The
  * numbers are those of sysexits.h where one fits. */

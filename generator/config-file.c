@@ -24,6 +24,7 @@
 typedef struct Reader {
         const char *next, *end; /* what is still to be read */
         unsigned line;
+        bool bare_keys;                  /* the section takes NAME without a value */
         char value[CONFIG_LINE_MAX + 1]; /* of the line that inih has now */
         Messages *messages;
         config_file_handler handler;
@@ -65,6 +66,9 @@ static const char *bad_byte(const char *s, size_t size) {
                 n = utf8_sequence((const unsigned char *) s + i, size - i);
                 if (n == 0)
                         return "a byte that is not UTF-8";
+                /* C1: some terminals take them for escape sequences */
+                if (n == 2 && c == 0xC2 && (unsigned char) s[i + 1] < 0xA0)
+                        return "a control character";
         }
         return NULL;
 }
@@ -87,6 +91,7 @@ static void read_section(Reader *r, const char *line, char *ret) {
                 messages_error(r->messages, r->line, "'%.60s' is no section: write [Name]", line);
         else
                 strcpy(ret, line);
+        r->bare_keys = strcmp(line, "[Credentials]") == 0;
 }
 
 /* `key=value`: inih sees `key=`, the handler gets the value. */
@@ -94,6 +99,8 @@ static void read_assignment(Reader *r, const char *line, char *ret) {
         const char *equals = strchr(line, '=');
         size_t size = 0;
 
+        if (!equals && r->bare_keys)
+                equals = line + strlen(line);
         if (!equals) {
                 messages_error(r->messages, r->line, "'%.60s' is no assignment: write Key=value", line);
                 return;
@@ -106,7 +113,7 @@ static void read_assignment(Reader *r, const char *line, char *ret) {
                                 (int) (size > 60 ? 60 : size), line);
                 return;
         }
-        strcpy(r->value, equals + 1 + strspn(equals + 1, BLANK));
+        strcpy(r->value, *equals ? equals + 1 + strspn(equals + 1, BLANK) : "");
         memcpy(ret, line, size);
         strcpy(ret + size, "=");
 }
@@ -176,6 +183,7 @@ void config_file_parse(
         r.next = text;
         r.end = text + size;
         r.line = 0;
+        r.bare_keys = false;
         r.messages = m;
         r.handler = handler;
         r.userdata = userdata;

@@ -102,6 +102,15 @@ static void print_agent(UnitWriter *w, const Project *p) {
         }
 }
 
+static void print_caller_credentials(UnitWriter *w, const Project *p) {
+        if (p->caller_credentials.n == 0)
+                return;
+        unit_writer_print(w, "Environment=\"" PARAMETER_CALLER_CREDENTIALS "=", NULL);
+        for (size_t i = 0; i < p->caller_credentials.n; i++)
+                unit_writer_print(w, i > 0 ? " " : "", p->caller_credentials.items[i].name, NULL);
+        unit_writer_print(w, "\"\n", NULL);
+}
+
 static void print_vm(UnitWriter *w, const Project *p) {
         unit_writer_print(w, "\n[Service]\n", NULL);
         unit_writer_print_environment(w, PARAMETER_UUID, p->uuid);
@@ -117,6 +126,7 @@ static void print_vm(UnitWriter *w, const Project *p) {
         print_publish(w, p);
         print_shares(w, p);
         print_agent(w, p);
+        print_caller_credentials(w, p);
         for (size_t i = 0; i < p->service.n; i++)
                 unit_writer_print(w, p->service.items[i].name, "=", p->service.items[i].value, "\n", NULL);
 }

@@ -8,10 +8,13 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "cleanup.h"
 #include "config.h"
 #include "emit.h"
+#include "host-files.h"
 #include "project.h"
 #include "strjoin.h"
 #include "strv.h"
@@ -46,6 +49,16 @@ static int project_list_add(ProjectList *list, Project *p) {
         return 0;
 }
 
+/* Who may write there writes projects. */
+static int protect_config_dirs(Generator *g) {
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && g->config_dirs && g->config_dirs[i]; i++)
+                r = user_paths_protect(&g->paths, g->config_dirs[i],
+                                "holds the projects of claude-microvm, which a guest could change");
+        return r;
+}
+
 static int config_dirs_from_environment(Generator *g) {
         const char *value = getenv("CLAUDE_MICROVM_CONFIG_DIRS");
         _cleanup_free_ char *copy = NULL;
@@ -74,6 +87,8 @@ int generator_init(Generator *g) {
         if (r < 0)
                 return r;
         r = config_dirs_from_environment(g);
+        if (r >= 0)
+                r = protect_config_dirs(g);
         if (r < 0)
                 generator_done(g);
         return r;
@@ -95,7 +110,7 @@ static int compare_strings(const void *a, const void *b) {
         return strcmp(*(const char *const *) a, *(const char *const *) b);
 }
 
-/* The inis of a directory in the order of their names; none if it cannot be read. */
+/* The inis of a directory in the order of their names, PROJECTS_MAX and one more at the most. */
 static int list_directory(const char *dir, int *ret_fd, char ***ret) {
         _cleanup_closedir_ DIR *d = NULL;
         _cleanup_strv_free_ char **names = NULL;
@@ -104,7 +119,7 @@ static int list_directory(const char *dir, int *ret_fd, char ***ret) {
         d = opendir(dir);
         if (!d)
                 return -errno;
-        for (const struct dirent *entry; (entry = readdir(d)) && n < PROJECTS_MAX;) {
+        for (const struct dirent *entry; (entry = readdir(d)) && n <= PROJECTS_MAX;) {
                 if (!is_ini(entry))
                         continue;
                 if (n + 2 > allocated) {
@@ -128,6 +143,27 @@ static int list_directory(const char *dir, int *ret_fd, char ***ret) {
         return 0;
 }
 
+/* So many are nobody's projects, and each costs a moment of every login. */
+static void drop_surplus(Generator *g, const char *dir, char **names) {
+        if (strv_length(names) <= PROJECTS_MAX)
+                return;
+        fprintf(stderr, "%s: more than %u files, the rest is left out\n", dir, PROJECTS_MAX);
+        free(names[PROJECTS_MAX]);
+        names[PROJECTS_MAX] = NULL;
+        g->failed = true;
+}
+
+/* Whoever may write to the directory of an ini may put another one there. NULL: nobody else. */
+static const char *distrusted(int dir_fd) {
+        struct stat st;
+
+        if (fstat(dir_fd, &st) < 0)
+                return "cannot be looked at";
+        if (st.st_uid != getuid() && st.st_uid != 0)
+                return "is another user's";
+        return st.st_mode & (S_IWGRP | S_IWOTH) ? "can be written by others: chmod go-w" : NULL;
+}
+
 /* `seen` is sorted by the time it is asked: the names of the directories before. */
 static bool is_hidden(char **seen, size_t n, const char *name) {
         return seen && n > 0 && bsearch(&name, seen, n, sizeof(char *), compare_strings);
@@ -137,6 +173,7 @@ static int load_directory(Generator *g, const char *dir, bool requests, char ***
         _cleanup_strv_free_ char **names = NULL;
         _cleanup_close_ int fd = -EBADF;
         size_t n_seen = strv_length(*seen);
+        const char *why;
         int r;
 
         r = list_directory(dir, &fd, &names);
@@ -149,12 +186,16 @@ static int load_directory(Generator *g, const char *dir, bool requests, char ***
                 g->failed = true;
                 return 0;
         }
+        drop_surplus(g, dir, names);
+        why = distrusted(fd);
         for (size_t i = 0; names && names[i]; i++) {
                 Project *p;
 
                 if (is_hidden(*seen, n_seen, names[i]))
                         continue;
                 r = project_load(&g->paths, fd, dir, names[i], requests, &p);
+                if (r == 0 && why)
+                        messages_error(&p->messages, 0, "its directory '%s' %s", dir, why);
                 if (r == 0)
                         r = project_list_add(list, p);
                 if (r == -ENOMEM)
@@ -239,11 +280,11 @@ static int load_all(Generator *g, ProjectList *list) {
                 if (r < 0)
                         return r;
         }
-        if (list->n > 0) {
-                check_uuids(list);
-                check_work_directories(list);
-        }
-        return 0;
+        if (list->n == 0)
+                return 0;
+        check_uuids(list);
+        check_work_directories(list);
+        return host_files_check(list->items, list->n);
 }
 
 static void emit(Generator *g, UnitWriter *w, const Project *p) {
@@ -311,7 +352,7 @@ int generator_run_file(Generator *g, const char *path, UnitWriter *w) {
                 fprintf(stderr, "%s: %s\n", path, strerror(-r));
         if (r != 0)
                 return r;
-        if (p->messages.n_errors > 0)
+        if (host_files_check(&p, 1) < 0 || p->messages.n_errors > 0)
                 g->failed = true;
         else if (w)
                 emit(g, w, p);

@@ -47,7 +47,10 @@ void messages_warning(Messages *m, unsigned line, const char *format, ...) {
         message = format_message(m, line, format, ap);
         va_end(ap);
 
-        if (message)
+        m->n_warnings++;
+        if (m->n_warnings == MESSAGES_MAX + 1)
+                fprintf(stderr, "%s: more warnings, left out\n", m->path);
+        if (message && m->n_warnings <= MESSAGES_MAX)
                 fprintf(stderr, "%s\n", message);
 }
 

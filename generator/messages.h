@@ -5,10 +5,10 @@
 typedef struct Messages {
         const char *path;  /* borrowed; of the file being read */
         char *first_error; /* owned: "PATH:LINE: text", NULL while there is none */
-        unsigned n_errors;
+        unsigned n_errors, n_warnings;
 } Messages;
 
-#define MESSAGES_MAX 20U /* errors of a file that are printed; the rest is counted */
+#define MESSAGES_MAX 20U /* errors of a file that are printed, and warnings; the rest is counted */
 
 /* `line` 0 leaves the line out. An error makes the file a broken one. */
 void messages_error(Messages *m, unsigned line, const char *format, ...)

@@ -15,17 +15,63 @@
 
 #include "cleanup.h"
 #include "strjoin.h"
+#include "strv.h"
+
+/* Below the home directory, by the names that programs look for. */
+static const char *const places[][2] = {
+        { ".config", "holds configuration of your session, which a guest could change" },
+        { ".ssh", "holds your keys" },
+        { ".gnupg", "holds your keys" },
+        { ".local/bin", "holds programs that you run" },
+        { "bin", "holds programs that you run" },
+        { ".local/share/systemd", "holds units that your session runs" },
+        { ".local/share/dbus-1", "holds services that your session runs" },
+};
 
 static int from_environment(
                 const char *variable, const char *home, const char *below, const char *suffix, char **ret) {
         const char *value = getenv(variable);
+        _cleanup_free_ char *path = NULL;
 
         /* the XDG specification: a relative path is to be ignored */
         if (value && value[0] == '/')
-                *ret = strjoin(value, suffix, NULL);
+                path = strjoin(value, suffix, NULL);
         else
-                *ret = strjoin(home, below, suffix, NULL);
+                path = strjoin(home, below, suffix, NULL);
+        *ret = path ? path_canonical(path) : NULL;
         return *ret ? 0 : -ENOMEM;
+}
+
+int user_paths_protect(UserPaths *paths, const char *path, const char *why) {
+        _cleanup_free_ char *canonical = path_canonical(path);
+
+        if (!canonical || strv_append(&paths->protected, canonical) < 0)
+                return -ENOMEM;
+        return strv_append(&paths->protected, why);
+}
+
+static int protect_cache(UserPaths *paths) {
+        _cleanup_free_ char *path = NULL;
+        int r = from_environment("XDG_CACHE_HOME", paths->home, "/.cache", "/claude-microvm", &path);
+
+        return r < 0 ? r
+                     : user_paths_protect(
+                                       paths, path, "holds the dev shells, which only the host may write");
+}
+
+static int protect_places(UserPaths *paths) {
+        int r = user_paths_protect(paths, paths->config_home, places[0][1]);
+
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(places); i++) {
+                _cleanup_free_ char *path = strjoin(paths->home, "/", places[i][0], NULL);
+
+                r = path ? user_paths_protect(paths, path, places[i][1]) : -ENOMEM;
+        }
+        if (r >= 0)
+                r = protect_cache(paths);
+        if (r >= 0 && paths->runtime_dir)
+                r = user_paths_protect(paths, paths->runtime_dir, "holds the sockets of your session");
+        return r;
 }
 
 int user_paths_init(UserPaths *paths) {
@@ -37,14 +83,13 @@ int user_paths_init(UserPaths *paths) {
 
         paths->home = path_canonical(home);
         if (runtime && runtime[0] == '/')
-                paths->runtime_dir = strdup(runtime);
+                paths->runtime_dir = path_canonical(runtime);
         if (!paths->home || (runtime && runtime[0] == '/' && !paths->runtime_dir) ||
                         from_environment("XDG_CONFIG_HOME", paths->home, "/.config", "",
                                         &paths->config_home) < 0 ||
                         from_environment("XDG_DATA_HOME", paths->home, "/.local/share", "/claude-microvm",
                                         &paths->data_home) < 0 ||
-                        from_environment("XDG_CACHE_HOME", paths->home, "/.cache", "/claude-microvm",
-                                        &paths->cache_home) < 0) {
+                        protect_places(paths) < 0) {
                 user_paths_done(paths);
                 return -ENOMEM;
         }
@@ -55,8 +100,8 @@ void user_paths_done(UserPaths *paths) {
         free(paths->home);
         free(paths->config_home);
         free(paths->data_home);
-        free(paths->cache_home);
         free(paths->runtime_dir);
+        strv_free(paths->protected);
         *paths = (UserPaths) {};
 }
 
@@ -84,6 +129,16 @@ static int normalize(char *path) {
         return 0;
 }
 
+/* As a unit file has it, where `%` is written twice; systemd ignores a setting with a path that is too long.
+ */
+static size_t written_length(const char *value) {
+        size_t n = strlen(value);
+
+        for (const char *p = value; (p = strchr(p, '%')); p++)
+                n++;
+        return n;
+}
+
 int path_parse(const UserPaths *paths, const char *value, char **ret, const char **ret_why) {
         _cleanup_free_ char *path = NULL;
         size_t length = strlen(value);
@@ -101,8 +156,12 @@ int path_parse(const UserPaths *paths, const char *value, char **ret, const char
                 *ret_why = "has to be absolute or begin with '~/'";
                 return -EINVAL;
         }
-        if (length >= PATH_MAX) {
+        if (written_length(value) >= PATH_MAX) {
                 *ret_why = "is too long";
+                return -EINVAL;
+        }
+        if (strchr(value, '\t')) {
+                *ret_why = "must not contain a tab";
                 return -EINVAL;
         }
         if (value[length - 1] == '\\') {
@@ -134,6 +193,26 @@ static bool resolve(const char *path, char ret[static PATH_MAX]) {
         return true;
 }
 
+/* The part that exists is resolved, the rest appended. A link to nothing is no part that exists, so it
+ * stays, and is refused when the directory is opened. */
+static char *canonical_part(const char *path) {
+        _cleanup_free_ char *copy = strdup(path);
+        char existing[PATH_MAX];
+        size_t n = strlen(path);
+
+        if (!copy)
+                return NULL;
+        while (n > 0 && !resolve(copy, existing)) {
+                const char *slash = strrchr(copy, '/');
+
+                n = slash ? (size_t) (slash - copy) : 0;
+                copy[n] = '\0';
+        }
+        if (n == 0 || strcmp(existing, "/") == 0)
+                existing[0] = '\0';
+        return existing[0] || path[n] ? strjoin(existing, path + n, NULL) : strdup("/");
+}
+
 /* Most projects lie beside each other, so the last parent is remembered: then one call says that the
  * last component is no link. */
 char *path_canonical(const char *path) {
@@ -149,9 +228,9 @@ char *path_canonical(const char *path) {
                         parent[0] = '\0';
         }
         if (n > 0 && n < PATH_MAX && parent[0] && name[1] && readlink(path, target, sizeof(target)) < 0 &&
-                        errno == EINVAL)
+                        (errno == EINVAL || errno == ENOENT))
                 return strjoin(strcmp(canonical_parent, "/") == 0 ? "" : canonical_parent, name, NULL);
-        return strdup(resolve(path, target) ? target : path);
+        return resolve(path, target) ? strdup(target) : canonical_part(path);
 }
 
 int path_is_in(const char *path, const char *ancestor) {
@@ -162,29 +241,18 @@ int path_is_in(const char *path, const char *ancestor) {
         return strncmp(path, ancestor, n) == 0 && (path[n] == '/' || path[n] == '\0');
 }
 
-static bool in_home(const UserPaths *paths, const char *path, const char *below) {
-        size_t n = strlen(paths->home);
-
-        return path_is_in(path, paths->home) && path_is_in(path + n, below);
+static bool overlaps(const char *a, const char *b) {
+        return path_is_in(a, b) || path_is_in(b, a);
 }
 
 const char *path_refused(const UserPaths *paths, const char *path, int is_agent_home) {
         if (path_is_in(paths->home, path))
                 return "is your home directory or contains it: a guest could change what your session runs";
-        if (path_is_in(path, paths->config_home) || path_is_in(paths->config_home, path) ||
-                        in_home(paths, path, "/.config"))
-                return "holds configuration of your session, which a guest could change";
-        if (in_home(paths, path, "/.ssh") || in_home(paths, path, "/.gnupg"))
-                return "holds your keys";
-        if (in_home(paths, path, "/.local/bin"))
-                return "holds programs that you run";
+        for (size_t i = 0; paths->protected && paths->protected[i]; i += 2)
+                if (overlaps(path, paths->protected[i]))
+                        return paths->protected[i + 1];
         if (path_is_in(paths->data_home, path) || (path_is_in(path, paths->data_home) && !is_agent_home))
                 return "holds guest images and the homes of agents";
-        if (path_is_in(path, paths->cache_home) || path_is_in(paths->cache_home, path))
-                return "holds the dev shells, which only the host may write";
-        if (paths->runtime_dir &&
-                        (path_is_in(path, paths->runtime_dir) || path_is_in(paths->runtime_dir, path)))
-                return "holds the sockets of your session";
         if (path_is_in("/etc", path) || path_is_in("/usr", path) || path_is_in("/var", path))
                 return "holds the system";
         return NULL;

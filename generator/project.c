@@ -323,6 +323,11 @@ static void parse_share(Parser *parser, const Key *key, const char *value) {
                         refuse(parser, "%s=%s: the tag '%s' is taken", key->key, value, tag);
                         return;
                 }
+        /* the work directory, the home and Nix's store come later */
+        if (parser->project->n_shares + 3 >= SHARES_MAX) {
+                refuse(parser, "%s=%s: more than %u shares", key->key, value, SHARES_MAX - 3);
+                return;
+        }
         if (!is_guest_directory(parser->paths, guest_directory)) {
                 refuse(parser,
                                 "%s=%s: '%s' has to be an absolute directory of its own in the guest, like "
@@ -365,7 +370,7 @@ static void parse_publish(Parser *parser, const Key *key, const char *value) {
 
 static void add_assignment(Parser *parser, AssignmentList *list, const char *name, const char *value) {
         Assignment *grown = reallocarray(list->items, list->n + 1, sizeof(Assignment));
-        Assignment assignment = { strdup(name), strdup(value) };
+        Assignment assignment = { strdup(name), strdup(value), parser->line };
 
         if (grown)
                 list->items = grown;
@@ -396,20 +401,25 @@ static void unassign(AssignmentList *list, const char *name) {
                 }
 }
 
+/* A name has one value, whichever section it is from. */
 static bool check_variable(Parser *parser, const char *name) {
         Project *p = parser->project;
+        AssignmentList *const lists[] = { &p->environment, &p->credentials, &p->encrypted_credentials,
+                &p->caller_credentials };
+        bool assigned = false;
+        size_t n = 0;
 
-        if (p->is_request) {
-                unassign(&p->environment, name);
-                unassign(&p->credentials, name);
-                unassign(&p->encrypted_credentials, name);
+        for (size_t i = 0; i < ELEMENTSOF(lists); i++) {
+                if (p->is_request)
+                        unassign(lists[i], name);
+                assigned |= is_assigned(lists[i], name);
+                n += lists[i]->n;
         }
-        if (p->environment.n + p->credentials.n + p->encrypted_credentials.n >= VARIABLES_MAX)
+        if (n >= VARIABLES_MAX)
                 refuse(parser, "%s=: more than %u variables", name, VARIABLES_MAX);
         else if (name[0] >= '0' && name[0] <= '9')
                 refuse(parser, "%s: the name of a variable does not begin with a digit", name);
-        else if (is_assigned(&p->environment, name) || is_assigned(&p->credentials, name) ||
-                        is_assigned(&p->encrypted_credentials, name))
+        else if (assigned)
                 refuse(parser, "%s: is set twice: keep one of the lines", name);
         else
                 return true;
@@ -419,6 +429,12 @@ static bool check_variable(Parser *parser, const char *name) {
 static void parse_environment(Parser *parser, const char *name, const char *value) {
         if (check_variable(parser, name))
                 add_assignment(parser, &parser->project->environment, name, value);
+}
+
+/* NAME alone: from the environment of the claude-run that starts the VM. */
+static void parse_caller_credential(Parser *parser, const char *name) {
+        if (check_variable(parser, name))
+                add_assignment(parser, &parser->project->caller_credentials, name, "");
 }
 
 static void parse_credential(Parser *parser, AssignmentList *list, const char *name, const char *value) {
@@ -491,6 +507,13 @@ const char *project_key(size_t i, const char **ret_section) {
         return keys[i].key;
 }
 
+unsigned project_line(const Project *p, const char *key) {
+        for (size_t i = 0; i < ELEMENTSOF(keys); i++)
+                if (strcmp(keys[i].key, key) == 0)
+                        return p->lines[i];
+        return 0;
+}
+
 static bool is_section(const char *section) {
         for (size_t i = 0; i < ELEMENTSOF(keys); i++)
                 if (strcmp(keys[i].section, section) == 0)
@@ -530,6 +553,8 @@ static void handle_assignment(
         parser->line = line;
         if (strcmp(section, "Environment") == 0)
                 parse_environment(parser, key, value);
+        else if (strcmp(section, "Credentials") == 0 && !value[0])
+                parse_caller_credential(parser, key);
         else if (strcmp(section, "Credentials") == 0)
                 parse_credential(parser, &parser->project->credentials, key, value);
         else if (strcmp(section, "EncryptedCredentials") == 0)
@@ -614,6 +639,11 @@ static void complete(Parser *parser) {
         if (p->dev_shell)
                 add_nix_store(parser);
         check_nested(parser);
+        if (p->wanted && p->caller_credentials.n > 0)
+                messages_error(&p->messages, p->caller_credentials.items[0].line,
+                                "%s= is taken from the environment of claude-run, which does not start the "
+                                "VM at login: name a file, or take WantedBy= out",
+                                p->caller_credentials.items[0].name);
 }
 
 static void set_uuid(Project *p) {
@@ -702,6 +732,7 @@ Project *project_free(Project *p) {
         assignments_free(&p->environment);
         assignments_free(&p->credentials);
         assignments_free(&p->encrypted_credentials);
+        assignments_free(&p->caller_credentials);
         assignments_free(&p->service);
         strv_free(p->agent_arguments);
         messages_done(&p->messages);

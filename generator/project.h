@@ -22,6 +22,7 @@ typedef struct Share {
 /* NAME=VALUE of a section that takes any name. */
 typedef struct Assignment {
         char *name, *value;
+        unsigned line;
 } Assignment;
 
 typedef struct AssignmentList {
@@ -57,6 +58,7 @@ typedef struct Project {
         AssignmentList environment;
         AssignmentList credentials;           /* value: a path */
         AssignmentList encrypted_credentials; /* the same */
+        AssignmentList caller_credentials;    /* no value: it comes from claude-run's environment */
         AssignmentList service;               /* whitelisted lines of [Service] */
 
         unsigned *lines; /* by key of the table: the line that set it, 0 for none */
@@ -69,6 +71,9 @@ int project_load(const UserPaths *paths, int dir_fd, const char *dir, const char
                 Project **ret);
 
 Project *project_free(Project *p);
+
+/* The line that sets the key, 0 for none. */
+unsigned project_line(const Project *p, const char *key);
 
 /* The table of keys, for tests of the man page: section and key, NULL after the last. */
 const char *project_key(size_t i, const char **ret_section);

@@ -38,6 +38,7 @@ static const Verb verbs[] = {
         { "list", "", "projects and VMs", verb_list },
         { "status", "[NAME]", "what systemd says of a VM", verb_status },
         { "logs", "[NAME]", "the journal of a VM, host and guest", verb_logs },
+        { "doctor", "", "whether VMs can run here, and what is to be done", verb_doctor },
 };
 
 typedef struct Option {
@@ -62,7 +63,8 @@ static const Option options[] = {
         { 0, "network", "MODE", "user or none", 0, "Network", "Mode" },
         { 'p', "publish", "[ADDRESS:]PORT:PORT", "forward a port of the host", 0, "Network", "Publish" },
         { 'e', "env", "NAME[=VALUE]", "a variable of the agent, or one of this shell", 0, "Environment" },
-        { 0, "credential", "NAME=FILE", "a secret variable, from a file", 0, "Credentials" },
+        { 0, "credential", "NAME[=FILE]", "a secret variable, from a file or of this shell", 0,
+                        "Credentials" },
         { 0, "encrypted-credential", "NAME=FILE", "the same, from systemd-creds", 0,
                         "EncryptedCredentials" },
         { 0, "property", "NAME=VALUE", "a limit, as in [Service]", 0, "Service" },
@@ -71,7 +73,7 @@ static const Option options[] = {
         { 0, "new", NULL, "run: a fresh VM although one runs here", MEMBER(new) },
         { 0, "name", "NAME", "run: make a project of it", MEMBER(name) },
         { 'C', "directory", "DIR", "instead of the working directory", MEMBER(directory) },
-        { 0, "json", NULL, "list, status, ports, logs: for programs", MEMBER(json) },
+        { 0, "json", NULL, "list, status, ports, logs, doctor: for programs", MEMBER(json) },
         { 't', "tty", NULL, "exec: with a terminal", MEMBER(terminal) },
         { 'u', "user", "USER", "exec, shell, ssh, cp: as root instead of claude", MEMBER(user) },
         { 'f', "follow", NULL, "logs: go on as lines come", MEMBER(follow) },
@@ -127,21 +129,41 @@ static const Option *find_option(const char *word, const char **ret_value) {
         return NULL;
 }
 
-/* A setting becomes the lines that an ini would have. The generator judges the value. */
-static int add_setting(RunOptions *o, const Option *option, const char *value) {
-        const char *equals = strchr(value, '=');
-        const char *own = !option->key && !equals && strcmp(option->name, "env") == 0 ? getenv(value) : NULL;
-        int r;
-
+static int refuse_control_characters(const Option *option, const char *value) {
         for (const char *p = value; *p; p++)
                 if ((unsigned char) *p < ' ')
                         return fail(EXIT_USAGE, "--%s: the value has a control character", option->name);
-        if (!option->key && !equals && !own)
-                return fail(EXIT_USAGE, "--%s %s: has to be %s", option->name, value, option->value);
+        return 0;
+}
+
+/* NAME alone means the variable of this shell: a secret by its name only, so that its value is in no file.
+ */
+static int add_own_variable(RunOptions *o, const Option *option, const char *name) {
+        bool secret = strcmp(option->section, "Credentials") == 0;
+        const char *own = secret || strcmp(option->section, "Environment") == 0 ? getenv(name) : NULL;
+        int r;
+
+        if (!own)
+                return fail(EXIT_USAGE, "--%s %s: has to be %s", option->name, name, option->value);
+        if (!secret) {
+                r = refuse_control_characters(option, own);
+                if (r != 0)
+                        return r;
+        }
+        r = strv_appendf(&o->settings, "[%s]\n%s=%s\n", option->section, name, secret ? "" : own);
+        return r < 0 ? fail(EXIT_FAILURE, "No memory") : 0;
+}
+
+/* A setting becomes the lines that an ini would have. The generator judges the value. */
+static int add_setting(RunOptions *o, const Option *option, const char *value) {
+        int r = refuse_control_characters(option, value);
+
+        if (r != 0)
+                return r;
+        if (!option->key && !strchr(value, '='))
+                return add_own_variable(o, option, value);
         if (option->key)
                 r = strv_appendf(&o->settings, "[%s]\n%s=%s\n", option->section, option->key, value);
-        else if (own)
-                r = strv_appendf(&o->settings, "[%s]\n%s=%s\n", option->section, value, own);
         else
                 r = strv_appendf(&o->settings, "[%s]\n%s\n", option->section, value);
         return r < 0 ? fail(EXIT_FAILURE, "No memory") : 0;

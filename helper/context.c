@@ -7,7 +7,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "caller-credentials.h"
 #include "cleanup.h"
+#include "own-units.h"
 #include "parameters.h"
 #include "run-program.h"
 #include "strv.h"
@@ -308,14 +310,44 @@ int run_job(Context *c, const char *method, const char *verb, const char *id) {
         return explain_failure(c, id, unit, verb, result, (uint64_t) now.tv_sec * SEC);
 }
 
+static int reload(Context *c) {
+        int r = manager_reload(c->manager);
+
+        return r < 0 ? fail(EXIT_FAILURE, "Failed to reload your service manager: %s", strerror(-r)) : 0;
+}
+
+/* Where systemd does not run our generator by itself. */
+static int provide_units(Context *c) {
+        int r = own_units_sync(c->runtime_dir, c->options->generator);
+
+        if (r < 0)
+                return fail(EXIT_FAILURE, "Failed to link the units into '%s/systemd/user': %s",
+                                c->runtime_dir, strerror(-r));
+        return r > 0 ? reload(c) : 0;
+}
+
 /* An ini that is newer than what the manager knows is read first: who edits one expects that. */
 static int refresh(Context *c, const char *unit, UnitState *state) {
-        int r;
-
         if ((state->configured && !state->need_daemon_reload) || strcmp(state->active_state, "active") == 0)
                 return 0;
-        r = manager_reload(c->manager);
-        return r < 0 ? fail(EXIT_FAILURE, "Failed to reload your service manager: %s", strerror(-r)) : 0;
+        return reload(c);
+}
+
+/* A start of a VM that wants secrets of this environment; they are gone again when it is done. */
+static int start(Context *c, const char *id, const char *unit) {
+        _cleanup_free_ char *names = NULL;
+        int lock = -EBADF, r = manager_environment(c->manager, unit, PARAMETER_CALLER_CREDENTIALS, &names);
+
+        if (r > 0)
+                r = lock = caller_credentials_hand_over(c->runtime_dir, id, names);
+        if (r < 0)
+                return fail(EXIT_FAILURE, "Failed to hand credentials over to '%s': %s", id, strerror(-r));
+        r = run_job(c, "StartUnit", "start", id);
+        if (lock >= 0) {
+                caller_credentials_remove(c->runtime_dir, id);
+                close(lock);
+        }
+        return r;
 }
 
 /* Starts the VM if it does not run. */
@@ -328,6 +360,8 @@ int ensure_started(Context *c, const char *id) {
         if (!unit)
                 return fail(EXIT_FAILURE, "No memory");
         r = context_manager(c);
+        if (r == 0)
+                r = provide_units(c);
         if (r != 0)
                 return r;
         r = manager_state(c->manager, unit, &state);
@@ -336,7 +370,7 @@ int ensure_started(Context *c, const char *id) {
         active = strcmp(state.active_state, "active") == 0;
         r = refresh(c, unit, &state);
         unit_state_done(&state);
-        return r != 0 || active ? r : run_job(c, "StartUnit", "start", id);
+        return r != 0 || active ? r : start(c, id, unit);
 }
 
 int exec_program(char **argv) {

@@ -64,6 +64,7 @@ int run_job(Context *c, const char *method, const char *verb, const char *id);
 
 int verb_attach(Context *c);
 int verb_cp(Context *c);
+int verb_doctor(Context *c);
 int verb_exec(Context *c);
 int verb_list(Context *c);
 int verb_logs(Context *c);

@@ -11,6 +11,7 @@
 #include "cleanup.h"
 #include "config.h"
 #include "small-file.h"
+#include "strjoin.h"
 
 #define GUEST_JSON_MAX (64U * 1024U)
 #define CMDLINE_MAX 1024U
@@ -127,6 +128,25 @@ static int read_json(const GuestImage *image, sd_json_variant **ret, char **ret_
         return 0;
 }
 
+/* "NAME VERSION, NAME VERSION" */
+static int describe_agents(GuestImage *image, sd_json_variant *json) {
+        sd_json_variant *agents = sd_json_variant_by_key(json, "agents");
+        char *text = strdup("");
+
+        for (size_t i = 0; text && i + 1 < sd_json_variant_elements(agents); i += 2) {
+                sd_json_variant *version = sd_json_variant_by_index(agents, i + 1);
+                char *longer = strjoin(text, i > 0 ? ", " : "",
+                                sd_json_variant_string(sd_json_variant_by_index(agents, i)), " ",
+                                sd_json_variant_is_string(version) ? sd_json_variant_string(version) : "",
+                                NULL);
+
+                free(text);
+                text = longer;
+        }
+        image->agents = text;
+        return text ? 0 : -ENOMEM;
+}
+
 /* One line, and nothing that would end QEMU's option. */
 static int read_cmdline(GuestImage *image, char **ret_why) {
         _cleanup_free_ char *path = NULL;
@@ -158,6 +178,8 @@ int guest_image_find(const char *guest, const char *agent, const char *data_home
         if (r >= 0)
                 r = check_json(image, json, agent, ret_why);
         if (r >= 0)
+                r = describe_agents(image, json);
+        if (r >= 0)
                 r = add_file(image, "kernel", &image->kernel, ret_why);
         if (r >= 0)
                 r = add_file(image, "initrd", &image->initrd, ret_why);
@@ -179,6 +201,7 @@ GuestImage *guest_image_free(GuestImage *image) {
         free(image->initrd);
         free(image->root);
         free(image->cmdline);
+        free(image->agents);
         free(image);
         return NULL;
 }

@@ -5,6 +5,7 @@ typedef struct GuestImage {
         char *directory;
         char *kernel, *initrd, *root; /* absolute paths */
         char *cmdline;                /* what the image itself needs, one line */
+        char *agents;                 /* for people: "claude 2.1.331" and so on */
 } GuestImage;
 
 /* Finds the image `guest` (a name, or an absolute directory) and checks that it is for this machine and

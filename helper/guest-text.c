@@ -28,16 +28,41 @@ static size_t utf8_length(const unsigned char *s) {
         return 0;
 }
 
+/* What reorders or breaks a line although it is no control character: marks, embeddings, overrides and
+ * isolates of bidirectional text, line and paragraph separators. With them a log would read otherwise than
+ * it is. */
+static bool misleads(const unsigned char *s, size_t n) {
+        static const struct {
+                unsigned first, last;
+        } ranges[] = { { 0x061C, 0x061C }, { 0x200E, 0x200F }, { 0x2028, 0x202E }, { 0x2066, 0x2069 } };
+        unsigned c = n == 2      ? (s[0] & 0x1FU) << 6 | (s[1] & 0x3FU)
+                        : n == 3 ? (s[0] & 0x0FU) << 12 | (s[1] & 0x3FU) << 6 | (s[2] & 0x3FU)
+                                 : 0;
+
+        for (size_t i = 0; i < sizeof(ranges) / sizeof(*ranges); i++)
+                if (c >= ranges[i].first && c <= ranges[i].last)
+                        return true;
+        return false;
+}
+
 void guest_text_clean(char *s) {
+        char *out = s;
+
         while (*s) {
                 size_t n = utf8_length((unsigned char *) s);
 
                 if (n == 0 || (n == 1 && ((unsigned char) *s < 0x20 || *s == 0x7F))) {
-                        *s = *s == '\t' ? ' ' : '?';
-                        n = 1;
+                        *out++ = *s++ == '\t' ? ' ' : '?';
+                } else if (misleads((unsigned char *) s, n)) {
+                        *out++ = '?';
+                        s += n;
+                } else {
+                        memmove(out, s, n);
+                        out += n;
+                        s += n;
                 }
-                s += n;
         }
+        *out = '\0';
 }
 
 static void end_line(GuestText *t) {

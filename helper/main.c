@@ -68,6 +68,8 @@ static int verb_run(const char *id) {
                 .data_home = data,
                 .secrets_dir = getenv("CREDENTIALS_DIRECTORY"),
                 .dev_shell_dir = dev_shells,
+                .home = getenv("HOME"),
+                .sandbox = true,
                 .stop_step_usec = 4000000,
         };
         int r;

@@ -88,6 +88,10 @@ static int get_trivial(Manager *m, const char *path, const char *interface, cons
         return sd_bus_get_property_trivial(m->bus, DESTINATION, path, interface, name, NULL, type, ret);
 }
 
+int manager_version(Manager *m, char **ret) {
+        return get_string(m, PATH, MANAGER_INTERFACE, "Version", ret);
+}
+
 /* Whether one of the drop-ins is the generator's. */
 static int get_configured(Manager *m, const char *path, bool *ret) {
         _cleanup_strv_free_ char **dropins = NULL;

@@ -26,6 +26,9 @@ typedef void (*manager_progress)(void *userdata, const char *status_text, uint64
 int manager_connect(Manager **ret);
 Manager *manager_free(Manager *m);
 
+/* The version of systemd, like "257 (257.13-1)", owned. 0, negative errno. */
+int manager_version(Manager *m, char **ret);
+
 /* Reloads the manager's configuration (generators run again). 0, negative errno. */
 int manager_reload(Manager *m);
 

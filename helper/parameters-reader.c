@@ -225,6 +225,8 @@ int parameters_read(const char *id, char *const *variables, Parameters **ret, ch
                 r = read_assignments(variables, PARAMETER_ENVIRONMENT_PREFIX, &p->environment);
         if (r >= 0)
                 r = read_assignments(variables, PARAMETER_ENCRYPTED_PREFIX, &p->encrypted_credentials);
+        if (r >= 0)
+                r = get_word(variables, PARAMETER_CALLER_CREDENTIALS, "", &p->caller_credentials);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(p);
@@ -264,6 +266,7 @@ Parameters *parameters_free(Parameters *p) {
         strv_free(p->arguments);
         strv_free(p->environment);
         strv_free(p->encrypted_credentials);
+        free(p->caller_credentials);
         free(p->uuid);
         free(p->guest);
         free(p->accelerator);

@@ -29,6 +29,7 @@ typedef struct Parameters {
         char **arguments;             /* of the agent */
         char **environment;           /* of the agent: NAME=VALUE */
         char **encrypted_credentials; /* NAME=FILE */
+        char *caller_credentials;     /* names, with blanks between */
 } Parameters;
 
 /* Reads an environment. 0 and an owned result. -EINVAL and an owned sentence in `ret_why` (for the user: it

@@ -13,6 +13,7 @@
 #include "forward-list.h"
 #include "log.h"
 #include "parameters.h"
+#include "sandbox.h"
 #include "strv.h"
 #include "vm-name.h"
 
@@ -102,7 +103,11 @@ int publish_exec_master(const char *ssh, const char *runtime_dir, const char *id
         r |= strv_append(&argv, "-f");
         r |= strv_append(&argv, "claude-vm");
         if (r >= 0)
+                r = sandbox_enter_ssh(directory);
+        if (r >= 0) {
                 execv(ssh, argv);
-        log_message(LOG_ERR, "Failed to run '%s': %s", ssh, strerror(errno));
+                r = -errno;
+        }
+        log_message(LOG_ERR, "Failed to run '%s': %s", ssh, strerror(-r));
         return EXIT_FAILURE;
 }

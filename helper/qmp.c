@@ -39,6 +39,7 @@ static unsigned version_number(sd_json_variant *version, const char *name) {
 
 static void greet(Qmp *qmp, sd_json_variant *greeting) {
         sd_json_variant *version = sd_json_variant_by_key(greeting, "version");
+        int r;
 
         version = version ? sd_json_variant_by_key(version, "qemu") : NULL;
         if (!version || !sd_json_variant_is_object(version)) {
@@ -46,8 +47,10 @@ static void greet(Qmp *qmp, sd_json_variant *greeting) {
                 return;
         }
         qmp->greeted = true;
-        if (qmp_execute(qmp, "qmp_capabilities", NULL, NULL, NULL) < 0)
-                close_connection(qmp, "it takes no command");
+        r = qmp_execute(qmp, "qmp_capabilities", NULL, NULL, NULL);
+        /* it may have ended meanwhile */
+        if (r < 0)
+                close_connection(qmp, r == -EPIPE ? "end of file" : "it takes no command");
         else
                 qmp->handlers.ready(qmp->userdata, version_number(version, "major"),
                                 version_number(version, "minor"));

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "caller-credentials.h"
 #include "cleanup.h"
 #include "request-owner.h"
 #include "vm-name.h"
@@ -33,30 +34,11 @@ static void remove_dropin(const char *runtime_dir, const char *unit, const char 
                 remove_path(path);
 }
 
-static void remove_credentials(const char *runtime_dir, const char *id) {
-        _cleanup_closedir_ DIR *dir = NULL;
-        _cleanup_free_ char *path = NULL;
-        int fd;
-
-        if (asprintf(&path, "%s/claude-microvm/requests/%s.credentials", runtime_dir, id) < 0) {
-                path = NULL;
-                return;
-        }
-        dir = opendir(path);
-        if (!dir)
-                return;
-        fd = dirfd(dir);
-        for (const struct dirent *entry; (entry = readdir(dir));)
-                if (entry->d_name[0] != '.' && fd >= 0)
-                        (void) unlinkat(fd, entry->d_name, 0);
-        (void) rmdir(path);
-}
-
 void request_remove(const char *runtime_dir, const char *id) {
         static const char *const suffixes[] = { "ini", "owner" };
         char *path;
 
-        remove_credentials(runtime_dir, id);
+        caller_credentials_remove(runtime_dir, id);
         for (size_t i = 0; i < ELEMENTSOF(suffixes); i++)
                 if (asprintf(&path, "%s/claude-microvm/requests/%s.%s", runtime_dir, id, suffixes[i]) >= 0)
                         remove_path(path);
@@ -98,4 +80,5 @@ void request_sweep(const char *runtime_dir) {
                 if (vm_name_is_uuid(id) && is_abandoned(runtime_dir, id))
                         request_remove(runtime_dir, id);
         }
+        caller_credentials_sweep(runtime_dir);
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "guest-text.h"
 #include "parameters.h"
 #include "request-files.h"
 #include "request-owner.h"
@@ -18,7 +19,7 @@
 #define INI_MAX (1024U * 1024U)
 
 /* What an agent is logged in with; from the caller's environment unless an option says otherwise. */
-static const char *const secrets[] = { "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN",
+static const char *const login_secrets[] = { "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN",
         "CLAUDE_CODE_OAUTH_TOKEN" };
 
 /* Takes what makes a project one out of its ini: a request has a UUID and an end of its own. */
@@ -33,6 +34,32 @@ static void print_base(FILE *f, char *text) {
         }
 }
 
+/* Each becomes the rest of a line of an ini, which has no quotes. A guest chooses the names of what it
+ * makes, so a line end in a directory's name is somebody's try to say more than a directory. */
+static int check_line(const char *what, const char *value) {
+        size_t n = strlen(value);
+        _cleanup_free_ char *text = strdup(value);
+
+        if (!text)
+                return fail(EXIT_FAILURE, "No memory");
+        guest_text_clean(text);
+        if (strcmp(text, value) != 0 || strchr(value, '\t'))
+                return fail(EXIT_CONFIGURATION, "%s '%s' has a character in its name that no ini can have",
+                                what, text);
+        if (n > 0 && value[n - 1] == ' ')
+                return fail(EXIT_CONFIGURATION,
+                                "%s '%s' has a blank at the end of its name, which an ini "
+                                "cannot say",
+                                what, text);
+        return 0;
+}
+
+static int check_lines(const char *directory) {
+        int r = check_line("the directory", directory);
+
+        return r != 0 ? r : check_line("CLAUDE_HOME", getenv("CLAUDE_HOME") ?: "");
+}
+
 static bool is_set(char *const *settings, const char *name) {
         for (; settings && *settings; settings++) {
                 const char *line = strchr(*settings, '\n');
@@ -44,7 +71,8 @@ static bool is_set(char *const *settings, const char *name) {
 }
 
 /* The text of the ini: the base, then the options, which count for more. */
-static int compose(const Context *c, const char *directory, const char *base_ini, bool session, char **ret) {
+static int compose(const Context *c, const char *directory, const char *base_ini, bool session, bool secrets,
+                char **ret) {
         _cleanup_free_ char *base = NULL;
         const char *home = getenv("CLAUDE_HOME");
         size_t size;
@@ -67,42 +95,13 @@ static int compose(const Context *c, const char *directory, const char *base_ini
                 fputs("ReadOnly=yes\n", f);
         if (c->options->dev_shell)
                 fputs("DevShell=yes\n", f);
+        for (size_t i = 0; secrets && i < ELEMENTSOF(login_secrets); i++)
+                if ((getenv(login_secrets[i]) ?: "")[0] && !is_set(c->options->settings, login_secrets[i]))
+                        fprintf(f, "[Credentials]\n%s\n", login_secrets[i]);
         for (char *const *s = c->options->settings; s && *s; s++)
                 fputs(*s, f);
         r = ferror(f) ? -ENOMEM : 0;
         return fclose(f) == 0 ? r : -ENOMEM;
-}
-
-/* Secrets of the environment become files that only this user reads, in memory, gone with the request. */
-static int add_secrets(const Context *c, const char *id, char **text) {
-        _cleanup_free_ char *directory = NULL;
-        int r = 0;
-
-        if (asprintf(&directory, "%s/claude-microvm/requests/%s.credentials", c->runtime_dir, id) < 0) {
-                directory = NULL;
-                return -ENOMEM;
-        }
-        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(secrets); i++) {
-                _cleanup_free_ char *path = NULL, *grown = NULL;
-                const char *value = getenv(secrets[i]);
-
-                if (!value || !value[0] || is_set(c->options->settings, secrets[i]))
-                        continue;
-                if (asprintf(&path, "%s/%s", directory, secrets[i]) < 0) {
-                        path = NULL;
-                        return -ENOMEM;
-                }
-                if (asprintf(&grown, "%s[Credentials]\n%s=%s\n", *text, secrets[i], path) < 0) {
-                        grown = NULL;
-                        return -ENOMEM;
-                }
-                r = make_directories(directory);
-                if (r >= 0)
-                        r = small_file_create(path, 0600, value, strlen(value));
-                free(*text);
-                *text = TAKE_PTR(grown);
-        }
-        return r;
 }
 
 /* The generator reads the request and writes its units where a fresh name is seen without a reload. */
@@ -143,9 +142,7 @@ static int write_request(const Context *c, const char *directory, const char *ba
         request->owner_fd = request_owner_make(c->runtime_dir, request->id);
         if (request->owner_fd < 0)
                 return request->owner_fd;
-        r = compose(c, directory, base_ini, session, &text);
-        if (r >= 0)
-                r = add_secrets(c, request->id, &text);
+        r = compose(c, directory, base_ini, session, true, &text);
         if (r >= 0)
                 r = small_file_create(path, 0600, text, strlen(text));
         if (r < 0)
@@ -155,9 +152,12 @@ static int write_request(const Context *c, const char *directory, const char *ba
 
 int request_make(Context *c, const char *directory, const char *base_ini, bool session, Request *ret) {
         sd_id128_t id;
-        int r = sd_id128_randomize(&id);
+        int r = check_lines(directory);
 
         *ret = (Request) { .owner_fd = -EBADF };
+        if (r != 0)
+                return r;
+        r = sd_id128_randomize(&id);
         if (r >= 0) {
                 sd_id128_to_uuid_string(id, ret->id);
                 request_sweep(c->runtime_dir);
@@ -187,6 +187,9 @@ int request_make_project(Context *c, const char *directory, const char *name) {
                 return fail(EXIT_USAGE,
                                 "'%s' is no name for a project: up to %d letters, digits, '_', '.' and '-'",
                                 name, VM_NAME_MAX);
+        r = check_lines(directory);
+        if (r != 0)
+                return r;
         if (asprintf(&configuration, "%s%s/claude-microvm", xdg && xdg[0] == '/' ? xdg : home ?: "",
                             xdg && xdg[0] == '/' ? "" : "/.config") < 0) {
                 configuration = NULL;
@@ -198,7 +201,7 @@ int request_make_project(Context *c, const char *directory, const char *name) {
         }
         r = make_directories(configuration);
         if (r >= 0)
-                r = compose(c, directory, NULL, false, &text);
+                r = compose(c, directory, NULL, false, false, &text);
         if (r >= 0)
                 r = small_file_create(path, 0600, text, strlen(text));
         if (r == -EEXIST)

@@ -4,3 +4,6 @@
 /* Runs a program, looked up in the PATH if it has no slash; its standard output is `output`, or ours if that
  * is negative. Its exit status, 255 for a signal; negative errno if it could not be run. */
 int run_program(char **argv, int output);
+
+/* The same with standard output and error thrown away. */
+int run_program_quietly(char **argv);

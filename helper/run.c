@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "accelerator.h"
+#include "caller-credentials.h"
 #include "cleanup.h"
 #include "devshell.h"
 #include "log.h"
@@ -61,6 +62,9 @@ static int start(Vm *vm, const GuestImage *image, bool kvm, char **ret_why) {
                 .directory = vm->config->secrets_dir,
                 .encrypted = vm->parameters->encrypted_credentials,
                 .systemd_creds = vm->config->systemd_creds,
+                .caller = vm->parameters->caller_credentials,
+                .runtime_dir = vm->config->runtime_dir,
+                .id = vm->parameters->id,
         };
         GuestCredentials credentials = {};
         SessionKeys keys = {};
@@ -76,6 +80,8 @@ static int start(Vm *vm, const GuestImage *image, bool kvm, char **ret_why) {
         if (r >= 0)
                 r = guest_credentials_make(vm->parameters, &keys, &secrets, vm->dev_shell_fd >= 0,
                                 &credentials, ret_why);
+        /* read, so they are nobody's any more */
+        caller_credentials_remove(vm->config->runtime_dir, vm->parameters->id);
         if (r >= 0)
                 r = vm_start_qemu(vm, image, &credentials, kvm);
         guest_credentials_done(&credentials);

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "caller-credentials.h"
 #include "cleanup.h"
 #include "run-program.h"
 #include "small-file.h"
@@ -93,10 +94,31 @@ static int write_encrypted(FILE *f, const char *systemd_creds, const char *assig
         return write_secret(f, name, path, ret_why);
 }
 
+static int write_caller(FILE *f, const Secrets *secrets, char **ret_why) {
+        _cleanup_free_ char *copy = strdup(secrets->caller);
+        char *rest = copy, *name;
+        int r = copy ? 0 : -ENOMEM;
+
+        while (r >= 0 && (name = strsep(&rest, " "))) {
+                _cleanup_free_ char *path = NULL;
+
+                if (!name[0])
+                        continue;
+                path = caller_credentials_path(secrets->runtime_dir, secrets->id, name);
+                r = path ? write_secret(f, name, path, ret_why) : -ENOMEM;
+                if (r == -ENOENT)
+                        r = refuse(ret_why, name,
+                                        "is taken from the environment of claude-run: set it there and "
+                                        "start "
+                                        "the VM with claude-run, or name a file in [Credentials]");
+        }
+        return r;
+}
+
 int secrets_write(FILE *f, const Secrets *secrets, char **ret_why) {
         int r = secrets->directory ? write_plain(f, secrets->directory, ret_why) : 0;
 
         for (char *const *e = secrets->encrypted; r >= 0 && e && *e; e++)
                 r = write_encrypted(f, secrets->systemd_creds, *e, ret_why);
-        return r;
+        return r < 0 ? r : write_caller(f, secrets, ret_why);
 }

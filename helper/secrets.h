@@ -7,6 +7,8 @@ typedef struct Secrets {
         const char *directory;     /* $CREDENTIALS_DIRECTORY: a file a variable; NULL: none */
         char *const *encrypted;    /* NAME=FILE, files of `systemd-creds encrypt --user` */
         const char *systemd_creds; /* absolute path */
+        const char *caller;        /* names, with blanks between, that claude-run has handed over */
+        const char *runtime_dir, *id;
 } Secrets;
 
 /* Writes each as NAME=VALUE and a NUL. 0; -EINVAL and an owned sentence in `ret_why`; other negative errno.

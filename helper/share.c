@@ -1,24 +1,21 @@
 /* The directory of a share is canonical since the generator; if a component of it is
  * a link by now, somebody who may write there (a guest of another VM, say) has put it
- * there, and it is refused. */
+ * there, and it is refused. See share-root.c. */
 
 #include "share.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "cleanup.h"
 #include "log.h"
 #include "parameters.h"
+#include "share-root.h"
 #include "small-file.h"
 #include "strv.h"
 #include "tell-helper.h"
@@ -64,16 +61,6 @@ static const char *split_instance(const char *instance, char ret_id[static VM_NA
         return vm_name_is_id(ret_id) ? colon + 1 : NULL;
 }
 
-static int open_without_links(const char *path) {
-        struct open_how how = {
-                .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
-                .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
-        };
-        long fd = syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
-
-        return fd < 0 ? -errno : (int) fd;
-}
-
 /* For the journal and for the unit's status. */
 static void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static void complain(const char *format, ...) {
@@ -92,34 +79,37 @@ static void complain(const char *format, ...) {
         log_message(LOG_ERR, "%s", sentence);
 }
 
-static int check_directory(const char *path, bool create) {
-        _cleanup_close_ int fd = -EBADF;
-        int r = 0;
-
-        if (create)
-                r = make_directories(path);
-        if (r < 0) {
-                complain("Failed to make '%s': %s", path, strerror(-r));
-                return r;
-        }
-        fd = open_without_links(path);
-        if (fd == -ELOOP)
+/* Why the directory cannot be shared, and what to do. */
+static void explain(const char *directory, int error) {
+        if (error == -ELOOP)
                 complain("Refusing to share '%s': a part of the path is a symbolic link now. If you put it "
                          "there, run: systemctl --user daemon-reload",
-                                path);
-        else if (fd < 0)
-                complain("Failed to open '%s': %s", path, strerror(-fd));
-        return fd < 0 ? fd : 0;
+                                directory);
+        else if (error == -EUSERS)
+                complain("Failed to share '%s': this user may not have user namespaces, which virtiofsd "
+                         "needs; see user.max_user_namespaces and "
+                         "kernel.apparmor_restrict_unprivileged_userns "
+                         "of sysctl",
+                                directory);
+        else
+                complain("Failed to open '%s': %s", directory, strerror(-error));
 }
 
-static int become_virtiofsd(const char *virtiofsd, const char *directory, bool read_only) {
+/* Where virtiofsd finds its directory; owned, NULL without memory. */
+static char *root_of(const char *runtime_dir, const char *id, const char *tag) {
+        char *path;
+
+        return asprintf(&path, "%s/claude-vm/%s/root.%s", runtime_dir, id, tag) < 0 ? NULL : path;
+}
+
+static int become_virtiofsd(const char *virtiofsd, const char *root, bool read_only) {
         _cleanup_strv_free_ char **argv = NULL;
         unsigned uid = getuid(), gid = getgid();
         int r = strv_append(&argv, virtiofsd);
 
         /* the socket that systemd listens on */
         r |= strv_append(&argv, "--fd=3");
-        r |= strv_appendf(&argv, "--shared-dir=%s", directory);
+        r |= strv_appendf(&argv, "--shared-dir=%s", root);
         /* user, mount, pid and network namespaces, which need no root: root in it is this user */
         r |= strv_append(&argv, "--sandbox=namespace");
         r |= strv_appendf(&argv, "--uid-map=:0:%u:1:", uid);
@@ -144,7 +134,7 @@ static int become_virtiofsd(const char *virtiofsd, const char *directory, bool r
 }
 
 int share_exec(const char *virtiofsd, const char *runtime_dir, const char *instance) {
-        _cleanup_free_ char *path = NULL, *text = NULL;
+        _cleanup_free_ char *path = NULL, *text = NULL, *root = NULL;
         char id[VM_NAME_MAX + 1], message[64], *directory, *end;
         const char *tag = split_instance(instance, id);
         int r;
@@ -167,11 +157,16 @@ int share_exec(const char *virtiofsd, const char *runtime_dir, const char *insta
         }
         *directory++ = '\0';
         *end = '\0';
-        if (check_directory(directory, strstr(text, ",create")) < 0)
+        root = root_of(runtime_dir, id, tag);
+        r = root ? share_root_bind(directory, strstr(text, ",create"), root) : -ENOMEM;
+        if (r < 0) {
+                explain(directory, r);
                 return EXIT_CONFIGURATION;
+        }
+        sd_notifyf(0, "STATUS=Serves %s", directory);
         snprintf(message, sizeof(message), "SHARE_STARTED=%s", tag);
         tell_helper(runtime_dir, id, message);
-        r = become_virtiofsd(virtiofsd, directory, text[1] == 'o');
+        r = become_virtiofsd(virtiofsd, root, text[1] == 'o');
         complain("Failed to start '%s': %s", virtiofsd, strerror(-r));
         return EXIT_CONFIGURATION;
 }

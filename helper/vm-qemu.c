@@ -16,6 +16,8 @@
 #include "accelerator.h"
 #include "log.h"
 #include "qemu-argv.h"
+#include "sandbox.h"
+#include "strjoin.h"
 #include "strv.h"
 #include "vm.h"
 
@@ -63,13 +65,7 @@ static int make_ends(Vm *vm, Ends *e) {
 }
 
 static int make_argv(const Vm *vm, const GuestImage *image, const GuestCredentials *credentials, bool kvm,
-                const Ends *e, char ***ret) {
-        _cleanup_free_ char *socket_dir = NULL;
-
-        if (asprintf(&socket_dir, "%s/claude-vm-fs", vm->config->runtime_dir) < 0) {
-                socket_dir = NULL;
-                return -ENOMEM;
-        }
+                const char *socket_dir, const Ends *e, char ***ret) {
         const QemuConfig config = {
                 .qemu = vm->config->qemu,
                 .parameters = vm->parameters,
@@ -89,9 +85,24 @@ static int make_argv(const Vm *vm, const GuestImage *image, const GuestCredentia
         return qemu_argv(&config, ret);
 }
 
+static int enter_sandbox(const Vm *vm, const GuestImage *image, const char *socket_dir) {
+        const QemuSandbox sandbox = {
+                .qemu = vm->config->qemu,
+                .home = vm->config->home,
+                .runtime_dir = vm->config->runtime_dir,
+                .directory = vm->config->directory,
+                .socket_dir = socket_dir,
+                .image = image->directory,
+        };
+
+        return vm->config->sandbox ? sandbox_enter_qemu(&sandbox) : 0;
+}
+
 /* The child's side of fork(): becomes QEMU. */
-static void __attribute__((noreturn)) exec_qemu(
-                const Vm *vm, char **argv, const Ends *e, const GuestCredentials *credentials) {
+static void __attribute__((noreturn)) exec_qemu(const Vm *vm, char **argv, const Ends *e,
+                const GuestCredentials *credentials, const GuestImage *image, const char *socket_dir) {
+        int r;
+
         sigset_t none;
 
         sigemptyset(&none);
@@ -104,9 +115,13 @@ static void __attribute__((noreturn)) exec_qemu(
                 fcntl(credentials->items[i].fd, F_SETFD, 0);
         if (vm->dev_shell_fd >= 0)
                 fcntl(vm->dev_shell_fd, F_SETFD, 0);
-        if (dup2(e->their_errors, STDERR_FILENO) < 0 || dup2(e->their_errors, STDOUT_FILENO) < 0 ||
-                        chdir(vm->config->directory) < 0)
+        if (dup2(e->their_errors, STDERR_FILENO) < 0 || dup2(e->their_errors, STDOUT_FILENO) < 0)
                 _exit(127);
+        r = enter_sandbox(vm, image, socket_dir);
+        if (r < 0 || chdir(vm->config->directory) < 0) {
+                dprintf(STDERR_FILENO, "no sandbox for QEMU: %s\n", strerror(r < 0 ? -r : errno));
+                _exit(127);
+        }
         /* what only the helper may say to systemd */
         unsetenv("NOTIFY_SOCKET");
         execv(argv[0], argv);
@@ -183,21 +198,23 @@ static int watch(Vm *vm, Ends *e) {
 
 int vm_start_qemu(Vm *vm, const GuestImage *image, const GuestCredentials *credentials, bool kvm) {
         _cleanup_(ends_done) Ends e = { .ours_qmp = -EBADF, .their_errors = -EBADF };
+        _cleanup_free_ char *socket_dir = strjoin(vm->config->runtime_dir, "/claude-vm-fs", NULL);
         _cleanup_strv_free_ char **argv = NULL;
-        int r;
+        int r = socket_dir ? 0 : -ENOMEM;
 
         for (unsigned i = 0; i < N_PAIRS; i++)
                 e.theirs[i] = -EBADF;
-        r = make_ends(vm, &e);
         if (r >= 0)
-                r = make_argv(vm, image, credentials, kvm, &e, &argv);
+                r = make_ends(vm, &e);
+        if (r >= 0)
+                r = make_argv(vm, image, credentials, kvm, socket_dir, &e, &argv);
         if (r < 0)
                 return r;
         vm->pid = fork();
         if (vm->pid < 0)
                 return -errno;
         if (vm->pid == 0)
-                exec_qemu(vm, argv, &e, credentials);
+                exec_qemu(vm, argv, &e, credentials, image, socket_dir);
         r = watch(vm, &e);
         if (r < 0)
                 vm_kill_qemu(vm);

@@ -10,9 +10,11 @@
 #include "log.h"
 #include "vm.h"
 
-#define POWEROFF_LIMIT (15 * SEC) /* from the agent's end to QEMU's */
-#define CONSOLE_LINES_MAX 1000U   /* in CONSOLE_WINDOW; the rest is counted */
+#define POWEROFF_STEPS 4U       /* from the agent's end to QEMU's, in steps of a stop */
+#define CONSOLE_LINES_MAX 1000U /* in CONSOLE_WINDOW; the rest is counted */
 #define CONSOLE_WINDOW (10 * SEC)
+#define READS_MAX 50U /* of a stream, of 8 KiB each, in READS_WINDOW */
+#define READS_WINDOW (SEC / 2)
 #define LAST_READ_MAX (1024 * 1024) /* of what a guest wrote before its end */
 
 static int on_poweroff_limit(sd_event_source *source, uint64_t usec, void *userdata) {
@@ -21,22 +23,29 @@ static int on_poweroff_limit(sd_event_source *source, uint64_t usec, void *userd
         return 0;
 }
 
+/* Lifts the limit of the boot, but none that a stop or the agent's end has set. */
 static void guest_is_ready(Vm *vm) {
         if (vm->facts.ready)
                 return;
         vm->facts.ready = true;
-        vm->timer = sd_event_source_disable_unref(vm->timer);
+        if (vm->facts.agent_status < 0 && !vm->facts.stop_requested)
+                vm->timer = sd_event_source_disable_unref(vm->timer);
+        vm->status_pending = false;
         sd_notifyf(0, "READY=1\nSTATUS=%s",
                         strcmp(vm->parameters->agent_start, "session") == 0 ? "Ready for sessions"
                                                                             : "The agent runs");
         log_message(LOG_INFO, "The guest is ready");
 }
 
+/* The first word counts: each further one would begin the limit anew. */
 static void agent_has_ended(Vm *vm, int status) {
+        if (vm->facts.agent_status >= 0)
+                return;
         vm->facts.agent_status = status;
+        vm->status_pending = false;
         sd_notifyf(0, "STATUS=The agent exited with status %d", status);
         if (!vm->facts.stop_requested)
-                vm_set_timer(vm, POWEROFF_LIMIT, on_poweroff_limit);
+                vm_set_timer(vm, POWEROFF_STEPS * vm->config->stop_step_usec, on_poweroff_limit);
 }
 
 static void on_notify_line(void *userdata, const char *line) {
@@ -52,7 +61,7 @@ static void on_notify_line(void *userdata, const char *line) {
                 break;
         case GUEST_STATUS:
                 snprintf(vm->guest_status, sizeof(vm->guest_status), "%s", message.text);
-                sd_notifyf(0, "STATUS=%s", message.text);
+                vm->status_pending = vm->facts.agent_status < 0 && !vm->facts.stop_requested;
                 break;
         case GUEST_EXIT_STATUS:
                 agent_has_ended(vm, message.number);
@@ -111,6 +120,18 @@ static int on_stream(sd_event_source *source, int fd, uint32_t revents, void *us
         return 0;
 }
 
+/* The last of the states that came at once, so that a flood of them is none for the manager. */
+static int on_notify(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        Stream *s = userdata;
+        Vm *vm = s->text.userdata;
+        int r = on_stream(source, fd, revents, s);
+
+        if (vm->status_pending)
+                sd_notifyf(0, "STATUS=%s", vm->guest_status);
+        vm->status_pending = false;
+        return r;
+}
+
 /* QEMU has ended: what it still wrote is there, then the end of file. */
 static void stream_finish(Stream *s) {
         char buffer[8192];
@@ -122,13 +143,17 @@ static void stream_finish(Stream *s) {
         guest_text_end(&s->text);
 }
 
-static int stream_begin(Vm *vm, Stream *s, int64_t priority, guest_line_handler handler) {
+static int stream_begin(Vm *vm, Stream *s, int64_t priority, sd_event_io_handler_t read_handler,
+                guest_line_handler handler) {
         int r;
 
         s->text.handler = handler;
         s->text.userdata = vm;
-        r = sd_event_add_io(vm->event, &s->source, s->fd, EPOLLIN, on_stream, s);
-        return r < 0 ? r : sd_event_source_set_priority(s->source, priority);
+        r = sd_event_add_io(vm->event, &s->source, s->fd, EPOLLIN, read_handler, s);
+        if (r >= 0)
+                r = sd_event_source_set_priority(s->source, priority);
+        /* a guest that floods waits, and neither signals nor timers do */
+        return r < 0 ? r : sd_event_source_set_ratelimit(s->source, READS_WINDOW, READS_MAX);
 }
 
 static void stream_done(Stream *s) {
@@ -139,11 +164,11 @@ static void stream_done(Stream *s) {
 
 int vm_streams_begin(Vm *vm) {
         /* the word before the noise, QEMU's end after both */
-        int r = stream_begin(vm, &vm->notify, SD_EVENT_PRIORITY_NORMAL - 1, on_notify_line);
+        int r = stream_begin(vm, &vm->notify, SD_EVENT_PRIORITY_NORMAL - 1, on_notify, on_notify_line);
 
         if (r >= 0)
-                r = stream_begin(vm, &vm->console, SD_EVENT_PRIORITY_NORMAL + 1, on_console_line);
-        return r < 0 ? r : stream_begin(vm, &vm->errors, SD_EVENT_PRIORITY_NORMAL, on_error_line);
+                r = stream_begin(vm, &vm->console, SD_EVENT_PRIORITY_NORMAL + 1, on_stream, on_console_line);
+        return r < 0 ? r : stream_begin(vm, &vm->errors, SD_EVENT_PRIORITY_NORMAL, on_stream, on_error_line);
 }
 
 void vm_streams_finish(Vm *vm) {

@@ -14,7 +14,6 @@
 #include "run.h"
 
 #define SEC 1000000ULL
-#define SHARES_MAX 32
 
 /* A stream of lines that QEMU or the guest writes. */
 typedef struct Stream {
@@ -49,6 +48,7 @@ typedef struct Vm {
         unsigned console_lines, console_suppressed;
         uint64_t console_window;
         char guest_status[256];
+        bool status_pending; /* systemd has not heard of it yet */
         char share_tag[SHARE_TAG_MAX + 1], share_result[64];
         ShareProcess processes[SHARES_MAX];
         unsigned n_processes;

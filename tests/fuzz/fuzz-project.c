@@ -40,7 +40,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 .home = (char *) "/nonexistent/u",
                 .config_home = (char *) "/nonexistent/u/.config",
                 .data_home = (char *) "/nonexistent/u/data",
-                .cache_home = (char *) "/nonexistent/u/cache",
         };
         static char directory[] = "/tmp/fuzz-project.XXXXXX";
         static int dir = -1;

@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "config-file.h"
@@ -129,12 +131,42 @@ static void test_files(void **state) {
         rmdir(path);
 }
 
+static int write_text(const char *path, const char *text) {
+        int fd = open(path, O_WRONLY | O_CLOEXEC);
+        ssize_t n = fd < 0 ? -1 : write(fd, text, strlen(text));
+
+        close(fd);
+        return n < 0 ? -1 : 0;
+}
+
+/* In a user namespace all files but our own are another user's. */
+static void test_foreign_file(void **state) {
+        char map[64];
+        unsigned errors;
+        int status;
+        pid_t pid;
+
+        snprintf(map, sizeof(map), "1 %u 1", getuid());
+        pid = fork();
+        if (pid == 0) {
+                int dir = open("/etc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+                if (unshare(CLONE_NEWUSER) < 0 || write_text("/proc/self/uid_map", map) < 0)
+                        _exit(2);
+                seen[0] = '\0';
+                _exit(read_file(dir, "passwd", &errors) < 0 && errors == 1 && !seen[0] ? 0 : 1);
+        }
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_values_arrive_whole),
                 cmocka_unit_test(test_long_line),
                 cmocka_unit_test(test_refused_lines),
                 cmocka_unit_test(test_files),
+                cmocka_unit_test(test_foreign_file),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,16 +1,27 @@
 #include "test.h"
 
 #include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "paths.h"
 
-static UserPaths paths = {
-        .home = (char *) "/home/u",
-        .config_home = (char *) "/home/u/.config",
-        .data_home = (char *) "/home/u/.local/share/claude-microvm",
-        .cache_home = (char *) "/home/u/.cache/claude-microvm",
-        .runtime_dir = (char *) "/run/user/1000",
-};
+static UserPaths paths;
+
+/* A user who is not on this machine. */
+static int setup(void **state) {
+        setenv("HOME", "/home/u", 1);
+        setenv("XDG_RUNTIME_DIR", "/run/user/9999", 1);
+        unsetenv("XDG_CONFIG_HOME");
+        unsetenv("XDG_DATA_HOME");
+        unsetenv("XDG_CACHE_HOME");
+        return user_paths_init(&paths);
+}
+
+static int teardown(void **state) {
+        user_paths_done(&paths);
+        return 0;
+}
 
 static void check(const char *value, const char *expected) {
         const char *why = NULL;
@@ -42,6 +53,7 @@ static void test_parse(void **state) {
         check("/a/..", NULL);
         check("~/..", NULL);
         check("/a\\", NULL);
+        check("/a\tb", NULL);
 }
 
 static void test_is_in(void **state) {
@@ -56,10 +68,11 @@ static void test_refused(void **state) {
         static const char *const refused[] = { "/", "/home", "/home/u", "/home/u/.config",
                 "/home/u/.config/x", "/home/u/.ssh", "/home/u/.ssh/x", "/home/u/.gnupg", "/home/u/.local",
                 "/home/u/.local/bin", "/home/u/.local/share", "/home/u/.local/share/claude-microvm",
-                "/home/u/.cache", "/home/u/.cache/claude-microvm/devshell", "/run/user/1000",
-                "/run/user/1000/x", "/run", "/etc", "/usr", "/var" };
+                "/home/u/.cache", "/home/u/.cache/claude-microvm/devshell", "/home/u/bin",
+                "/home/u/.local/share/systemd/user", "/run/user/9999", "/run/user/9999/x", "/run", "/etc",
+                "/usr", "/var" };
         static const char *const allowed[] = { "/home/u/src", "/home/u/.configuration", "/home/other",
-                "/srv/x", "/home/u/.local/share/other", "/home/u/.cache/other", "/run/user/10001" };
+                "/srv/x", "/home/u/.local/share/other", "/home/u/.cache/other", "/run/user/99991" };
 
         for (size_t i = 0; i < sizeof(refused) / sizeof(*refused); i++)
                 if (!path_refused(&paths, refused[i], 0))
@@ -70,6 +83,37 @@ static void test_refused(void **state) {
         assert_non_null(path_refused(&paths, "/home/u/.local/share/claude-microvm/x", 0));
         assert_null(path_refused(&paths, "/home/u/.local/share/claude-microvm/x", 1));
         assert_non_null(path_refused(&paths, "/home/u/.local/share/claude-microvm", 1));
+}
+
+/* Whose configuration is somewhere else by way of a link has it there. */
+static void test_refused_behind_links(void **state) {
+        char directory[] = "/tmp/test-paths.XXXXXX", *dotfiles, *ssh, *link, *new;
+        UserPaths p;
+
+        assert_non_null(mkdtemp(directory));
+        assert_true(asprintf(&dotfiles, "%s/dotfiles", directory) > 0);
+        assert_true(asprintf(&link, "%s/.config", directory) > 0);
+        assert_true(asprintf(&new, "%s/.config/new/project", directory) > 0);
+        assert_true(asprintf(&ssh, "%s/.ssh", directory) > 0);
+        assert_int_equal(mkdir(dotfiles, 0700), 0);
+        assert_int_equal(symlink("dotfiles", link), 0);
+        assert_int_equal(symlink(dotfiles, ssh), 0);
+        setenv("HOME", directory, 1);
+        assert_int_equal(user_paths_init(&p), 0);
+        assert_non_null(path_refused(&p, dotfiles, 0));
+        /* a directory that is still to be made is where it will be */
+        free(link);
+        link = path_canonical(new);
+        assert_true(path_is_in(link, dotfiles));
+        assert_non_null(path_refused(&p, link, 0));
+        user_paths_done(&p);
+        free(link);
+        assert_true(asprintf(&link, "rm -r '%s'", directory) > 0);
+        assert_int_equal(system(link), 0);
+        free(dotfiles);
+        free(ssh);
+        free(link);
+        free(new);
 }
 
 static void test_environment(void **state) {
@@ -83,7 +127,6 @@ static void test_environment(void **state) {
         assert_int_equal(user_paths_init(&p), 0);
         assert_string_equal(p.config_home, "/nonexistent/home/.config");
         assert_string_equal(p.data_home, "/data/claude-microvm");
-        assert_string_equal(p.cache_home, "/nonexistent/home/.cache/claude-microvm");
         assert_null(p.runtime_dir);
         user_paths_done(&p);
         setenv("HOME", "home", 1);
@@ -97,7 +140,8 @@ int main(void) {
                 cmocka_unit_test(test_parse),
                 cmocka_unit_test(test_is_in),
                 cmocka_unit_test(test_refused),
+                cmocka_unit_test(test_refused_behind_links),
                 cmocka_unit_test(test_environment),
         };
-        return cmocka_run_group_tests(tests, NULL, NULL);
+        return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -14,7 +14,6 @@ static UserPaths paths = {
         .home = (char *) "/nonexistent/u",
         .config_home = (char *) "/nonexistent/u/.config",
         .data_home = (char *) "/nonexistent/u/.local/share/claude-microvm",
-        .cache_home = (char *) "/nonexistent/u/.cache/claude-microvm",
 };
 
 /* The project of an ini with this text; the caller frees it. */
@@ -134,7 +133,10 @@ static void test_refused(void **state) {
                 WORK "[Network]\nMode=\n",
                 WORK "[Service]\nMemoryMax=1G\\\n",
                 WORK "[Service]\nNice=1;2\n",
-                WORK "[Credentials]\nKEY=\n",
+                WORK "[Environment]\nKEY\n",
+                WORK "[Credentials]\nKEY\nKEY=/x\n",
+                WORK "[Credentials]\nKEY\n[Install]\nWantedBy=default.target\n",
+                WORK "[Credentials]\nK EY\n",
                 WORK "[Credentials]\nKEY=relative\n",
                 WORK "[Credentials]\n1KEY=/x\n",
                 WORK "[Environment]\nA=1\nA=2\n",
@@ -165,6 +167,17 @@ static void test_unknown_keys_are_warnings(void **state) {
         Project *p = load("p.ini", WORK "Bogus=1\n[Future]\nKey=1\n");
 
         assert_int_equal(p->messages.n_errors, 0);
+        project_free(p);
+}
+
+static void test_secrets_of_the_caller(void **state) {
+        Project *p = load("p.ini", WORK "[Credentials]\nA\nB=\nC=/nonexistent/c\n");
+
+        assert_int_equal(p->messages.n_errors, 0);
+        assert_int_equal(p->caller_credentials.n, 2);
+        assert_string_equal(p->caller_credentials.items[0].name, "A");
+        assert_string_equal(p->caller_credentials.items[1].name, "B");
+        assert_int_equal(p->credentials.n, 1);
         project_free(p);
 }
 
@@ -201,6 +214,7 @@ int main(int argc, char **argv) {
                 cmocka_unit_test(test_arguments),
                 cmocka_unit_test(test_refused),
                 cmocka_unit_test(test_unknown_keys_are_warnings),
+                cmocka_unit_test(test_secrets_of_the_caller),
                 cmocka_unit_test(test_names),
                 cmocka_unit_test(test_man_page),
         };

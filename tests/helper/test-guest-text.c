@@ -57,6 +57,13 @@ static void test_not_text(void **state) {
                         "??é€😀???|");
 }
 
+/* "Trojan source": text that a terminal shows in another order than it has. */
+static void test_bidirectional_text(void **state) {
+        FEED("a\u202Eb\u2066c\u2069d\u200Ee\u061Cf\n", "a?b?c?d?e?f|");
+        FEED("one\u2028two\u2029three\n", "one?two?three|");
+        FEED("\u05D0\u0627 \u200B\u2065 \u202F\u2060\n", "\u05D0\u0627 \u200B\u2065 \u202F\u2060|");
+}
+
 static void test_long_lines_come_in_pieces(void **state) {
         char *data = malloc(5000);
         size_t pieces = 0;
@@ -79,6 +86,7 @@ int main(void) {
                 cmocka_unit_test(test_lines),
                 cmocka_unit_test(test_escape_sequences),
                 cmocka_unit_test(test_not_text),
+                cmocka_unit_test(test_bidirectional_text),
                 cmocka_unit_test(test_long_lines_come_in_pieces),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -67,7 +67,8 @@ static void test_whole(void **state) {
                         "-no-user-config -display none -no-reboot "
                         "-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny "
                         "-chardev socket,id=qmp,fd=3 -mon chardev=qmp,mode=control "
-                        "-M microvm,pcie=on,rtc=on,accel=tcg,memory-backend=mem,mem-merge=off -bios "
+                        "-M microvm,pcie=on,rtc=on,accel=tcg,memory-backend=mem,mem-merge=off,"
+                        "dump-guest-core=off -bios "
                         "qboot.rom "
                         "-cpu max -smp 2 -m 2048M -object memory-backend-memfd,id=mem,share=on,size=2048M "
                         "-kernel /g/kernel -initrd /g/initrd "
@@ -104,9 +105,87 @@ static void test_variants(void **state) {
                         "locking=off -device virtio-blk-pci,drive=devshell,serial=devshell"));
 }
 
+/* The value of a suboption as QEMU reads it, and how many suboptions there are: a comma ends one, two are
+ * a comma. */
+static char *suboption(const char *option, const char *name, unsigned *ret_n) {
+        char value[1024], *found = NULL;
+        size_t size = 0;
+
+        *ret_n = 0;
+        for (const char *c = option;; c++) {
+                if (*c && (*c != ',' || c[1] == ',')) {
+                        value[size++] = *c;
+                        c += *c == ',';
+                        continue;
+                }
+                value[size] = '\0';
+                size = strlen(name);
+                if (strncmp(value, name, size) == 0 && value[size] == '=' && !found)
+                        found = strdup(value + size + 1);
+                size = 0;
+                ++*ret_n;
+                if (!*c)
+                        return found;
+        }
+}
+
+/* The option of `argv` that begins so. */
+static const char *option_of(char *const *argv, const char *prefix) {
+        for (; *argv; argv++)
+                if (strncmp(*argv, prefix, strlen(prefix)) == 0)
+                        return *argv;
+        fail_msg("there is no %s", prefix);
+        return NULL;
+}
+
+/* It has this value, and there are as many others as in the `plain` vector. */
+static void check_suboption(char *const *argv, char *const *plain, const char *prefix, const char *name,
+                const char *value) {
+        unsigned n, n_plain;
+        _cleanup_free_ char *got = suboption(option_of(argv, prefix), name, &n);
+        _cleanup_free_ char *other = suboption(option_of(plain, prefix), name, &n_plain);
+
+        assert_string_equal(got, value);
+        assert_int_equal(n, n_plain);
+}
+
+static char **hostile_argv(const char *value) {
+        QemuConfig config = config_of(false);
+        GuestImage hostile = { .root = (char *) value,
+                .kernel = (char *) value,
+                .initrd = (char *) value,
+                .cmdline = (char *) value };
+        char **argv = NULL;
+
+        config.image = &hostile;
+        config.socket_dir = value;
+        assert_int_equal(qemu_argv(&config, &argv), 0);
+        return argv;
+}
+
+/* No value says more than what it is, whatever it has in it. */
+static void test_injection(void **state) {
+        static const char *const hostile[] = { "/a,b", "/,", "/,,", "/a,file=/etc/passwd,,,x=y",
+                "/a=b \"c\" 'd' \\", "/a\u2028b", "-device,help" };
+        _cleanup_strv_free_ char **plain = hostile_argv("/plain");
+
+        for (size_t i = 0; i < sizeof(hostile) / sizeof(*hostile); i++) {
+                _cleanup_strv_free_ char **argv = hostile_argv(hostile[i]);
+                _cleanup_free_ char *socket = NULL;
+
+                assert_true(asprintf(&socket, "%s/p:work.sock", hostile[i]) > 0);
+                check_suboption(argv, plain, "driver=file", "filename", hostile[i]);
+                check_suboption(argv, plain, "socket,id=fs-work", "path", socket);
+                /* a word of its own, taken as it is */
+                assert_string_equal(option_of(argv, hostile[i]), hostile[i]);
+                assert_int_equal(strv_length(argv), strv_length(plain));
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_whole),
+                cmocka_unit_test(test_injection),
                 cmocka_unit_test(test_variants),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

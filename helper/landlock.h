@@ -1,0 +1,20 @@
+/* Landlock, the kernel's sandbox for ordinary processes. See landlock(7). */
+#pragma once
+
+#include <stdint.h>
+
+typedef enum LandlockAccess {
+        LANDLOCK_READ,   /* and execute */
+        LANDLOCK_DEVICE, /* read, write, ioctl */
+        LANDLOCK_ALL,
+} LandlockAccess;
+
+/* A ruleset that denies all that this kernel can deny: files, abstract sockets, signals to others. The
+ * descriptor; -EOPNOTSUPP: there is no Landlock here; other negative errno. */
+int landlock_begin(void);
+
+/* Allows what is at or below `path`. 0, also if there is no such path; negative errno. */
+int landlock_allow(int ruleset, const char *path, LandlockAccess access);
+
+/* From now on, and for children. Needs PR_SET_NO_NEW_PRIVS. 0, negative errno. */
+int landlock_enforce(int ruleset);

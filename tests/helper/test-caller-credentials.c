@@ -1,0 +1,71 @@
+#include "test.h"
+
+#include <stdbool.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "caller-credentials.h"
+#include "cleanup.h"
+
+static char directory[] = "/tmp/test-caller-credentials.XXXXXX";
+
+static int setup(void **state) {
+        setenv("SET", "sk-secret", 1);
+        setenv("EMPTY", "", 1);
+        unsetenv("UNSET");
+        return mkdtemp(directory) ? 0 : -1;
+}
+
+static int teardown(void **state) {
+        char command[64];
+
+        snprintf(command, sizeof(command), "rm -r '%s'", directory);
+        return system(command);
+}
+
+static bool exists(const char *id, const char *name) {
+        _cleanup_free_ char *path = caller_credentials_path(directory, id, name);
+        struct stat st;
+
+        if (stat(path, &st) < 0)
+                return false;
+        assert_int_equal(st.st_mode & 0777, name[0] ? 0600 : 0700);
+        return true;
+}
+
+static void test_hand_over(void **state) {
+        int fd = caller_credentials_hand_over(directory, "web", "SET EMPTY UNSET");
+
+        assert_true(fd >= 0);
+        assert_true(exists("web", "SET"));
+        assert_false(exists("web", "EMPTY"));
+        assert_false(exists("web", "UNSET"));
+        /* not while somebody is about to start the VM */
+        caller_credentials_sweep(directory);
+        assert_true(exists("web", "SET"));
+        close(fd);
+        /* its claude-run was killed */
+        caller_credentials_sweep(directory);
+        assert_false(exists("web", ""));
+}
+
+/* What a killed claude-run has left does not hinder the next. */
+static void test_again(void **state) {
+        for (int i = 0; i < 2; i++) {
+                int fd = caller_credentials_hand_over(directory, "web", "SET");
+
+                assert_true(fd >= 0);
+                close(fd);
+        }
+        caller_credentials_remove(directory, "web");
+        assert_false(exists("web", ""));
+        caller_credentials_remove(directory, "web");
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_hand_over),
+                cmocka_unit_test(test_again),
+        };
+        return cmocka_run_group_tests(tests, setup, teardown);
+}

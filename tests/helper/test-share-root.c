@@ -1,0 +1,142 @@
+/* A hostile guest's tricks with the path of another VM's share. Each test is a child, because the
+ * namespaces stay. */
+
+#include "test.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "share-root.h"
+
+static char directory[PATH_MAX];
+
+static const char *in(const char *name) {
+        static char paths[4][PATH_MAX + 64];
+        static unsigned next;
+        char *path = paths[next++ % 4];
+
+        snprintf(path, sizeof(paths[0]), "%s/%s", directory, name);
+        return path;
+}
+
+static void make_file(const char *path) {
+        _cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+        assert_true(fd >= 0);
+}
+
+/* above/work/mine, and what a guest would like to have: secret/key. */
+static int setup(void **state) {
+        char template[] = "/tmp/test-share-root.XXXXXX";
+
+        if (!mkdtemp(template) || !realpath(template, directory))
+                return -1;
+        mkdir(in("above"), 0700);
+        mkdir(in("above/work"), 0700);
+        mkdir(in("secret"), 0700);
+        make_file(in("above/work/mine"));
+        make_file(in("secret/key"));
+        return 0;
+}
+
+static int teardown(void **state) {
+        char command[PATH_MAX + 64];
+
+        snprintf(command, sizeof(command), "rm -rf '%s'", directory);
+        return system(command) == 0 ? 0 : -1;
+}
+
+static int bind_in_child(bool create, void (*then)(void)) {
+        pid_t pid = fork();
+        int status = 0;
+
+        if (pid == 0) {
+                int r = share_root_bind(in("above/work"), create, in("point"));
+
+                if (r == 0)
+                        then();
+                _exit(-r);
+        }
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_true(WIFEXITED(status));
+        return -WEXITSTATUS(status);
+}
+
+/* After the look at it: the directory gives way to a link, which is the swap that virtiofsd would follow. */
+static void swap_and_look(void) {
+        if (rename(in("above/work"), in("above/moved")) < 0 || symlink(in("secret"), in("above/work")) < 0)
+                _exit(100);
+        if (access(in("above/work/key"), F_OK) < 0)
+                _exit(101);
+        if (access(in("point/mine"), F_OK) < 0 || access(in("point/key"), F_OK) == 0)
+                _exit(102);
+}
+
+static void test_swap_after_the_check(void **state) {
+        assert_int_equal(bind_in_child(false, swap_and_look), 0);
+        /* nothing of it on the host */
+        assert_int_equal(access(in("point"), F_OK), 0);
+        assert_int_not_equal(access(in("point/mine"), F_OK), 0);
+}
+
+static void nothing(void) {
+}
+
+static void test_link_at_the_end(void **state) {
+        assert_int_equal(rename(in("above/work"), in("above/moved")), 0);
+        assert_int_equal(symlink(in("secret"), in("above/work")), 0);
+        assert_int_equal(bind_in_child(false, nothing), -ELOOP);
+        assert_int_equal(bind_in_child(true, nothing), -ELOOP);
+}
+
+static void test_link_on_the_way(void **state) {
+        assert_int_equal(rename(in("above"), in("moved")), 0);
+        assert_int_equal(symlink("secret", in("above")), 0);
+        assert_int_equal(bind_in_child(false, nothing), -ELOOP);
+        /* and nothing is made behind it */
+        assert_int_equal(bind_in_child(true, nothing), -ELOOP);
+        assert_int_not_equal(access(in("secret/work"), F_OK), 0);
+}
+
+static void test_dangling_link(void **state) {
+        assert_int_equal(symlink(in("secret/new"), in("link")), 0);
+        assert_int_equal(share_root_open(in("link"), true), -ELOOP);
+        assert_int_equal(share_root_open(in("link/below"), true), -ELOOP);
+        assert_int_not_equal(access(in("secret/new"), F_OK), 0);
+}
+
+static void test_not_a_directory(void **state) {
+        assert_int_equal(share_root_open(in("secret/key"), true), -ENOTDIR);
+        assert_int_equal(share_root_open(in("secret/key/below"), true), -ENOTDIR);
+        assert_int_equal(share_root_open(in("missing"), false), -ENOENT);
+}
+
+static void test_made_for_this_user_alone(void **state) {
+        _cleanup_close_ int fd = share_root_open(in("new/home"), true);
+        struct stat st;
+
+        assert_true(fd >= 0);
+        assert_int_equal(stat(in("new/home"), &st), 0);
+        assert_int_equal(st.st_mode & 0777, 0700);
+        assert_int_equal(stat(in("new"), &st), 0);
+        assert_int_equal(st.st_mode & 0777, 0700);
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                CASE(test_swap_after_the_check),
+                CASE(test_link_at_the_end),
+                CASE(test_link_on_the_way),
+                CASE(test_dangling_link),
+                CASE(test_not_a_directory),
+                CASE(test_made_for_this_user_alone),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
