@@ -50,25 +50,19 @@ int user_paths_protect(UserPaths *paths, const char *path, const char *why) {
         return strv_append(&paths->protected, why);
 }
 
-static int protect_cache(UserPaths *paths) {
-        _cleanup_free_ char *path = NULL;
-        int r = from_environment("XDG_CACHE_HOME", paths->home, "/.cache", "/claude-microvm", &path);
-
-        return r < 0 ? r
-                     : user_paths_protect(
-                                       paths, path, "holds the dev shells, which only the host may write");
-}
-
 static int protect_places(UserPaths *paths) {
+        _cleanup_free_ char *cache = NULL;
         int r = user_paths_protect(paths, paths->config_home, places[0][1]);
 
+        if (r >= 0)
+                r = from_environment("XDG_CACHE_HOME", paths->home, "/.cache", "/claude-microvm", &cache);
+        if (r >= 0)
+                r = user_paths_protect(paths, cache, "holds the dev shells, which only the host may write");
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(places); i++) {
                 _cleanup_free_ char *path = strjoin(paths->home, "/", places[i][0], NULL);
 
                 r = path ? user_paths_protect(paths, path, places[i][1]) : -ENOMEM;
         }
-        if (r >= 0)
-                r = protect_cache(paths);
         if (r >= 0 && paths->runtime_dir)
                 r = user_paths_protect(paths, paths->runtime_dir, "holds the sockets of your session");
         return r;

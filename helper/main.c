@@ -67,9 +67,9 @@ static int verb_run(const char *id) {
                 .directory = getenv("RUNTIME_DIRECTORY"),
                 .data_home = data,
                 .secrets_dir = getenv("CREDENTIALS_DIRECTORY"),
-                .dev_shell_dir = dev_shells,
                 .home = getenv("HOME"),
                 .sandbox = true,
+                .dev_shell_dir = dev_shells,
                 .stop_step_usec = 4000000,
         };
         int r;

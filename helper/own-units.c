@@ -28,8 +28,9 @@
 
 #define UNIT_MAX (1024U * 1024U)
 
-static const char *const templates[] = { "app-claude.slice", "claude-vm@.service", "claude-vm-ssh@.service",
-        "claude-vm-virtiofsd@.service", "claude-vm-virtiofsd@.socket" };
+static const char *const templates[] = { "app-claude.slice", "claude-vm@.service",
+        "claude-vm-devshell@.service", "claude-vm-ssh@.service", "claude-vm-virtiofsd@.service",
+        "claude-vm-virtiofsd@.socket" };
 
 bool generator_is_installed(void) {
         /* systemd.generator(7) */
