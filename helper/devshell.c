@@ -17,7 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -46,28 +45,12 @@ static int open_project(const char *dir, const DevShellSource *source) {
         return fd < 0 ? -errno : fd;
 }
 
-/* The only kind of file that QEMU can still open by a descriptor, in its sandbox. */
-static int in_memory(const char *text) {
-        _cleanup_close_ int fd = memfd_create("devshell", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
-        size_t left = strlen(text);
-
-        while (fd >= 0 && left > 0) {
-                ssize_t n = write(fd, text, left);
-
-                if (n < 0)
-                        return -errno;
-                text += n;
-                left -= (size_t) n;
-        }
-        return fd < 0 ? -errno : lseek(fd, 0, SEEK_SET) < 0 ? -errno : TAKE_FD(fd);
-}
-
 int devshell_open(const char *dir, const char *work_directory) {
-        _cleanup_free_ char *path = NULL, *text = NULL;
+        _cleanup_free_ char *path = NULL;
         DevShellSource source;
         const char *name;
         DevShellKind kind;
-        int r = devshell_source_read(work_directory, &source, &name);
+        int fd, r = devshell_source_read(work_directory, &source, &name);
 
         if (r < 0)
                 return r;
@@ -77,8 +60,8 @@ int devshell_open(const char *dir, const char *work_directory) {
         devshell_source_done(&source);
         if (!path || kind == DEVSHELL_NONE)
                 return path ? -ENODATA : -ENOMEM;
-        r = small_file_read_at(AT_FDCWD, path, SCRIPT_MAX + SECTOR, &text);
-        return r < 0 ? r : in_memory(text);
+        fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+        return fd < 0 ? -errno : fd;
 }
 
 /* A profile that leads nowhere: somebody has emptied the store. */

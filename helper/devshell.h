@@ -9,6 +9,6 @@
  * environment. The exit status. */
 int devshell_evaluate(const char *dirs, const char *dir, const char *work_directory);
 
-/* A file in memory with the script of what the directory has now, in whole sectors. The descriptor; -ENODATA
- * if there is nothing to evaluate, -ENOENT if there is no result, other negative errno. */
+/* Opens the script of what the directory has now, for reading: whole sectors. The descriptor; -ENODATA if
+ * there is nothing to evaluate, -ENOENT if there is no result, other negative errno. */
 int devshell_open(const char *dir, const char *work_directory);
