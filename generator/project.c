@@ -330,9 +330,9 @@ static void parse_share(Parser *parser, const Key *key, const char *value) {
                         refuse(parser, "%s=%s: the tag '%s' is taken", key->key, value, tag);
                         return;
                 }
-        /* the work directory and the home come later */
-        if (parser->project->n_shares + 2 >= SHARES_MAX) {
-                refuse(parser, "%s=%s: more than %u shares", key->key, value, SHARES_MAX - 2);
+        /* the work directory, the home and Nix's store come later */
+        if (parser->project->n_shares + 3 >= SHARES_MAX) {
+                refuse(parser, "%s=%s: more than %u shares", key->key, value, SHARES_MAX - 3);
                 return;
         }
         if (!is_guest_directory(parser->paths, guest_directory)) {
