@@ -13,6 +13,7 @@
 
 #include "cleanup.h"
 #include "config-file.h"
+#include "config.h"
 #include "parameters.h"
 #include "strjoin.h"
 #include "strv.h"
@@ -668,7 +669,7 @@ static Project *project_new(const char *dir, const char *name, bool is_request) 
         p->messages.path = p->path;
         p->agent = strdup("claude");
         p->agent_start = strdup("boot");
-        p->guest = strdup("debian");
+        p->guest = strdup(DEFAULT_GUEST);
         p->memory_mib = 4096;
         p->cpus = 4;
         p->accelerator = strdup("auto");
