@@ -93,11 +93,11 @@ static int compose(const Context *c, const char *directory, const char *base_ini
                 fputs("AgentStart=session\n", f);
         if (c->options->read_only)
                 fputs("ReadOnly=yes\n", f);
+        if (c->options->dev_shell)
+                fputs("DevShell=yes\n", f);
         for (size_t i = 0; secrets && i < ELEMENTSOF(login_secrets); i++)
                 if ((getenv(login_secrets[i]) ?: "")[0] && !is_set(c->options->settings, login_secrets[i]))
                         fprintf(f, "[Credentials]\n%s\n", login_secrets[i]);
-        if (c->options->dev_shell)
-                fputs("DevShell=yes\n", f);
         for (char *const *s = c->options->settings; s && *s; s++)
                 fputs(*s, f);
         r = ferror(f) ? -ENOMEM : 0;
