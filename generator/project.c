@@ -14,6 +14,7 @@
 
 #include "cleanup.h"
 #include "config-file.h"
+#include "config.h"
 #include "parameters.h"
 #include "strjoin.h"
 #include "strv.h"
@@ -498,7 +499,7 @@ static const Key keys[] = {
         { "Project", "DevShell", parse_boolean, MEMBER(dev_shell), .fallback = "no" },
         { "Project", "Share", parse_share, .list = true },
         { "Project", "UUID", parse_uuid },
-        { "VM", "Guest", parse_guest, MEMBER(guest), .fallback = "debian" },
+        { "VM", "Guest", parse_guest, MEMBER(guest), .fallback = DEFAULT_GUEST },
         { "VM", "Memory", parse_memory, MEMBER(memory_mib), .fallback = "4G" },
         { "VM", "CPUs", parse_cpus, MEMBER(cpus), .fallback = "4" },
         { "VM", "Accelerator", parse_word, MEMBER(accelerator), " auto kvm tcg", .fallback = "auto" },
