@@ -102,7 +102,17 @@ static char *root_of(const char *runtime_dir, const char *id, const char *tag) {
         return asprintf(&path, "%s/claude-vm/%s/root.%s", runtime_dir, id, tag) < 0 ? NULL : path;
 }
 
-static int become_virtiofsd(const char *virtiofsd, const char *root, bool read_only) {
+/* Several VMs of a directory share the agent's home. Claude Code changes ~/.claude.json under a lock: it
+ * reads the file again, writes beside it and renames. A guest that looks names up in a cache of a second
+ * reads what the others have replaced, and their changes are lost; so nothing of a home is cached. Shared
+ * mappings still work, within one VM. */
+static int append_cache_options(char ***argv, const char *tag) {
+        if (strcmp(tag, "home") != 0)
+                return strv_append(argv, "--cache=auto");
+        return strv_append(argv, "--cache=never") | strv_append(argv, "--allow-mmap");
+}
+
+static int become_virtiofsd(const char *virtiofsd, const char *root, const char *tag, bool read_only) {
         _cleanup_strv_free_ char **argv = NULL;
         unsigned uid = getuid(), gid = getgid();
         int r = strv_append(&argv, virtiofsd);
@@ -121,7 +131,7 @@ static int become_virtiofsd(const char *virtiofsd, const char *root, bool read_o
         r |= strv_append(&argv, "--no-announce-submounts");
         /* file handles need a capability that nobody here has */
         r |= strv_append(&argv, "--inode-file-handles=never");
-        r |= strv_append(&argv, "--cache=auto");
+        r |= append_cache_options(&argv, tag);
         /* requests are served by the thread of their queue: a guest cannot make it start more */
         r |= strv_append(&argv, "--thread-pool-size=0");
         /* the unit has set it to the hard limit */
@@ -168,7 +178,7 @@ int share_exec(const char *virtiofsd, const char *runtime_dir, const char *insta
         sd_notifyf(0, "STATUS=Serves %s", directory);
         snprintf(message, sizeof(message), "SHARE_STARTED=%s", tag);
         tell_helper(runtime_dir, id, message);
-        r = become_virtiofsd(virtiofsd, root, text[1] == 'o');
+        r = become_virtiofsd(virtiofsd, root, tag, text[1] == 'o');
         complain("Failed to start '%s': %s", virtiofsd, strerror(-r));
         return EXIT_CONFIGURATION;
 }

@@ -59,6 +59,18 @@ assert_no_vm() {
         assert_no_vm
 }
 
+@test "SIGKILL of claude-run at any moment of the start leaves nothing" {
+        local delay
+        for delay in 0.01 0.03 0.06 0.1 0.2 0.4 0.8 1.6; do
+                claude-run "${SETTINGS[@]}" -- -p question 3>&- 4>&- &
+                sleep $delay
+                kill -KILL $!
+        done
+        # what had not come as far as a unit is swept by the next one
+        run -78 claude-run --memory much -- -p question
+        assert_no_vm
+}
+
 @test "a request whose claude-run died before the start is swept away" {
         local id=0b7c1f3e-5d0a-4b52-9f0e-2d1c3b4a5968 requests=$XDG_RUNTIME_DIR/claude-microvm/requests
         mkdir -p "$requests/$id.credentials"
