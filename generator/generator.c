@@ -16,6 +16,7 @@
 #include "emit.h"
 #include "host-files.h"
 #include "project.h"
+#include "show.h"
 #include "strjoin.h"
 #include "strv.h"
 
@@ -320,42 +321,97 @@ int generator_list(Generator *g) {
         return r;
 }
 
-int generator_run_file(Generator *g, const char *path, UnitWriter *w) {
-        _cleanup_free_ char *dir = strdup(path);
-        _cleanup_close_ int fd = -EBADF;
-        Project *p = NULL;
-        const char *name;
-        char *slash;
-        bool request;
-        int r;
+/* The parts of a path; -EINVAL if it does not name an ini. */
+static int split_path(const char *path, char **ret_dir, const char **ret_name) {
+        const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
 
-        if (!dir)
-                return -ENOMEM;
-        slash = strrchr(dir, '/');
-        name = slash ? strrchr(path, '/') + 1 : path;
-        if (slash)
-                slash[slash == dir ? 1 : 0] = '\0';
-        else
-                strcpy(dir, ".");
         if (strlen(name) <= strlen(SUFFIX) || strcmp(name + strlen(name) - strlen(SUFFIX), SUFFIX) != 0) {
                 fprintf(stderr, "%s: the name of a configuration file ends with " SUFFIX "\n", path);
                 return -EINVAL;
         }
+        *ret_dir = slash ? strndup(path, slash == path ? 1 : (size_t) (slash - path)) : strdup(".");
+        *ret_name = name;
+        return *ret_dir ? 0 : -ENOMEM;
+}
+
+int generator_load_file(Generator *g, const char *path, Project **ret) {
+        _cleanup_free_ char *dir = NULL;
+        _cleanup_close_ int fd = -EBADF;
+        const char *name;
+        int r = split_path(path, &dir, &name);
+
+        if (r < 0)
+                return r;
         fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (fd < 0) {
                 fprintf(stderr, "%s: %s\n", path, strerror(errno));
                 return -errno;
         }
-        request = strlen(name) == 36 + strlen(SUFFIX);
-        r = project_load(&g->paths, fd, dir, name, request, &p);
+        r = project_load(&g->paths, fd, dir, name, strlen(name) == 36 + strlen(SUFFIX), ret);
         if (r == -ENOENT)
                 fprintf(stderr, "%s: %s\n", path, strerror(-r));
-        if (r != 0)
-                return r;
-        if (host_files_check(&p, 1) < 0 || p->messages.n_errors > 0)
+        if (r == 0 && (host_files_check(ret, 1) < 0 || (*ret)->messages.n_errors > 0))
                 g->failed = true;
-        else if (w)
+        return r;
+}
+
+int generator_run_file(Generator *g, const char *path, UnitWriter *w) {
+        Project *p = NULL;
+        int r = generator_load_file(g, path, &p);
+
+        if (r == 0 && w && p->messages.n_errors == 0)
                 emit(g, w, p);
         project_free(p);
+        return r;
+}
+
+/* The file that counts for a name: that of the first directory. */
+static int find_file(const Generator *g, const char *name, char **ret) {
+        for (char **dir = g->config_dirs; dir && *dir; dir++) {
+                _cleanup_free_ char *path = strjoin(*dir, "/", name, SUFFIX, NULL);
+                struct stat st;
+
+                if (!path)
+                        return -ENOMEM;
+                if (lstat(path, &st) == 0) {
+                        *ret = TAKE_PTR(path);
+                        return 0;
+                }
+        }
+        return -ENOENT;
+}
+
+int generator_find(Generator *g, const char *name) {
+        _cleanup_free_ char *path = NULL;
+        int r = find_file(g, name, &path);
+
+        if (r == -ENOMEM || !g->config_dirs)
+                return r;
+        printf("%s/%s" SUFFIX "\t%s\n", g->config_dirs[0], name, path ?: "");
         return 0;
+}
+
+int generator_show(Generator *g, const char *word) {
+        _cleanup_free_ char *found = NULL;
+        Project *p = NULL;
+        int r;
+
+        if (!strchr(word, '/')) {
+                r = find_file(g, word, &found);
+                if (r == -ENOENT)
+                        fprintf(stderr, "No project '%s'; to make one: claude-run config new %s\n", word,
+                                        word);
+                if (r < 0)
+                        return r;
+        }
+        r = generator_load_file(g, found ?: word, &p);
+        if (r > 0) {
+                fprintf(stderr, "%s: is empty or a link to /dev/null, which masks the project\n",
+                                found ?: word);
+                return -ENOENT;
+        }
+        if (r == 0 && p->messages.n_errors == 0)
+                r = show_project(p);
+        project_free(p);
+        return r;
 }

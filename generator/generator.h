@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "paths.h"
+#include "project.h"
 #include "unit-writer.h"
 
 typedef struct Generator {
@@ -22,6 +23,17 @@ int generator_run(Generator *g, UnitWriter *w);
 
 /* Prints `NAME<TAB>UUID<TAB>WORKDIRECTORY<TAB>INI` for each good project. */
 int generator_list(Generator *g);
+
+/* Reads one file as a project (or as a request, when its name is a UUID). 0, also for a bad one, which sets
+ * `failed`; 1: it masks its name; negative errno, and why is on stderr. */
+int generator_load_file(Generator *g, const char *path, Project **ret);
+
+/* Prints `PATH<TAB>PATH`: where the user's file of this name is or would be, and the file that counts (empty
+ * if there is none). */
+int generator_find(Generator *g, const char *name);
+
+/* Prints the settings of a project, by its name or file: see show.h. */
+int generator_show(Generator *g, const char *word);
 
 /* Reads one file as a project (or as a request, when its name is a UUID); with `w`, writes it. */
 int generator_run_file(Generator *g, const char *path, UnitWriter *w);

@@ -17,6 +17,10 @@ static int usage(FILE *f) {
               "claude-vm-generator --check FILE…      validate configuration files\n"
               "claude-vm-generator --list             print name, UUID, work directory, ini and agent of "
               "each project\n"
+              "claude-vm-generator --show NAME|FILE   print the settings of a project, and where each "
+              "is from\n"
+              "claude-vm-generator --find NAME        print the path of the user's ini, and that of the one "
+              "that counts\n"
               "claude-vm-generator --request FILE DIR write the units of one request\n"
               "claude-vm-generator --help | --version\n",
                         f);
@@ -63,6 +67,14 @@ static int mode_list(Generator *g, char **arguments) {
         return generator_list(g);
 }
 
+static int mode_show(Generator *g, char **arguments) {
+        return generator_show(g, arguments[0]);
+}
+
+static int mode_find(Generator *g, char **arguments) {
+        return generator_find(g, arguments[0]);
+}
+
 static int mode_request(Generator *g, char **arguments) {
         return write_to(g, arguments[1], arguments[0]);
 }
@@ -77,6 +89,8 @@ static const Mode modes[] = {
         { "--dry-run", 0, 0, mode_dry_run },
         { "--check", 1, INT_MAX, mode_check },
         { "--list", 0, 0, mode_list },
+        { "--show", 1, 1, mode_show },
+        { "--find", 1, 1, mode_find },
         { "--request", 2, 2, mode_request },
         { NULL, 1, 3, mode_generate },
 };

@@ -147,7 +147,8 @@ int path_parse(const UserPaths *paths, const char *value, char **ret, const char
                         return -ENOMEM;
                 strcpy(path, value);
         } else {
-                *ret_why = "has to be absolute or begin with '~/'";
+                *ret_why = strchr("\"'", value[0]) ? "is taken as it is: leave the quotes out"
+                                                   : "has to be absolute or begin with '~/'";
                 return -EINVAL;
         }
         if (written_length(value) >= PATH_MAX) {

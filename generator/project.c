@@ -4,6 +4,7 @@
 
 #include "project.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <stddef.h>
@@ -17,6 +18,7 @@
 #include "parameters.h"
 #include "strjoin.h"
 #include "strv.h"
+#include "unknown-key.h"
 
 /* The name space of the UUIDs that are made from names (RFC 9562, version 5). */
 UUID_DEFINE(namespace, 0x6f, 0x4c, 0x46, 0xa7, 0x26, 0xc5, 0x4f, 0xd0, 0x8d, 0x35, 0x37, 0xc7, 0xa2, 0x5e,
@@ -26,24 +28,14 @@ UUID_DEFINE(namespace, 0x6f, 0x4c, 0x46, 0xa7, 0x26, 0xc5, 0x4f, 0xd0, 0x8d, 0x3
 #define MEMORY_MIB_MAX (1024U * 1024U)
 #define CPUS_MAX 255U
 #define ARGUMENTS_MAX 256U
+#define COMMENT_REMEDY "a comment stands on a line of its own"
 #define VARIABLES_MAX 512U /* variables of the agent */
 
-typedef struct Parser {
+struct Parser {
         Project *project;
         const UserPaths *paths;
         unsigned line; /* of the assignment at hand */
         bool out_of_memory;
-} Parser;
-
-typedef struct Key Key;
-typedef void (*key_parser)(Parser *parser, const Key *key, const char *value);
-struct Key {
-        const char *section;
-        const char *key;
-        key_parser parse;
-        size_t offset;     /* of the member of Project */
-        const char *words; /* allowed values, each between spaces */
-        bool list;         /* may be repeated */
 };
 
 /* An error at the line at hand: `value` and the remedy are in it. */
@@ -119,7 +111,18 @@ static void parse_directory(Parser *parser, const Key *key, const char *value) {
         *target = shareable_directory(parser, key->key, value, key->offset == offsetof(Project, home));
 }
 
-/* 4G, 512M, 1.5T are systemd's spelling; the result is in MiB. */
+/* 8, 8GB, 8g and 8GiB are all 8G for who writes them. */
+static void refuse_memory(Parser *parser, const Key *key, const char *value) {
+        int digits = (int) strspn(value, "0123456789");
+        char unit = (char) toupper((unsigned char) value[digits]);
+
+        if (digits == 0 || unit == '\0' || !strchr("KMGT", unit))
+                unit = 'G';
+        refuse(parser, "%s=%s: has to be a number with K, M, G or T, like %.*s%c", key->key, value,
+                        digits > 0 ? digits : 1, digits > 0 ? value : "4", unit);
+}
+
+/* 4G, 512M are systemd's spelling; the result is in MiB. */
 static void parse_memory(Parser *parser, const Key *key, const char *value) {
         static const char suffixes[] = "KMGT";
         const char *suffix;
@@ -131,7 +134,7 @@ static void parse_memory(Parser *parser, const Key *key, const char *value) {
         n = strtoull(value, &end, 10);
         suffix = *end ? strchr(suffixes, *end) : NULL;
         if (errno != 0 || value[0] < '0' || value[0] > '9' || !suffix || end[1] != '\0') {
-                refuse(parser, "%s=%s: has to be a number with K, M, G or T, like 4G", key->key, value);
+                refuse_memory(parser, key, value);
                 return;
         }
         shift = 10 * (unsigned) (suffix - suffixes);
@@ -221,6 +224,10 @@ static void parse_arguments(Parser *parser, const Key *key, const char *value) {
                 }
                 if (!word)
                         return;
+                if (value[word - copy] == '#') {
+                        refuse(parser, "%s=%s: " COMMENT_REMEDY ", or quote the '#'", key->key, value);
+                        return;
+                }
                 if (strv_length(*target) >= ARGUMENTS_MAX) {
                         refuse(parser, "%s=: more than %u arguments", key->key, ARGUMENTS_MAX);
                         return;
@@ -451,6 +458,17 @@ static void parse_credential(Parser *parser, AssignmentList *list, const char *n
                 add_assignment(parser, list, name, path);
 }
 
+static void parse_credentials(Parser *parser, const char *name, const char *value) {
+        if (!value[0])
+                parse_caller_credential(parser, name);
+        else
+                parse_credential(parser, &parser->project->credentials, name, value);
+}
+
+static void parse_encrypted_credentials(Parser *parser, const char *name, const char *value) {
+        parse_credential(parser, &parser->project->encrypted_credentials, name, value);
+}
+
 /* Taken over as they are, so nothing but a plain value may pass. */
 static void parse_service(Parser *parser, const Key *key, const char *value) {
         size_t n = strlen(value);
@@ -474,19 +492,19 @@ static void parse_service(Parser *parser, const Key *key, const char *value) {
 static const Key keys[] = {
         { "Project", "WorkDirectory", parse_directory, MEMBER(work_directory) },
         { "Project", "Home", parse_directory, MEMBER(home) },
-        { "Project", "Agent", parse_word, MEMBER(agent), AGENT_NAMES },
-        { "Project", "AgentStart", parse_word, MEMBER(agent_start), " boot session" },
+        { "Project", "Agent", parse_word, MEMBER(agent), AGENT_NAMES, .fallback = "claude" },
+        { "Project", "AgentStart", parse_word, MEMBER(agent_start), " boot session", .fallback = "boot" },
         { "Project", "AgentArguments", parse_arguments, MEMBER(agent_arguments), .list = true },
-        { "Project", "ReadOnly", parse_boolean, MEMBER(read_only) },
-        { "Project", "DevShell", parse_boolean, MEMBER(dev_shell) },
+        { "Project", "ReadOnly", parse_boolean, MEMBER(read_only), .fallback = "no" },
+        { "Project", "DevShell", parse_boolean, MEMBER(dev_shell), .fallback = "no" },
         { "Project", "Share", parse_share, .list = true },
         { "Project", "UUID", parse_uuid },
-        { "VM", "Guest", parse_guest, MEMBER(guest) },
-        { "VM", "Memory", parse_memory, MEMBER(memory_mib) },
-        { "VM", "CPUs", parse_cpus, MEMBER(cpus) },
-        { "VM", "Accelerator", parse_word, MEMBER(accelerator), " auto kvm tcg" },
-        { "VM", "Machine", parse_word, MEMBER(machine), " auto microvm q35" },
-        { "Network", "Mode", parse_word, MEMBER(network), " user none" },
+        { "VM", "Guest", parse_guest, MEMBER(guest), .fallback = "debian" },
+        { "VM", "Memory", parse_memory, MEMBER(memory_mib), .fallback = "4G" },
+        { "VM", "CPUs", parse_cpus, MEMBER(cpus), .fallback = "4" },
+        { "VM", "Accelerator", parse_word, MEMBER(accelerator), " auto kvm tcg", .fallback = "auto" },
+        { "VM", "Machine", parse_word, MEMBER(machine), " auto microvm q35", .fallback = "auto" },
+        { "Network", "Mode", parse_word, MEMBER(network), " user none", .fallback = "user" },
         { "Network", "Publish", parse_publish, .list = true },
         { "Service", "MemoryMax", parse_service },
         { "Service", "MemoryHigh", parse_service },
@@ -501,11 +519,14 @@ static const Key keys[] = {
         { "Install", "WantedBy", parse_wanted },
 };
 
-const char *project_key(size_t i, const char **ret_section) {
-        if (i >= ELEMENTSOF(keys))
-                return NULL;
-        *ret_section = keys[i].section;
-        return keys[i].key;
+const Key *project_key(size_t i) {
+        return i < ELEMENTSOF(keys) ? &keys[i] : NULL;
+}
+
+const char *project_meaning(const Project *p, const Key *key) {
+        if (key->parse == parse_directory || key->parse == parse_guest)
+                return *(char *const *) (const void *) ((const char *) p + key->offset);
+        return key->parse == parse_uuid ? p->uuid : NULL;
 }
 
 unsigned project_line(const Project *p, const char *key) {
@@ -515,11 +536,10 @@ unsigned project_line(const Project *p, const char *key) {
         return 0;
 }
 
-static bool is_section(const char *section) {
-        for (size_t i = 0; i < ELEMENTSOF(keys); i++)
-                if (strcmp(keys[i].section, section) == 0)
-                        return true;
-        return false;
+/* A value is taken as it is, so what looks like a comment would be part of it. Paths may have any name. */
+static bool has_comment(const Key *key, const char *value) {
+        return strstr(value, " #") && key->parse != parse_arguments && key->parse != parse_directory &&
+                        key->parse != parse_guest && key->parse != parse_share;
 }
 
 static void parse_key(Parser *parser, const char *section, const char *key, const char *value) {
@@ -534,32 +554,47 @@ static void parse_key(Parser *parser, const char *section, const char *key, cons
                                         value, key, p->lines[i]);
                 else if (value[0] == '\0')
                         refuse(parser, "%s=: needs a value; without the line the default counts", key);
+                else if (has_comment(&keys[i], value))
+                        refuse(parser, "%s=%s: " COMMENT_REMEDY, key, value);
                 else
                         keys[i].parse(parser, &keys[i], value);
                 p->lines[i] = parser->line;
                 return;
         }
-        if (is_section(section))
-                messages_warning(&p->messages, parser->line, "%s=: unknown key in [%s], ignored", key,
-                                section);
-        else
-                messages_warning(&p->messages, parser->line, "%s=: unknown section [%s], ignored", key,
-                                section);
+        warn_unknown_key(&p->messages, parser->line, section, key);
+}
+
+/* Sections whose keys are names of variables. */
+typedef void (*variable_parser)(Parser *parser, const char *name, const char *value);
+
+static const struct {
+        const char *section;
+        variable_parser parse;
+} variable_sections[] = {
+        { "Environment", parse_environment },
+        { "Credentials", parse_credentials },
+        { "EncryptedCredentials", parse_encrypted_credentials },
+};
+
+static variable_parser find_variable_parser(const char *section) {
+        for (size_t i = 0; i < ELEMENTSOF(variable_sections); i++)
+                if (strcmp(variable_sections[i].section, section) == 0)
+                        return variable_sections[i].parse;
+        return NULL;
+}
+
+bool project_section_has_variables(const char *section) {
+        return find_variable_parser(section);
 }
 
 static void handle_assignment(
                 void *userdata, const char *section, const char *key, const char *value, unsigned line) {
         Parser *parser = userdata;
+        variable_parser parse = find_variable_parser(section);
 
         parser->line = line;
-        if (strcmp(section, "Environment") == 0)
-                parse_environment(parser, key, value);
-        else if (strcmp(section, "Credentials") == 0 && !value[0])
-                parse_caller_credential(parser, key);
-        else if (strcmp(section, "Credentials") == 0)
-                parse_credential(parser, &parser->project->credentials, key, value);
-        else if (strcmp(section, "EncryptedCredentials") == 0)
-                parse_credential(parser, &parser->project->encrypted_credentials, key, value);
+        if (parse)
+                parse(parser, key, value);
         else
                 parse_key(parser, section, key, value);
 }
@@ -667,19 +702,14 @@ static Project *project_new(const char *dir, const char *name, bool is_request) 
         p->path = strjoin(dir, "/", name, NULL);
         p->is_request = is_request;
         p->messages.path = p->path;
-        p->agent = strdup("claude");
-        p->agent_start = strdup("boot");
-        p->guest = strdup("debian");
-        p->memory_mib = 4096;
-        p->cpus = 4;
-        p->accelerator = strdup("auto");
-        p->machine = strdup("auto");
-        p->network = strdup("user");
         p->lines = calloc(ELEMENTSOF(keys), sizeof(*p->lines));
-        if (!p->id || !p->path || !p->agent || !p->agent_start || !p->guest || !p->accelerator ||
-                        !p->machine || !p->network || !p->lines)
-                return project_free(p);
-        return p;
+        return p->id && p->path && p->lines ? p : project_free(p);
+}
+
+static void set_defaults(Parser *parser) {
+        for (size_t i = 0; i < ELEMENTSOF(keys); i++)
+                if (keys[i].fallback)
+                        keys[i].parse(parser, &keys[i], keys[i].fallback);
 }
 
 DEFINE_CLEANUP(Project *, project_free, project_free_cleanup)
@@ -692,6 +722,7 @@ int project_load(const UserPaths *paths, int dir_fd, const char *dir, const char
 
         if (!p)
                 return -ENOMEM;
+        set_defaults(&parser);
         if (is_request ? !vm_name_is_uuid(p->id) || !vm_name_is_id(p->id) : !vm_name_is_project(p->id)) {
                 messages_error(&p->messages, 0,
                                 "'%s' is no name for a VM: up to %d letters, digits, '_', '.' and '-', no "

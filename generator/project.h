@@ -72,8 +72,29 @@ int project_load(const UserPaths *paths, int dir_fd, const char *dir, const char
 
 Project *project_free(Project *p);
 
+/* One line of the table of keys. */
+typedef struct Parser Parser;
+typedef struct Key Key;
+typedef void (*key_parser)(Parser *parser, const Key *key, const char *value);
+struct Key {
+        const char *section;
+        const char *key;
+        key_parser parse;
+        size_t offset;        /* of the member of Project */
+        const char *words;    /* allowed values, each between spaces */
+        const char *fallback; /* the value without a line; NULL: none, or one that depends on others */
+        bool list;            /* may be repeated */
+};
+
+/* The table: NULL after the last. */
+const Key *project_key(size_t i);
+
+/* True for a section whose keys are names of variables. */
+bool project_section_has_variables(const char *section);
+
+/* What the value of a key stands for in a good project, if that is not its text: a canonical path, a UUID.
+ * Borrowed from `p`; NULL if the text says all. */
+const char *project_meaning(const Project *p, const Key *key);
+
 /* The line that sets the key, 0 for none. */
 unsigned project_line(const Project *p, const char *key);
-
-/* The table of keys, for tests of the man page: section and key, NULL after the last. */
-const char *project_key(size_t i, const char **ret_section);

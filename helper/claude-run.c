@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cleanup.h"
 #include "config.h"
@@ -35,6 +36,7 @@ static const Verb verbs[] = {
         { "ssh", "[NAME] [-- ARGUMENTS…]", "ssh to the VM, with arguments of ssh", verb_ssh },
         { "cp", "SOURCE… DESTINATION", "copy files; NAME:PATH is in the VM", verb_cp },
         { "ports", "[NAME] [add|remove|reverse PORT…]", "forwarded ports of a running VM", verb_ports },
+        { "config", "[show|edit|new] [NAME]", "settings of a project, and where each is from", verb_config },
         { "list", "", "projects and VMs", verb_list },
         { "status", "[NAME]", "what systemd says of a VM", verb_status },
         { "logs", "[NAME]", "the journal of a VM, host and guest", verb_logs },
@@ -71,9 +73,9 @@ static const Option options[] = {
         { 0, "read-only", NULL, "run: the directory is read-only; attach: only look", MEMBER(read_only) },
         { 0, "dev-shell", NULL, "run: with the dev shell of flake.nix or devenv.nix", MEMBER(dev_shell) },
         { 0, "new", NULL, "run: a fresh VM although one runs here", MEMBER(new) },
-        { 0, "name", "NAME", "run: make a project of it", MEMBER(name) },
+        { 0, "name", "NAME", "run: make a project of it, as config new does", MEMBER(name) },
         { 'C', "directory", "DIR", "instead of the working directory", MEMBER(directory) },
-        { 0, "json", NULL, "list, status, ports, logs, doctor: for programs", MEMBER(json) },
+        { 0, "json", NULL, "list, status, ports, logs, config, doctor: for programs", MEMBER(json) },
         { 't', "tty", NULL, "exec: with a terminal", MEMBER(terminal) },
         { 'u', "user", "USER", "exec, shell, ssh, cp: as root instead of claude", MEMBER(user) },
         { 'f', "follow", NULL, "logs: go on as lines come", MEMBER(follow) },
@@ -88,6 +90,11 @@ const char *claude_run_verb(unsigned i) {
 
 const char *claude_run_option(unsigned i) {
         return i < ELEMENTSOF(options) ? options[i].name : NULL;
+}
+
+const char *claude_run_option_setting(unsigned i, const char **ret_key) {
+        *ret_key = options[i].key;
+        return options[i].section;
 }
 
 static int print_help(void) {
@@ -231,7 +238,9 @@ static int run_verb(const Verb *verb, const RunOptions *o) {
 
         if (!c.runtime_dir)
                 return fail(EXIT_FAILURE,
-                                "XDG_RUNTIME_DIR is not set: this is no login session of systemd's");
+                                "XDG_RUNTIME_DIR is not set: this is no login session of systemd's; %s",
+                                geteuid() == 0 ? "VMs are yours, not root's: run it without sudo"
+                                               : "log in as this user, or: machinectl shell USER@");
         /* without SA_RESTART: Ctrl-C ends a wait */
         sigaction(SIGINT, &action, NULL);
         r = verb->run(&c);

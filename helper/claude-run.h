@@ -23,3 +23,7 @@ int claude_run(RunOptions *options, int argc, char **argv);
 /* The tables, for the help and for the test of the man page: NULL after the last. */
 const char *claude_run_verb(unsigned i);
 const char *claude_run_option(unsigned i);
+
+/* The setting that an option stands for: its section, NULL for none, and its key, NULL for a section of
+ * variables or limits. */
+const char *claude_run_option_setting(unsigned i, const char **ret_key);

@@ -63,6 +63,7 @@ int ensure_started(Context *c, const char *id);
 int run_job(Context *c, const char *method, const char *verb, const char *id);
 
 int verb_attach(Context *c);
+int verb_config(Context *c);
 int verb_cp(Context *c);
 int verb_doctor(Context *c);
 int verb_exec(Context *c);

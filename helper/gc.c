@@ -8,33 +8,51 @@
 #include <string.h>
 #include <systemd/sd-daemon.h>
 
+#include "cleanup.h"
 #include "log.h"
 #include "parameters.h"
 #include "request-files.h"
 #include "vm-name.h"
 
-/* A helper that was killed leaves no status of its own. */
-static void explain(const char *id) {
-        const char *result = getenv("SERVICE_RESULT"), *status = getenv("EXIT_STATUS");
+/* What systemd did to the unit, in words; NULL where the helper has said more itself. At a time limit
+ * systemd asks the helper first, which ends the VM in good order. */
+static const char *reason_of(const char *result, const char *code) {
+        static const struct {
+                const char *result, *code, *reason;
+        } reasons[] = {
+                { "signal", NULL, "The helper was killed; QEMU ended with it" },
+                { "core-dump", NULL, "The helper crashed; QEMU ended with it" },
+                { "oom-kill", NULL,
+                                "Out of memory: the VM was killed; MemoryMax= of its ini, that of "
+                                "app-claude.slice, or the machine has too little for it" },
+                { "timeout", "exited",
+                                "The VM was stopped at its time limit: RuntimeMaxSec=, or TimeoutStartSec= "
+                                "if it was not ready" },
+                { "timeout", NULL, "The VM did not end within TimeoutStopSec= and was killed" },
+        };
 
-        if (!result || strcmp(result, "success") == 0 || strcmp(result, "exit-code") == 0)
+        for (size_t i = 0; i < ELEMENTSOF(reasons); i++)
+                if (strcmp(reasons[i].result, result) == 0 &&
+                                (!reasons[i].code || strcmp(reasons[i].code, code) == 0))
+                        return reasons[i].reason;
+        return NULL;
+}
+
+static void explain(void) {
+        const char *result = getenv("SERVICE_RESULT") ?: "", *status = getenv("EXIT_STATUS") ?: "?";
+        const char *reason = reason_of(result, getenv("EXIT_CODE") ?: "");
+
+        if (!reason)
                 return;
-        if (strcmp(result, "signal") == 0 || strcmp(result, "core-dump") == 0)
-                sd_notifyf(0, "STATUS=The helper was killed by SIG%s; QEMU ended with it", status ?: "?");
-        else if (strcmp(result, "oom-kill") == 0)
-                sd_notify(0, "STATUS=The VM used more memory than it may (MemoryMax=) and was killed");
-        else if (strcmp(result, "timeout") == 0)
-                sd_notify(0,
-                                "STATUS=The VM took too long to start, to stop or altogether "
-                                "(RuntimeMaxSec=) and was killed");
-        log_message(LOG_NOTICE, "VM '%s' ended: %s", id, result);
+        sd_notifyf(0, "STATUS=%s (%s, %s)", reason, result, status);
+        log_message(LOG_NOTICE, "%s (%s, %s)", reason, result, status);
 }
 
 int gc_run(const char *runtime_dir, const char *id) {
         if (!vm_name_is_id(id))
                 return EXIT_CONFIGURATION;
         log_set_vm(id, "");
-        explain(id);
+        explain();
         if (vm_name_is_uuid(id))
                 request_remove(runtime_dir, id);
         request_sweep(runtime_dir);

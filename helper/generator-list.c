@@ -1,83 +1,20 @@
 #include "generator-list.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "cleanup.h"
-
-#define ANSWER_MAX (16U * 1024U * 1024U)
-
-extern char **environ;
-
-/* Reads to the end of file; the text ends with NUL. */
-static int read_all(int fd, char **ret) {
-        _cleanup_free_ char *text = NULL;
-        size_t size = 0, allocated = 0;
-        ssize_t n;
-
-        do {
-                if (allocated - size < 4096) {
-                        char *grown = allocated >= ANSWER_MAX
-                                        ? NULL
-                                        : realloc(text, allocated = 2 * allocated + 8192);
-
-                        if (!grown)
-                                return -ENOMEM;
-                        text = grown;
-                }
-                n = read(fd, text + size, allocated - size - 1);
-                if (n < 0)
-                        return -errno;
-                size += (size_t) n;
-        } while (n > 0);
-        text[size] = '\0';
-        *ret = TAKE_PTR(text);
-        return 0;
-}
-
-static int spawn(const char *generator, int output) {
-        char *argv[] = { (char *) generator, (char *) "--list", NULL };
-        posix_spawn_file_actions_t actions;
-        pid_t pid = -1;
-        int r;
-
-        if (posix_spawn_file_actions_init(&actions) != 0)
-                return -ENOMEM;
-        r = posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
-        if (r == 0)
-                r = posix_spawn(&pid, generator, &actions, NULL, argv, environ);
-        posix_spawn_file_actions_destroy(&actions);
-        return r != 0 ? -r : pid;
-}
+#include "run-program.h"
 
 int generator_list_read(const char *generator, ProjectEntries *ret) {
         _cleanup_free_ char *text = NULL;
-        _cleanup_close_ int output = -EBADF;
-        int fds[2], r, status;
-        pid_t pid;
+        int r = run_program_read((char *[]) { (char *) generator, (char *) "--list", NULL }, &text);
 
-        if (pipe2(fds, O_CLOEXEC) < 0)
-                return -errno;
-        output = fds[0];
-        pid = spawn(generator, fds[1]);
-        close(fds[1]);
-        if (pid < 0)
-                return pid;
-        r = read_all(output, &text);
-        if (r < 0)
-                kill(pid, SIGKILL);
-        if (waitpid(pid, &status, 0) < 0)
-                return -errno;
         /* 1: some file was bad, which it has said; the others are in the list */
-        if (r >= 0 && (!WIFEXITED(status) || WEXITSTATUS(status) > 1))
+        if (r > 1)
                 return -EIO;
         return r < 0 ? r : generator_list_parse(text, ret);
 }

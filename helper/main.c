@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <systemd/sd-daemon.h>
 
 #include "accelerator.h"
@@ -74,6 +75,8 @@ static int verb_run(const char *id) {
         };
         int r;
 
+        /* secrets pass through this memory: no core dump, no debugger */
+        prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
         log_set_vm(id, getenv(PARAMETER_UUID) ?: "");
         if (!vm_name_is_id(id))
                 return refuse("The instance is no name of a VM: letters, digits, '_', '.' and '-', 40 at "

@@ -162,9 +162,11 @@ static void add_rest(Argv *a, const QemuConfig *c) {
 static void add_dev_shell(Argv *a, const QemuConfig *c) {
         if (c->dev_shell_fd < 0)
                 return;
+        /* the open file: its path is nothing that QEMU may open */
+        add(a, "-add-fd");
+        addf(a, "fd=%d,set=1", c->dev_shell_fd);
         add(a, "-blockdev");
-        addf(a, "driver=file,node-name=devshell,filename=/proc/self/fd/%d,read-only=on,locking=off",
-                        c->dev_shell_fd);
+        add(a, "driver=file,node-name=devshell,filename=/dev/fdset/1,read-only=on,locking=off");
         add(a, "-device");
         add(a, "virtio-blk-pci,drive=devshell,serial=devshell");
 }

@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #include "cleanup.h"
-#include "guest-text.h"
 #include "login-secrets.h"
 #include "parameters.h"
+#include "project-ini.h"
 #include "request-files.h"
 #include "request-owner.h"
 #include "run-program.h"
@@ -31,37 +31,10 @@ static void print_base(FILE *f, char *text) {
         }
 }
 
-/* Each becomes the rest of a line of an ini, which has no quotes. A guest chooses the names of what it
- * makes, so a line end in a directory's name is somebody's try to say more than a directory. */
-static int check_line(const char *what, const char *value) {
-        size_t n = strlen(value);
-        _cleanup_free_ char *text = strdup(value);
-
-        if (!text)
-                return fail(EXIT_FAILURE, "No memory");
-        guest_text_clean(text);
-        if (strcmp(text, value) != 0 || strchr(value, '\t'))
-                return fail(EXIT_CONFIGURATION, "%s '%s' has a character in its name that no ini can have",
-                                what, text);
-        if (n > 0 && value[n - 1] == ' ')
-                return fail(EXIT_CONFIGURATION,
-                                "%s '%s' has a blank at the end of its name, which an ini "
-                                "cannot say",
-                                what, text);
-        return 0;
-}
-
-static int check_lines(const char *directory) {
-        int r = check_line("the directory", directory);
-
-        return r != 0 ? r : check_line("CLAUDE_HOME", getenv("CLAUDE_HOME") ?: "");
-}
-
 /* The text of the ini: the base, then the options, which count for more. */
 static int compose(const Context *c, const char *directory, const ProjectEntry *base, bool session,
-                bool secrets, char **ret) {
+                char **ret) {
         _cleanup_free_ char *text = NULL;
-        const char *home = getenv("CLAUDE_HOME");
         size_t size;
         FILE *f;
         int r = base ? small_file_read(base->ini, INI_MAX, &text) : 0;
@@ -73,18 +46,10 @@ static int compose(const Context *c, const char *directory, const ProjectEntry *
                 return -ENOMEM;
         if (text)
                 print_base(f, text);
-        fprintf(f, "[Project]\nWorkDirectory=%s\n", directory);
-        if (home && home[0])
-                fprintf(f, "Home=%s\n", home);
         if (session)
-                fputs("AgentStart=session\n", f);
-        if (c->options->read_only)
-                fputs("ReadOnly=yes\n", f);
-        r = secrets ? login_secrets_print(f, base ? base->agent : "claude", c->options->settings) : 0;
-        if (c->options->dev_shell)
-                fputs("DevShell=yes\n", f);
-        for (char *const *s = c->options->settings; s && *s; s++)
-                fputs(*s, f);
+                fputs("[Project]\nAgentStart=session\n", f);
+        project_ini_print(f, c, directory);
+        r = login_secrets_print(f, base ? base->agent : "claude", c->options->settings);
         if (ferror(f))
                 r = -ENOMEM;
         return fclose(f) == 0 ? r : -ENOMEM;
@@ -128,7 +93,7 @@ static int write_request(const Context *c, const char *directory, const ProjectE
         request->owner_fd = request_owner_make(c->runtime_dir, request->id);
         if (request->owner_fd < 0)
                 return request->owner_fd;
-        r = compose(c, directory, base, session, true, &text);
+        r = compose(c, directory, base, session, &text);
         if (r >= 0)
                 r = small_file_create(path, 0600, text, strlen(text));
         if (r < 0)
@@ -138,7 +103,7 @@ static int write_request(const Context *c, const char *directory, const ProjectE
 
 int request_make(Context *c, const char *directory, const ProjectEntry *base, bool session, Request *ret) {
         sd_id128_t id;
-        int r = check_lines(directory);
+        int r = project_ini_check_lines(directory);
 
         *ret = (Request) { .owner_fd = -EBADF };
         if (r != 0)
@@ -162,45 +127,4 @@ void request_done(Request *request) {
         if (request->owner_fd >= 0)
                 close(request->owner_fd);
         request->owner_fd = -EBADF;
-}
-
-int request_make_project(Context *c, const char *directory, const char *name) {
-        _cleanup_free_ char *configuration = NULL, *path = NULL, *text = NULL;
-        const char *xdg = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
-        int r;
-
-        if (!vm_name_is_project(name))
-                return fail(EXIT_USAGE,
-                                "'%s' is no name for a project: up to %d letters, digits, '_', '.' and '-'",
-                                name, VM_NAME_MAX);
-        r = check_lines(directory);
-        if (r != 0)
-                return r;
-        if (asprintf(&configuration, "%s%s/claude-microvm", xdg && xdg[0] == '/' ? xdg : home ?: "",
-                            xdg && xdg[0] == '/' ? "" : "/.config") < 0) {
-                configuration = NULL;
-                return fail(EXIT_FAILURE, "No memory");
-        }
-        if (asprintf(&path, "%s/%s.ini", configuration, name) < 0) {
-                path = NULL;
-                return fail(EXIT_FAILURE, "No memory");
-        }
-        r = make_directories(configuration);
-        if (r >= 0)
-                r = compose(c, directory, NULL, false, false, &text);
-        if (r >= 0)
-                r = small_file_create(path, 0600, text, strlen(text));
-        if (r == -EEXIST)
-                return fail(EXIT_CONFIGURATION, "there is a project '%s' already: %s", name, path);
-        if (r >= 0 &&
-                        run_program((char *[]) { (char *) c->options->generator, (char *) "--check", path,
-                                                    NULL },
-                                        -1) != 0) {
-                unlink(path);
-                return EXIT_CONFIGURATION;
-        }
-        if (r < 0)
-                return fail(EXIT_FAILURE, "Failed to write '%s': %s", path, strerror(-r));
-        fprintf(stderr, "claude-run: project '%s' is %s\n", name, path);
-        return 0;
 }

@@ -18,6 +18,3 @@ int request_make(Context *c, const char *directory, const ProjectEntry *base, bo
 
 /* Lets go of it: from now on it is the unit's to clean up. */
 void request_done(Request *request);
-
-/* Writes the same settings as the project `name`. 0 or an exit status. */
-int request_make_project(Context *c, const char *directory, const char *name);

@@ -122,6 +122,8 @@ static int become_virtiofsd(const char *virtiofsd, const char *root, bool read_o
         /* file handles need a capability that nobody here has */
         r |= strv_append(&argv, "--inode-file-handles=never");
         r |= strv_append(&argv, "--cache=auto");
+        /* requests are served by the thread of their queue: a guest cannot make it start more */
+        r |= strv_append(&argv, "--thread-pool-size=0");
         /* the unit has set it to the hard limit */
         r |= strv_append(&argv, "--rlimit-nofile=0");
         r |= strv_append(&argv, "--log-level=warn");

@@ -1,5 +1,6 @@
 #include "small-file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -74,4 +75,22 @@ int make_directories(const char *path) {
                         return 0;
                 *slash = '/';
         }
+}
+
+int make_parent_directories(const char *path) {
+        _cleanup_free_ char *parent = strndup(path, (size_t) (strrchr(path, '/') - path));
+
+        return parent ? make_directories(parent) : -ENOMEM;
+}
+
+void remove_directory(const char *path) {
+        _cleanup_closedir_ DIR *dir = opendir(path);
+        int fd = dir ? dirfd(dir) : -EBADF;
+
+        if (fd < 0)
+                return;
+        /* unlink() refuses `.` and `..`, and follows no link */
+        for (const struct dirent *entry; (entry = readdir(dir));)
+                (void) unlinkat(fd, entry->d_name, 0);
+        (void) rmdir(path);
 }

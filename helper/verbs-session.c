@@ -11,6 +11,7 @@
 #include "cleanup.h"
 #include "context.h"
 #include "parameters.h"
+#include "project-ini.h"
 #include "request-files.h"
 #include "request.h"
 #include "session.h"
@@ -216,7 +217,7 @@ int verb_run(Context *c) {
         }
         r = context_directory(c, &directory);
         if (r == 0 && o->name) {
-                r = request_make_project(c, directory, o->name);
+                r = project_ini_make(c, directory, o->name);
                 return r != 0 ? r : run_vm(c, o->name);
         }
         if (r == 0 && !fresh)

@@ -117,6 +117,9 @@ static void __attribute__((noreturn)) exec_qemu(const Vm *vm, char **argv, const
                 fcntl(vm->dev_shell_fd, F_SETFD, 0);
         if (dup2(e->their_errors, STDERR_FILENO) < 0 || dup2(e->their_errors, STDOUT_FILENO) < 0)
                 _exit(127);
+        /* who must not be looked at cannot write its own maps of users either; QEMU is another program
+         * anyway */
+        prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
         r = enter_sandbox(vm, image, socket_dir);
         if (r < 0 || chdir(vm->config->directory) < 0) {
                 dprintf(STDERR_FILENO, "no sandbox for QEMU: %s\n", strerror(r < 0 ? -r : errno));

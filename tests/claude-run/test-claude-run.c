@@ -1,7 +1,10 @@
 #include "test.h"
 
+#include <stdbool.h>
+
 #include "claude-run.h"
 #include "cleanup.h"
+#include "project.h"
 
 static char *page;
 
@@ -19,6 +22,46 @@ static void test_man_page(void **state) {
                 snprintf(entry, sizeof(entry), "\\-\\-%s", name);
                 if (!strstr(page, entry))
                         fail_msg("the option --%s is not in the man page", name);
+        }
+}
+
+static bool is_option_for(const char *section, const char *key) {
+        const char *option_key, *option_section;
+
+        for (unsigned i = 0; claude_run_option(i); i++) {
+                option_section = claude_run_option_setting(i, &option_key);
+                if (option_section && strcmp(option_section, section) == 0 &&
+                                (!option_key || strcmp(option_key, key) == 0))
+                        return true;
+        }
+        return false;
+}
+
+/* Each key of an ini has an option, or the page says with `KEY=` what stands for it. */
+static void test_keys_have_options(void **state) {
+        const Key *key;
+        char entry[64];
+
+        for (size_t i = 0; (key = project_key(i)); i++) {
+                snprintf(entry, sizeof(entry), "%s=", key->key);
+                if (!is_option_for(key->section, key->key) && !strstr(page, entry))
+                        fail_msg("%s= of [%s] has no option, and the man page does not say why", key->key,
+                                        key->section);
+        }
+}
+
+/* Each option for a setting is one that the parser knows. */
+static void test_options_are_keys(void **state) {
+        for (unsigned i = 0; claude_run_option(i); i++) {
+                const char *name, *section = claude_run_option_setting(i, &name);
+                bool found = !section || (!name && project_section_has_variables(section));
+                const Key *key;
+
+                for (size_t j = 0; !found && (key = project_key(j)); j++)
+                        found = strcmp(key->section, section) == 0 && (!name || strcmp(key->key, name) == 0);
+                if (!found)
+                        fail_msg("--%s is [%s] %s=, which no ini has", claude_run_option(i), section,
+                                        name ?: "NAME");
         }
 }
 
@@ -43,6 +86,8 @@ static void test_wrong_command_lines(void **state) {
 int main(int argc, char **argv) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_man_page),
+                cmocka_unit_test(test_keys_have_options),
+                cmocka_unit_test(test_options_are_keys),
                 cmocka_unit_test(test_wrong_command_lines),
         };
         _cleanup_fclose_ FILE *f = argc > 1 ? fopen(argv[1], "re") : NULL;

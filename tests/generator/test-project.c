@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <unistd.h>
 
 #include "cleanup.h"
@@ -189,20 +190,40 @@ static void test_names(void **state) {
         project_free(p);
 }
 
-/* Each key of the table has its entry in the man page. */
+static bool is_key(const char *word, size_t length) {
+        const Key *key;
+
+        for (size_t i = 0; (key = project_key(i)); i++)
+                if (strlen(key->key) == length && memcmp(key->key, word, length) == 0)
+                        return true;
+        return false;
+}
+
+/* Each key of the table has its entry in the man page, below its section; and the page has no other. */
 static void test_man_page(void **state) {
         _cleanup_fclose_ FILE *f = fopen(man_page, "re");
         _cleanup_free_ char *text = calloc(1, 1 << 20);
-        const char *section, *key;
+        const Key *key;
 
         assert_non_null(f);
         assert_true(fread(text, 1, (1 << 20) - 1, f) > 0);
-        for (size_t i = 0; (key = project_key(i, &section)); i++) {
-                char entry[128];
+        for (size_t i = 0; (key = project_key(i)); i++) {
+                char heading[128], entry[128];
+                const char *section;
 
-                snprintf(entry, sizeof(entry), ".B %s=", key);
-                if (!strstr(text, entry))
-                        fail_msg("%s= of [%s] is not in the man page", key, section);
+                snprintf(heading, sizeof(heading), "\n.SH [%s]\n", key->section);
+                snprintf(entry, sizeof(entry), "\n.B %s=\n", key->key);
+                section = strstr(text, heading);
+                if (!section || !strstr(section, entry))
+                        fail_msg("%s= of [%s] is not in the man page", key->key, key->section);
+        }
+        for (const char *p = text; (p = strstr(p, "\n.B "));) {
+                size_t length;
+
+                p += strlen("\n.B ");
+                length = strcspn(p, "= \n");
+                if (p[length] == '=' && p[length + 1] == '\n' && !is_key(p, length))
+                        fail_msg("%.*s= of the man page is no key", (int) length, p);
         }
 }
 

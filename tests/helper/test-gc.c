@@ -1,7 +1,10 @@
 #include "test.h"
 
 #include <stdbool.h>
+#include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "gc.h"
@@ -64,9 +67,52 @@ static void test_request(void **state) {
                 rmdir(in(directories[i - 1]));
 }
 
+/* What systemd hears for what it says of the unit's end; "" for nothing. */
+static const char *explained(const char *result, const char *code) {
+        static char message[512];
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        ssize_t n;
+
+        snprintf(address.sun_path, sizeof(address.sun_path), "%s/notify", directory);
+        assert_int_equal(bind(fd, (struct sockaddr *) &address, sizeof(address)), 0);
+        setenv("NOTIFY_SOCKET", address.sun_path, 1);
+        setenv("SERVICE_RESULT", result, 1);
+        setenv("EXIT_CODE", code, 1);
+        setenv("EXIT_STATUS", "KILL", 1);
+        assert_int_equal(gc_run(directory, "other"), 0);
+        n = recv(fd, message, sizeof(message) - 1, MSG_DONTWAIT);
+        message[n > 0 ? n : 0] = '\0';
+        close(fd);
+        unlink(address.sun_path);
+        unsetenv("NOTIFY_SOCKET");
+        unsetenv("SERVICE_RESULT");
+        return message;
+}
+
+static void test_reasons(void **state) {
+        static const struct {
+                const char *result, *code, *text;
+        } cases[] = {
+                { "signal", "killed", "STATUS=The helper was killed; QEMU ended with it (signal, KILL)" },
+                { "core-dump", "dumped", "crashed" },
+                { "oom-kill", "killed", "STATUS=Out of memory: the VM was killed; MemoryMax=" },
+                { "oom-kill", "exited", "Out of memory" },
+                { "timeout", "exited", "time limit: RuntimeMaxSec=" },
+                { "timeout", "killed", "TimeoutStopSec=" },
+        };
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+                assert_non_null(strstr(explained(cases[i].result, cases[i].code), cases[i].text));
+        /* the helper has said why itself */
+        assert_string_equal(explained("success", "exited"), "");
+        assert_string_equal(explained("exit-code", "exited"), "");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_request),
+                cmocka_unit_test(test_reasons),
         };
         int r;
 

@@ -101,7 +101,8 @@ static void test_variants(void **state) {
         assert_null(strstr(text, "qboot"));
         assert_non_null(strstr(text, "restrict=on"));
         assert_non_null(strstr(text,
-                        " -blockdev driver=file,node-name=devshell,filename=/proc/self/fd/12,read-only=on,"
+                        " -add-fd fd=12,set=1 -blockdev "
+                        "driver=file,node-name=devshell,filename=/dev/fdset/1,read-only=on,"
                         "locking=off -device virtio-blk-pci,drive=devshell,serial=devshell"));
 }
 

@@ -1,0 +1,99 @@
+/* The file is read a second time for its text and lines, so that the run at login keeps neither. What the
+ * text means is not judged here: project.c has done that. */
+
+#include "show.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "config-file.h"
+
+typedef struct Line {
+        char *section, *key, *value;
+        unsigned number;
+} Line;
+
+typedef struct Text {
+        Line *lines;
+        size_t n;
+        bool out_of_memory;
+} Text;
+
+static void text_done(Text *text) {
+        for (size_t i = 0; i < text->n; i++) {
+                free(text->lines[i].section);
+                free(text->lines[i].key);
+                free(text->lines[i].value);
+        }
+        free(text->lines);
+}
+
+static void keep_line(
+                void *userdata, const char *section, const char *key, const char *value, unsigned number) {
+        Text *text = userdata;
+        Line *grown = reallocarray(text->lines, text->n + 1, sizeof(Line));
+        Line *line;
+
+        if (!grown) {
+                text->out_of_memory = true;
+                return;
+        }
+        text->lines = grown;
+        line = &text->lines[text->n++];
+        *line = (Line) { strdup(section), strdup(key), strdup(value), number };
+        if (!line->section || !line->key || !line->value)
+                text->out_of_memory = true;
+}
+
+static bool is_same(const Line *line, const char *section, const char *key) {
+        return strcmp(line->section, section) == 0 && strcmp(line->key, key) == 0;
+}
+
+/* In a request a later line replaces an earlier one. */
+static bool is_replaced(const Text *text, size_t i) {
+        for (size_t j = i + 1; j < text->n; j++)
+                if (is_same(&text->lines[j], text->lines[i].section, text->lines[i].key))
+                        return true;
+        return false;
+}
+
+static void print_line(const Project *p, const Line *line, const char *meaning) {
+        printf("%s\t%s\t%s:%u\t%s\n", line->section, line->key, p->path, line->number,
+                        meaning ?: line->value);
+}
+
+static void print_key(const Project *p, const Text *text, const Key *key) {
+        const char *meaning = project_meaning(p, key), *value = meaning ?: key->fallback;
+        bool written = false;
+
+        for (size_t i = 0; i < text->n; i++)
+                if (is_same(&text->lines[i], key->section, key->key) &&
+                                (key->list || !is_replaced(text, i))) {
+                        print_line(p, &text->lines[i], meaning);
+                        written = true;
+                }
+        if (!written && value)
+                printf("%s\t%s\tdefault\t%s\n", key->section, key->key, value);
+}
+
+int show_project(const Project *p) {
+        _cleanup_(text_done) Text text = {};
+        Messages messages = { .path = p->path };
+        const Key *key;
+        int r;
+
+        r = config_file_read(AT_FDCWD, p->path, &messages, keep_line, &text);
+        messages_done(&messages);
+        if (r < 0 || text.out_of_memory)
+                return r < 0 ? r : -ENOMEM;
+        for (size_t i = 0; (key = project_key(i)); i++)
+                print_key(p, &text, key);
+        for (size_t i = 0; i < text.n; i++)
+                if (project_section_has_variables(text.lines[i].section) && !is_replaced(&text, i))
+                        print_line(p, &text.lines[i], NULL);
+        return 0;
+}

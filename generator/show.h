@@ -1,0 +1,9 @@
+/* The settings of a project as a person asks for them. */
+#pragma once
+
+#include "project.h"
+
+/* Prints `SECTION<TAB>KEY<TAB>ORIGIN<TAB>VALUE` for each setting of a good project, in the order of the
+ * table of keys and then the variables in that of the file. ORIGIN is `PATH:LINE` or `default`. A key
+ * without a value is left out. 0, negative errno. */
+int show_project(const Project *p);

@@ -1,0 +1,8 @@
+/* What to say of a line that nobody knows. */
+#pragma once
+
+#include "messages.h"
+
+/* Warns of `key` in `section` with what was probably meant: the key's own section, or a name that differs
+ * in a letter or two. */
+void warn_unknown_key(Messages *m, unsigned line, const char *section, const char *key);

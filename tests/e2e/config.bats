@@ -1,0 +1,151 @@
+#!/usr/bin/env bats
+# Settings shown, edited and made, and the mistakes of a new user. No VM is started.
+
+load common
+
+setup_file() {
+        export API_PORT=1
+}
+
+teardown_file() {
+        rm -rf ~/.config/claude-microvm/.edit-*
+}
+
+setup() {
+        BATS_TEST_STARTED=$(date +%s)
+        CONFIG=$HOME/.config/claude-microvm
+        new_project set '[Network]' 'Publish=18095:80'
+        unset VISUAL EDITOR
+}
+
+teardown() {
+        rm -rf "$CONFIG"/set.ini "$CONFIG"/.edit-*
+        common_teardown
+}
+
+kept() {
+        ls "$CONFIG"/.edit-*/set.ini 2>/dev/null
+}
+
+@test "config: each setting with its line, or default; a broken file with its errors" {
+        run -0 claude-run config set
+        grep --quiet "^Project.WorkDirectory=$(project_dir set)  *$CONFIG/set.ini:2$" <<<"$output"
+        grep --quiet '^VM.Guest=debian  *default$' <<<"$output"
+        grep --quiet "^Environment.CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1  *$CONFIG/set.ini:" <<<"$output"
+        # without a name the project of the directory
+        cd "$(project_dir set)"
+        [ "$(claude-run config show --json | jq --raw-output '.[] | select(.key == "Memory") | "\(.value) \(.default) \(.line)"')" = "1536M false 5" ]
+        echo 'Memory=8GB' >>"$CONFIG/set.ini"
+        sed -i 's/^Memory=1536M/Memory=8GB/' "$CONFIG/set.ini"
+        run -78 claude-run config set
+        [[ "$output" == *"set.ini:5: Memory=8GB"*"like 8G"* ]]
+        run -78 claude-run config nobody
+        [[ "$output" == *"claude-run config new nobody"* ]]
+        run -2 claude-run config a/b
+}
+
+@test "config edit: the file changes in one step, keeps its mode, and the manager knows it" {
+        chmod 0640 "$CONFIG/set.ini"
+        EDITOR='sed -i s/1536M/1G/' claude-run config edit set
+        grep --quiet '^Memory=1G' "$CONFIG/set.ini"
+        [ "$(stat --format %a "$CONFIG/set.ini")" = 640 ]
+        [[ "$(vm_property set Environment)" == *CLAUDE_VM_MEMORY_MIB=1024* ]]
+        [ "$(vm_property set NeedDaemonReload)" = no ]
+        # VISUAL before EDITOR, both with arguments
+        VISUAL='sed -i s/1G/2G/' EDITOR=false claude-run config edit set
+        grep --quiet '^Memory=2G' "$CONFIG/set.ini"
+        run -0 env EDITOR=true claude-run config edit set
+        [[ "$output" == *"nothing is changed"* ]]
+        run -1 env EDITOR=false claude-run config edit set
+        [ -z "$(kept)" ]
+        run -1 env PATH=/nonexistent /usr/bin/claude-run config edit set
+        [[ "$output" == *"set EDITOR"* ]]
+}
+
+@test "config edit: a mistake leaves the file alone, and what was written is kept" {
+        cp "$CONFIG/set.ini" "$BATS_TEST_TMPDIR/before"
+        run -78 env EDITOR='sed -i s/1536M/much/' claude-run config edit set </dev/null
+        [[ "$output" == *"set.ini:5: Memory=much"* ]]
+        [[ "$output" == *"kept in $(kept)"* ]]
+        grep --quiet 'Memory=much' "$(kept)"
+        cmp "$BATS_TEST_TMPDIR/before" "$CONFIG/set.ini"
+        # it is no project, and no part of one
+        [ "$(claude-run list --json | jq 'map(select(.name == "set")) | length')" = 1 ]
+}
+
+@test "config edit: with a terminal, edit again until it is good, or discard" {
+        # each call takes one step: first the mistake, then the remedy
+        printf '#!/bin/sh\nsed -i "s/bad/2G/; s/1536M/bad/" "$1"\n' >"$BATS_TEST_TMPDIR/steps"
+        chmod +x "$BATS_TEST_TMPDIR/steps"
+        run -0 env EDITOR="$BATS_TEST_TMPDIR/steps" script --quiet --return --command 'claude-run config edit set' /dev/null <<<e
+        grep --quiet '^Memory=2G' "$CONFIG/set.ini"
+        run -78 env EDITOR='sed -i s/2G/bad/' script --quiet --return --command 'claude-run config edit set' /dev/null <<<d
+        grep --quiet '^Memory=2G' "$CONFIG/set.ini"
+        [ -z "$(kept)" ]
+}
+
+@test "config new: this directory's ini with the options, never over another" {
+        mkdir -p "$BATS_TEST_TMPDIR/my site"
+        cd "$BATS_TEST_TMPDIR/my site"
+        run -78 claude-run config
+        [[ "$output" == *"claude-run config new"* ]]
+        claude-run config new --memory 2G --cpus 2 --publish 3000:3000 --env A=b
+        [ "$(claude-run config --json | jq --raw-output '[.[] | select(.default | not) | "\(.key)=\(.value)"] | join(" ")')" = \
+                "WorkDirectory=$PWD Memory=2G CPUs=2 Publish=3000:3000 A=b" ]
+        run -78 claude-run config new my-site
+        [[ "$output" == *"config edit my-site"* ]]
+        run -78 claude-run config new other --memory 2
+        [[ "$output" == *"Memory=2"*"like 2G"* ]]
+        [ ! -e "$CONFIG/other.ini" ]
+        run -2 claude-run config new 'a/b'
+        run -2 claude-run config new a b
+        rm "$CONFIG/my-site.ini"
+}
+
+@test "the examples: good units, nothing to complain about" {
+        local name names=()
+        cp /usr/share/claude-microvm/examples/*.ini "$CONFIG"
+        systemctl --user daemon-reload
+        for name in "$CONFIG"/*.ini; do
+                names+=("claude-vm@$(basename "$name" .ini).service")
+        done
+        [ ${#names[@]} -ge 9 ]
+        run -0 systemd-analyze --user verify --generators=yes --recursive-errors=no "${names[@]}"
+        [ -z "$output" ]
+        [[ "$(unit_property default.target Wants)" == *claude-vm@login.service* ]]
+        [[ "$(vm_property limits CPUQuotaPerSecUSec)" == 1.5* ]]
+        for name in /usr/share/claude-microvm/examples/*.ini; do
+                rm "$CONFIG/$(basename "$name")"
+        done
+        systemctl --user daemon-reload
+}
+
+@test "a new user's mistakes: one line that says what to do" {
+        run -1 env --unset XDG_RUNTIME_DIR claude-run list
+        [[ "$output" == *XDG_RUNTIME_DIR*"log in"* ]]
+        # a file where a directory has to be
+        rmdir "$(project_dir set)"
+        touch "$(project_dir set)"
+        run -78 claude-run start set
+        [[ "$output" == *"$(project_dir set)"* ]]
+        rm "$(project_dir set)"
+        run -78 claude-run start set
+        [[ "$output" == *"does not exist: make it"* ]]
+        systemctl --user reset-failed
+        # two inis of a directory, and then claude-run in it
+        mkdir "$(project_dir set)"
+        cp "$CONFIG/set.ini" "$CONFIG/set-too.ini"
+        cd "$(project_dir set)"
+        run -78 claude-run start
+        [[ "$output" == *"set.ini too: claude-run in it will ask which one"* ]]
+        [[ "$output" == *"claude-run attach set-too"* ]]
+        rm "$CONFIG/set-too.ini"
+        # written, and no reload yet
+        rm "$CONFIG/set.ini"
+        systemctl --user daemon-reload
+        new_ini=$(printf '[Project]\nWorkDirectory=%s\n' "$PWD")
+        (umask 077 && echo "$new_ini" >"$CONFIG/set.ini")
+        run ! systemctl --user start claude-vm@set
+        [[ "$(vm_property set StatusText)" == *set.ini*"daemon-reload"* ]]
+        systemctl --user reset-failed
+}

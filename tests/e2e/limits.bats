@@ -1,0 +1,104 @@
+#!/usr/bin/env bats
+# What a VM may use, and what its programs may do on the host.
+
+load common
+
+# The most that systemd-analyze may find exposed, in tenths: a change of a unit that
+# opens something has to change its number here, too.
+EXPOSURE=(claude-vm@:68 claude-vm-virtiofsd@:68 claude-vm-ssh@:62)
+
+@test "the units' exposure is what it was, or less" {
+        local entry unit most report
+        for entry in "${EXPOSURE[@]}"; do
+                unit=/usr/lib/systemd/user/${entry%:*}.service
+                most=${entry#*:}
+                report=$(systemd-analyze --user --no-pager security --offline=true "$unit" | tail -n 1)
+                echo "# $report" >&3
+                systemd-analyze --user security --offline=true --threshold="$most" "$unit" >/dev/null
+                # and the number is the real one, so that a better unit lowers it
+                run ! systemd-analyze --user security --offline=true --threshold="$((most - 1))" "$unit"
+        done
+}
+
+# status_of PID FIELD
+status_of() {
+        awk -v field="$2:" '$1 == field { print $2 }' "/proc/$1/status"
+}
+
+assert_confined() {
+        local pid=$1
+        [ "$(status_of "$pid" NoNewPrivs)" = 1 ]
+        [ "$(status_of "$pid" Seccomp)" = 2 ]
+}
+
+# The guest's memory that the host keeps for it: a file in memory that QEMU and the virtiofsds have mapped.
+memory_mib() {
+        echo $(($(status_of "$1" RssShmem) >> 10))
+}
+
+# Waits until it is less than so many MiB.
+wait_memory_below() {
+        local deadline=$((SECONDS + 60))
+        until [ "$(memory_mib "$1")" -lt "$2" ]; do
+                [ $SECONDS -lt $deadline ] || { echo "still $(memory_mib "$1") MiB"; return 1; }
+                sleep 0.5
+        done
+}
+
+# Whether the kernel's controller is this session's: a machine with the old hierarchy keeps it.
+have_controller() {
+        grep --quiet --word-regexp "$1" "/sys/fs/cgroup/user.slice/user-$(id -u).slice/user@$(id -u).service/cgroup.controllers" ||
+                { echo "# this machine has no '$1' controller for users: its effect was not looked at" >&3; return 1; }
+}
+
+@test "limits of [Service], the sandbox, freed memory given back, the end of a VM with too much memory" {
+        local ssh peak qemu
+        # without an agent, whose own memory would come and go
+        new_project limits AgentStart=session '[Service]' MemoryMax=1200M MemorySwapMax=0 CPUQuota=150% TasksMax=80
+        systemctl --user start claude-vm@limits
+        [ "$(vm_property limits MemoryMax)" = $((1200 << 20)) ]
+        [ "$(vm_property limits CPUQuotaPerSecUSec)" = 1.500000s ]
+        [ "$(vm_property limits TasksMax)" = 80 ]
+        [ "$(vm_property limits Slice)" = app-claude.slice ]
+        if have_controller cpu; then
+                [ "$(cat "/sys/fs/cgroup$(vm_property limits ControlGroup)/cpu.max")" = "150000 100000" ]
+        fi
+
+        # the sandbox that the unit promises is the one that the kernel has
+        qemu=$(pgrep --full 'qemu-system.* -name claude-vm@limits ')
+        assert_confined "$qemu"
+        # and QEMU sees nothing of this user but what it needs
+        [ -z "$(ls -A "/proc/$qemu/root$HOME")" ]
+        [ "$(ls "/proc/$qemu/root$XDG_RUNTIME_DIR" | sort | tr '\n' ' ')" = "claude-vm claude-vm-fs " ]
+        assert_confined "$(unit_property claude-vm-virtiofsd@limits:work MainPID)"
+
+        ssh=(ssh -F "$XDG_RUNTIME_DIR/claude-vm/limits/ssh.config" claude-vm)
+        "${ssh[@]}" true
+        assert_confined "$(pgrep --full 'ssh -F .*/limits/ssh.config .* -N -f claude-vm' | head -n 1)"
+        "${ssh[@]}" 'head -c 400M /dev/zero >/dev/shm/fill'
+        peak=$(memory_mib "$qemu")
+        [ "$peak" -ge 400 ]
+        "${ssh[@]}" 'rm /dev/shm/fill'
+        wait_memory_below "$qemu" $((peak - 300))
+        echo "# memory of the VM: $peak MiB with a file of 400 MiB, $(memory_mib "$qemu") MiB without" >&3
+
+        have_controller memory || return 0
+        "${ssh[@]}" 'head -c 1200M /dev/zero >/dev/shm/fill' || true
+        wait_inactive limits
+        [ "$(vm_property limits Result)" = oom-kill ]
+        [[ "$(vm_property limits StatusText)" == "Out of memory"*MemoryMax=* ]]
+        [[ "$(systemctl --user status claude-vm@limits)" == *"Out of memory"* ]]
+        systemctl --user reset-failed
+        assert_nothing_left limits
+}
+
+@test "RuntimeMaxSec= ends the VM in good order and the status says so" {
+        new_project short AgentStart=session '[Service]' RuntimeMaxSec=1
+        systemctl --user start claude-vm@short
+        wait_inactive short
+        [ "$(vm_property short Result)" = timeout ]
+        [[ "$(vm_property short StatusText)" == *"time limit: RuntimeMaxSec="* ]]
+        run ! grep --quiet 'Killing process' <(vm_journal short)
+        systemctl --user reset-failed
+        assert_nothing_left short
+}
