@@ -10,6 +10,12 @@ native_possible() {
                 pkg-config --atleast-version=257 libsystemd 2>/dev/null && pkg-config --exists inih uuid
 }
 
+# What a program says matters only if it fails.
+quietly() {
+        local output
+        output=$("$@" 2>&1) || { printf '%s\n' "$output" >&2; return 1; }
+}
+
 # Puts a claude-run on the PATH: an installed package's, or one that is built into a prefix in the cache and, because
 # systemd does not look there, brings its units and its generator along.
 native_activate() {
@@ -18,7 +24,7 @@ native_activate() {
                 [ ! -x $directory/systemd/user-generators/claude-vm-generator ] || return 0
         done
         [ -e "$prefix/build/build.ninja" ] ||
-                meson setup --prefix="$prefix" -Dtests=disabled -Dssh_config_dir=no "$prefix/build" "$1" >/dev/null
-        meson install -C "$prefix/build" >/dev/null
+                quietly meson setup --prefix="$prefix" -Dtests=disabled -Dssh_config_dir=no "$prefix/build" "$1"
+        quietly meson install -C "$prefix/build"
         PATH=$prefix/bin:$PATH
 }
