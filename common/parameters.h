@@ -35,8 +35,8 @@
  * /run/user/UID/claude-vm-fs/ID:TAG.sock below the 108 bytes of sun_path. */
 #define SHARE_TAG_MAX 16
 
-/* Of one VM, with `work` and `home`: each takes one of the 32 slots of a PCI bus. */
-#define SHARES_MAX 20U
+/* Of one VM, with `work`, `home` and `nix_store`: each takes one of the 32 slots of a PCI bus. */
+#define SHARES_MAX 21U
 
 /* Exit codes of `claude-vm-helper run` beside the agent's own status. The
  * numbers are those of sysexits.h where one fits. */

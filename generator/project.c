@@ -15,6 +15,7 @@
 #include "agents-table.h"
 #include "cleanup.h"
 #include "config-file.h"
+#include "config.h"
 #include "parameters.h"
 #include "strjoin.h"
 #include "strv.h"
@@ -331,9 +332,9 @@ static void parse_share(Parser *parser, const Key *key, const char *value) {
                         refuse(parser, "%s=%s: the tag '%s' is taken", key->key, value, tag);
                         return;
                 }
-        /* the work directory and the home come later */
-        if (parser->project->n_shares + 2 >= SHARES_MAX) {
-                refuse(parser, "%s=%s: more than %u shares", key->key, value, SHARES_MAX - 2);
+        /* the work directory, the home and Nix's store come later */
+        if (parser->project->n_shares + 3 >= SHARES_MAX) {
+                refuse(parser, "%s=%s: more than %u shares", key->key, value, SHARES_MAX - 3);
                 return;
         }
         if (!is_guest_directory(parser->paths, guest_directory)) {
@@ -499,7 +500,7 @@ static const Key keys[] = {
         { "Project", "DevShell", parse_boolean, MEMBER(dev_shell), .fallback = "no" },
         { "Project", "Share", parse_share, .list = true },
         { "Project", "UUID", parse_uuid },
-        { "VM", "Guest", parse_guest, MEMBER(guest), .fallback = "debian" },
+        { "VM", "Guest", parse_guest, MEMBER(guest), .fallback = DEFAULT_GUEST },
         { "VM", "Memory", parse_memory, MEMBER(memory_mib), .fallback = "4G" },
         { "VM", "CPUs", parse_cpus, MEMBER(cpus), .fallback = "4" },
         { "VM", "Accelerator", parse_word, MEMBER(accelerator), " auto kvm tcg", .fallback = "auto" },

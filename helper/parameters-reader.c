@@ -176,7 +176,7 @@ static int read_vm(Parameters *p, char *const *variables, char **ret_why) {
                 return r;
         p->cpus = (unsigned) cpus;
         p->dev_shell = strcmp(get(variables, PARAMETER_DEV_SHELL) ?: "", "yes") == 0;
-        if (get_word(variables, PARAMETER_GUEST, "debian", &p->guest) < 0 ||
+        if (get_word(variables, PARAMETER_GUEST, DEFAULT_GUEST, &p->guest) < 0 ||
                         get_word(variables, PARAMETER_ACCELERATOR, "auto", &p->accelerator) < 0 ||
                         get_word(variables, PARAMETER_MACHINE, "auto", &p->machine) < 0 ||
                         get_word(variables, PARAMETER_NETWORK, "user", &p->network) < 0 ||

@@ -208,7 +208,7 @@ static void check_image(Doctor *d) {
 
         if (!data)
                 return;
-        if (guest_image_find("debian", "claude", data, &image, &why) >= 0) {
+        if (guest_image_find(DEFAULT_GUEST, "claude", data, &image, &why) >= 0) {
                 say(d, LEVEL_OK, "%s: %s", image->directory, image->agents);
                 return;
         }
