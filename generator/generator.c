@@ -316,7 +316,7 @@ int generator_list(Generator *g) {
                 if (p->messages.n_errors > 0)
                         g->failed = true;
                 else if (!p->is_request)
-                        printf("%s\t%s\t%s\t%s\n", p->id, p->uuid, p->work_directory, p->path);
+                        printf("%s\t%s\t%s\t%s\t%s\n", p->id, p->uuid, p->work_directory, p->path, p->agent);
         }
         return r;
 }

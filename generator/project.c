@@ -12,6 +12,7 @@
 #include <string.h>
 #include <uuid.h>
 
+#include "agents-table.h"
 #include "cleanup.h"
 #include "config-file.h"
 #include "config.h"
@@ -492,7 +493,7 @@ static void parse_service(Parser *parser, const Key *key, const char *value) {
 static const Key keys[] = {
         { "Project", "WorkDirectory", parse_directory, MEMBER(work_directory) },
         { "Project", "Home", parse_directory, MEMBER(home) },
-        { "Project", "Agent", parse_word, MEMBER(agent), " claude", .fallback = "claude" },
+        { "Project", "Agent", parse_word, MEMBER(agent), AGENT_NAMES, .fallback = "claude" },
         { "Project", "AgentStart", parse_word, MEMBER(agent_start), " boot session", .fallback = "boot" },
         { "Project", "AgentArguments", parse_arguments, MEMBER(agent_arguments), .list = true },
         { "Project", "ReadOnly", parse_boolean, MEMBER(read_only), .fallback = "no" },

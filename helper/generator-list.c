@@ -20,7 +20,7 @@ int generator_list_read(const char *generator, ProjectEntries *ret) {
 }
 
 static int parse_line(char *line, ProjectEntry *ret) {
-        char **fields[] = { &ret->name, &ret->uuid, &ret->work_directory, &ret->ini };
+        char **fields[] = { &ret->name, &ret->uuid, &ret->work_directory, &ret->ini, &ret->agent };
         char *rest = line;
 
         for (size_t i = 0; i < ELEMENTSOF(fields); i++) {
@@ -66,6 +66,7 @@ void project_entries_done(ProjectEntries *e) {
                 free(e->items[i].uuid);
                 free(e->items[i].work_directory);
                 free(e->items[i].ini);
+                free(e->items[i].agent);
         }
         free(e->items);
         *e = (ProjectEntries) {};

@@ -4,7 +4,7 @@
 #include <stddef.h>
 
 typedef struct ProjectEntry {
-        char *name, *uuid, *work_directory, *ini;
+        char *name, *uuid, *work_directory, *ini, *agent;
 } ProjectEntry;
 
 typedef struct ProjectEntries {

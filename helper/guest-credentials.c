@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "agent.h"
 #include "cleanup.h"
 
 /* Takes what `f` wrote to the memory file `fd`. */
@@ -59,14 +60,16 @@ static void print_fstab_field(FILE *f, const char *s) {
                         fputc(*s, f);
 }
 
-/* Its name and when it starts: `boot` or `session`. */
+/* Its name and how it starts: `boot` (in a terminal), `plain` (on pipes) or `session`. Which of the first
+ * two it is hangs on the agent, which the guest knows by its name only. */
 static int add_agent(GuestCredentials *c, const Parameters *p) {
+        bool plain = strcmp(p->agent_start, "boot") == 0 && agent_is_plain(p->agent, p->arguments);
         FILE *f;
         int fd, r = begin("claude-vm.agent", &f, &fd);
 
         if (r < 0)
                 return r;
-        fprintf(f, "%s %s\n", p->agent, p->agent_start);
+        fprintf(f, "%s %s\n", p->agent, plain ? "plain" : p->agent_start);
         return finish(c, "claude-vm.agent", f, fd);
 }
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "login-secrets.h"
 #include "parameters.h"
 #include "project-ini.h"
 #include "request-files.h"
@@ -17,10 +18,6 @@
 #include "vm-name.h"
 
 #define INI_MAX (1024U * 1024U)
-
-/* What an agent is logged in with; from the caller's environment unless an option says otherwise. */
-static const char *const login_secrets[] = { "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN",
-        "CLAUDE_CODE_OAUTH_TOKEN" };
 
 /* Takes what makes a project one out of its ini: a request has a UUID and an end of its own. */
 static void print_base(FILE *f, char *text) {
@@ -34,38 +31,27 @@ static void print_base(FILE *f, char *text) {
         }
 }
 
-static bool is_set(char *const *settings, const char *name) {
-        for (; settings && *settings; settings++) {
-                const char *line = strchr(*settings, '\n');
-
-                if (line && strncmp(line + 1, name, strlen(name)) == 0 && line[1 + strlen(name)] == '=')
-                        return true;
-        }
-        return false;
-}
-
 /* The text of the ini: the base, then the options, which count for more. */
-static int compose(const Context *c, const char *directory, const char *base_ini, bool session, bool secrets,
+static int compose(const Context *c, const char *directory, const ProjectEntry *base, bool session,
                 char **ret) {
-        _cleanup_free_ char *base = NULL;
+        _cleanup_free_ char *text = NULL;
         size_t size;
         FILE *f;
-        int r = base_ini ? small_file_read(base_ini, INI_MAX, &base) : 0;
+        int r = base ? small_file_read(base->ini, INI_MAX, &text) : 0;
 
         if (r < 0)
                 return r;
         f = open_memstream(ret, &size);
         if (!f)
                 return -ENOMEM;
-        if (base)
-                print_base(f, base);
+        if (text)
+                print_base(f, text);
         if (session)
                 fputs("[Project]\nAgentStart=session\n", f);
         project_ini_print(f, c, directory);
-        for (size_t i = 0; secrets && i < ELEMENTSOF(login_secrets); i++)
-                if ((getenv(login_secrets[i]) ?: "")[0] && !is_set(c->options->settings, login_secrets[i]))
-                        fprintf(f, "[Credentials]\n%s\n", login_secrets[i]);
-        r = ferror(f) ? -ENOMEM : 0;
+        r = login_secrets_print(f, base ? base->agent : "claude", c->options->settings);
+        if (ferror(f))
+                r = -ENOMEM;
         return fclose(f) == 0 ? r : -ENOMEM;
 }
 
@@ -87,7 +73,7 @@ static int generate(const Context *c, const char *path) {
         return r > 0 ? -EINVAL : r;
 }
 
-static int write_request(const Context *c, const char *directory, const char *base_ini, bool session,
+static int write_request(const Context *c, const char *directory, const ProjectEntry *base, bool session,
                 Request *request) {
         _cleanup_free_ char *requests = NULL, *path = NULL, *text = NULL;
         int r;
@@ -107,7 +93,7 @@ static int write_request(const Context *c, const char *directory, const char *ba
         request->owner_fd = request_owner_make(c->runtime_dir, request->id);
         if (request->owner_fd < 0)
                 return request->owner_fd;
-        r = compose(c, directory, base_ini, session, true, &text);
+        r = compose(c, directory, base, session, &text);
         if (r >= 0)
                 r = small_file_create(path, 0600, text, strlen(text));
         if (r < 0)
@@ -115,7 +101,7 @@ static int write_request(const Context *c, const char *directory, const char *ba
         return generate(c, path);
 }
 
-int request_make(Context *c, const char *directory, const char *base_ini, bool session, Request *ret) {
+int request_make(Context *c, const char *directory, const ProjectEntry *base, bool session, Request *ret) {
         sd_id128_t id;
         int r = project_ini_check_lines(directory);
 
@@ -126,7 +112,7 @@ int request_make(Context *c, const char *directory, const char *base_ini, bool s
         if (r >= 0) {
                 sd_id128_to_uuid_string(id, ret->id);
                 request_sweep(c->runtime_dir);
-                r = write_request(c, directory, base_ini, session, ret);
+                r = write_request(c, directory, base, session, ret);
         }
         if (r >= 0)
                 return 0;

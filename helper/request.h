@@ -12,9 +12,9 @@ typedef struct Request {
 } Request;
 
 /* Writes the request of a VM on `directory` with the options' settings and lets the generator make its
- * units. `base_ini`: a project's ini to begin with, or NULL. `session`: the agent is for a session to start,
- * and the VM ends with its owner. 0 or an exit status; nothing is left after a failure. */
-int request_make(Context *c, const char *directory, const char *base_ini, bool session, Request *ret);
+ * units. `base`: a project whose ini it begins with, or NULL. `session`: the agent is for a session to
+ * start, and the VM ends with its owner. 0 or an exit status; nothing is left after a failure. */
+int request_make(Context *c, const char *directory, const ProjectEntry *base, bool session, Request *ret);
 
 /* Lets go of it: from now on it is the unit's to clean up. */
 void request_done(Request *request);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent.h"
 #include "cleanup.h"
 #include "context.h"
 #include "parameters.h"
@@ -121,27 +122,35 @@ int verb_attach(Context *c) {
 
 /* --- run ------------------------------------------------------------------------------- */
 
+/* What a running VM's agent is, its unit says. */
+static bool is_plain(Context *c, const char *id) {
+        _cleanup_free_ char *unit = unit_of(id), *agent = NULL;
+
+        if (!unit || context_manager(c) != 0 ||
+                        manager_environment(c->manager, unit, PARAMETER_AGENT, &agent) < 0)
+                return false;
+        return agent_is_plain(agent ?: "claude", c->options->arguments);
+}
+
 /* The agent with arguments on our pipes, or on our terminal unless it only prints. */
 static int run_agent(Context *c, const char *id) {
-        Session session = session_of(c, id, PROGRAM_AGENT, c->options->arguments, have_terminal());
+        Session session = session_of(
+                        c, id, PROGRAM_AGENT, c->options->arguments, have_terminal() && !is_plain(c, id));
         int r;
 
-        for (char *const *a = c->options->arguments; *a; a++)
-                if (strcmp(*a, "-p") == 0 || strcmp(*a, "--print") == 0)
-                        session.terminal = false;
         r = session_run(&session);
         return r < 0 ? not_run(session.ssh, r) : r;
 }
 
 /* A fresh VM; what becomes of it, when it has been started, is up to what is run in it. */
-static int run_fresh(Context *c, const char *directory, const char *base_ini) {
+static int run_fresh(Context *c, const char *directory, const ProjectEntry *base) {
         bool session = c->options->arguments;
         Request request;
         int r;
 
         if (!session && !have_terminal())
                 return no_terminal();
-        r = request_make(c, directory, base_ini, session, &request);
+        r = request_make(c, directory, base, session, &request);
         if (r != 0)
                 return r;
         r = ensure_started(c, request.id);
@@ -173,7 +182,7 @@ static int run_arguments(Context *c, const char *id) {
                         return r;
                 p = project_entries_find(&c->projects, id);
                 if (p)
-                        return run_fresh(c, p->work_directory, p->ini);
+                        return run_fresh(c, p->work_directory, p);
         }
         r = ensure_started(c, id);
         return r != 0 ? r : run_agent(c, id);

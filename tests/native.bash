@@ -10,48 +10,21 @@ native_possible() {
                 pkg-config --atleast-version=257 libsystemd 2>/dev/null && pkg-config --exists inih uuid
 }
 
-# Builds into a prefix in the cache. If a package is installed already, its units
-# and its generator are used; otherwise ours are linked into the runtime directory
-# of the session and the generator is run by hand, as the manager would.
-native_activate() {
-        local top=$1
-        native_prefix=${XDG_CACHE_HOME:-$HOME/.cache}/claude-microvm/native
-        native_units=$XDG_RUNTIME_DIR/systemd/user
-        native_linked=()
-        if systemctl --user cat claude-vm@.service >/dev/null 2>&1; then
-                native_prefix=
-                systemctl --user daemon-reload
-                return
-        fi
-        [ -e "$native_prefix/build/build.ninja" ] || meson setup --prefix="$native_prefix" -Dtests=disabled -Dssh_config_dir=no \
-                -Duser_unit_dir="$native_prefix/units" -Duser_generator_dir="$native_prefix/generators" \
-                "$native_prefix/build" "$top" >/dev/null
-        meson install -C "$native_prefix/build" >/dev/null
-        PATH=$native_prefix/bin:$PATH
-        mkdir -p "$native_units"
-        local unit
-        for unit in "$native_prefix"/units/*; do
-                ln -sf "$unit" "$native_units/"
-                native_linked+=("$native_units/$(basename "$unit")")
-        done
+# What a program says matters only if it fails.
+quietly() {
         local output
-        output=$(mktemp -d "$XDG_RUNTIME_DIR/claude-microvm-generated.XXXXXX")
-        "$native_prefix/generators/claude-vm-generator" "$output"
-        while read -r unit; do
-                mkdir -p "$native_units/$(dirname "$unit")"
-                cp -P "$output/$unit" "$native_units/$unit"
-                native_linked+=("$native_units/$unit")
-        done < <(cd "$output" && find . -type f -printf '%P\n')
-        rm -r "$output"
-        systemctl --user daemon-reload
+        output=$("$@" 2>&1) || { printf '%s\n' "$output" >&2; return 1; }
 }
 
-# Takes back what native_activate linked.
-native_deactivate() {
-        local file
-        for file in "${native_linked[@]}"; do
-                rm -f "$file"
-                rmdir --ignore-fail-on-non-empty "$(dirname "$file")" 2>/dev/null || true
+# Puts a claude-run on the PATH: an installed package's, or one that is built into a prefix in the cache and, because
+# systemd does not look there, brings its units and its generator along.
+native_activate() {
+        local prefix=${XDG_CACHE_HOME:-$HOME/.cache}/claude-microvm/native directory
+        for directory in /run /etc /usr/local/lib /usr/lib; do
+                [ ! -x $directory/systemd/user-generators/claude-vm-generator ] || return 0
         done
-        [ -z "$native_prefix" ] || systemctl --user daemon-reload
+        [ -e "$prefix/build/build.ninja" ] ||
+                quietly meson setup --prefix="$prefix" -Dtests=disabled -Dssh_config_dir=no "$prefix/build" "$1"
+        quietly meson install -C "$prefix/build"
+        PATH=$prefix/bin:$PATH
 }

@@ -1,0 +1,9 @@
+/* What an agent is logged in with, for a request: from the environment of claude-run. */
+#pragma once
+
+#include <stdio.h>
+
+/* Writes a line of [Credentials] with the name of each secret of the agent that the environment has and no
+ * setting names. `agent`: the project's, which the last Agent= of `settings` (the options, as lines of an
+ * ini) goes before. 0, -ENOMEM. */
+int login_secrets_print(FILE *f, const char *agent, char *const *settings);
