@@ -1,0 +1,137 @@
+/* Directories of the host that the guest gets, with their places in it. */
+
+#include "parser.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "parameters.h"
+
+static bool is_tag(const char *s) {
+        size_t n = strlen(s);
+
+        return n > 0 && n <= SHARE_TAG_MAX && s[0] >= 'a' && s[0] <= 'z' &&
+                        strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789_") == n;
+}
+
+/* Those of the shares that are not Share='s. */
+static bool is_own_tag(const char *tag) {
+        return strcmp(tag, "work") == 0 || strcmp(tag, "home") == 0 || strcmp(tag, "nix_store") == 0;
+}
+
+/* Takes ownership of the directory. */
+void shares_add(Parser *parser, const char *tag, char *directory, const char *guest_directory,
+                bool read_only, bool create) {
+        Project *p = parser->project;
+        Share *grown = reallocarray(p->shares, p->n_shares + 1, sizeof(Share));
+        Share share = {
+                .tag = strdup(tag),
+                .directory = directory,
+                .guest_directory = strdup(guest_directory),
+                .read_only = read_only,
+                .create = create,
+        };
+
+        if (grown)
+                p->shares = grown;
+        if (!grown || !share.tag || !directory || !share.guest_directory) {
+                parser->out_of_memory = true;
+                free(share.tag);
+                free(directory);
+                free(share.guest_directory);
+                return;
+        }
+        p->shares[p->n_shares++] = share;
+}
+
+/* The guest's own tree is not for covering: a share has a place of its own in it. */
+static bool is_guest_directory(const UserPaths *paths, const char *value) {
+        static const char *const taken[] = { "/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc",
+                "/root", "/run", "/sbin", "/sys", "/usr" };
+        _cleanup_free_ char *path = NULL;
+        const char *why;
+
+        if (value[0] != '/' || strpbrk(value, " :\"\\") || path_parse(paths, value, &path, &why) < 0 ||
+                        strcmp(path, value) != 0)
+                return false;
+        for (size_t i = 0; i < ELEMENTSOF(taken); i++)
+                if (path_is_in(path, taken[i]))
+                        return false;
+        return !path_is_in("/home/claude", path) && strcmp(path, "/work") != 0 && strcmp(path, "/var") != 0;
+}
+
+/* TAG:HOSTDIR:GUESTDIR[:ro] */
+void parse_share(Parser *parser, const Key *key, const char *value) {
+        _cleanup_free_ char *copy = strdup(value);
+        char *rest = copy, *tag, *directory, *guest_directory, *canonical;
+        const char *mode;
+
+        if (!copy) {
+                parser->out_of_memory = true;
+                return;
+        }
+        tag = strsep(&rest, ":");
+        directory = strsep(&rest, ":");
+        guest_directory = strsep(&rest, ":");
+        mode = strsep(&rest, ":");
+        if (!guest_directory || rest || (mode && strcmp(mode, "ro") != 0)) {
+                refuse(parser, "%s=%s: has to be TAG:HOSTDIR:GUESTDIR or TAG:HOSTDIR:GUESTDIR:ro", key->key,
+                                value);
+                return;
+        }
+        if (!is_tag(tag) || is_own_tag(tag)) {
+                refuse(parser,
+                                "%s=%s: the tag '%s' has to be 1 to %d of a-z, 0-9 and '_', and not work, "
+                                "home or nix_store",
+                                key->key, value, tag, SHARE_TAG_MAX);
+                return;
+        }
+        for (size_t i = 0; i < parser->project->n_shares; i++)
+                if (strcmp(parser->project->shares[i].tag, tag) == 0) {
+                        refuse(parser, "%s=%s: the tag '%s' is taken", key->key, value, tag);
+                        return;
+                }
+        /* the work directory, the home and Nix's store come later */
+        if (parser->project->n_shares + 3 >= SHARES_MAX) {
+                refuse(parser, "%s=%s: more than %u shares", key->key, value, SHARES_MAX - 3);
+                return;
+        }
+        if (!is_guest_directory(parser->paths, guest_directory)) {
+                refuse(parser,
+                                "%s=%s: '%s' has to be an absolute directory of its own in the guest, like "
+                                "/data",
+                                key->key, value, guest_directory);
+                return;
+        }
+        canonical = shareable_directory(parser, key->key, directory, false);
+        if (canonical)
+                shares_add(parser, tag, canonical, guest_directory, mode, false);
+}
+
+/* A share root below another one could be moved away by the guest of that one. */
+void shares_check_nested(Parser *parser) {
+        const Project *p = parser->project;
+
+        parser->line = 0;
+        for (size_t i = 0; i < p->n_shares; i++)
+                for (size_t j = 0; j < p->n_shares; j++)
+                        if (i != j && path_is_in(p->shares[i].directory, p->shares[j].directory))
+                                refuse(parser,
+                                                "the share '%s' (%s) lies in the share '%s' (%s): a guest "
+                                                "could "
+                                                "replace it; use directories beside each other",
+                                                p->shares[i].tag, p->shares[i].directory, p->shares[j].tag,
+                                                p->shares[j].directory);
+}
+
+/* The programs of a dev shell are in the host's store. Not at its place at once: a guest made by Nix has one
+ * of its own there, see guest/libexec/devshell-setup. */
+void shares_add_nix_store(Parser *parser) {
+        Project *p = parser->project;
+        size_t n = p->n_shares;
+
+        shares_add(parser, "nix_store", strdup("/nix/store"), "/nix/.host-store", true, false);
+        if (p->n_shares > n)
+                p->shares[n].optional = true;
+}

@@ -1,0 +1,111 @@
+/* Variables of the agent, from three sections, and lists of assignments. */
+
+#include "parser.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+
+#define VARIABLES_MAX 512U /* of the agent */
+
+void assignments_add(Parser *parser, AssignmentList *list, const char *name, const char *value) {
+        Assignment *grown = reallocarray(list->items, list->n + 1, sizeof(Assignment));
+        Assignment assignment = { strdup(name), strdup(value), parser->line };
+
+        if (grown)
+                list->items = grown;
+        if (!grown || !assignment.name || !assignment.value) {
+                parser->out_of_memory = true;
+                free(assignment.name);
+                free(assignment.value);
+                return;
+        }
+        list->items[list->n++] = assignment;
+}
+
+bool assignments_have(const AssignmentList *list, const char *name) {
+        for (size_t i = 0; i < list->n; i++)
+                if (strcmp(list->items[i].name, name) == 0)
+                        return true;
+        return false;
+}
+
+/* Takes out the first of two; what a request's options say counts. */
+void assignments_remove(AssignmentList *list, const char *name) {
+        for (size_t i = 0; i < list->n; i++)
+                if (strcmp(list->items[i].name, name) == 0) {
+                        free(list->items[i].name);
+                        free(list->items[i].value);
+                        list->items[i] = list->items[--list->n];
+                        return;
+                }
+}
+
+/* A name has one value, whichever section it is from. */
+static bool check_variable(Parser *parser, const char *name) {
+        Project *p = parser->project;
+        AssignmentList *const lists[] = { &p->environment, &p->credentials, &p->encrypted_credentials,
+                &p->caller_credentials };
+        bool assigned = false;
+        size_t n = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(lists); i++) {
+                if (p->is_request)
+                        assignments_remove(lists[i], name);
+                assigned |= assignments_have(lists[i], name);
+                n += lists[i]->n;
+        }
+        if (n >= VARIABLES_MAX)
+                refuse(parser, "%s=: more than %u variables", name, VARIABLES_MAX);
+        else if (name[0] >= '0' && name[0] <= '9')
+                refuse(parser, "%s: the name of a variable does not begin with a digit", name);
+        else if (assigned)
+                refuse(parser, "%s: is set twice: keep one of the lines", name);
+        else
+                return true;
+        return false;
+}
+
+void parse_environment(Parser *parser, const char *name, const char *value) {
+        if (check_variable(parser, name))
+                assignments_add(parser, &parser->project->environment, name, value);
+}
+
+/* NAME alone: from the environment of the claude-run that starts the VM. */
+static void parse_caller_credential(Parser *parser, const char *name) {
+        if (check_variable(parser, name))
+                assignments_add(parser, &parser->project->caller_credentials, name, "");
+}
+
+static void parse_credential(Parser *parser, AssignmentList *list, const char *name, const char *value) {
+        _cleanup_free_ char *path = NULL;
+        const char *why = NULL;
+
+        if (!check_variable(parser, name))
+                return;
+        if (path_parse(parser->paths, value, &path, &why) < 0)
+                refuse(parser, "%s=%s: has to name the file with the secret; the path %s", name, value,
+                                why ?: "needs memory");
+        else
+                assignments_add(parser, list, name, path);
+}
+
+void parse_credentials(Parser *parser, const char *name, const char *value) {
+        if (!value[0])
+                parse_caller_credential(parser, name);
+        else
+                parse_credential(parser, &parser->project->credentials, name, value);
+}
+
+void parse_encrypted_credentials(Parser *parser, const char *name, const char *value) {
+        parse_credential(parser, &parser->project->encrypted_credentials, name, value);
+}
+
+void assignments_free(AssignmentList *list) {
+        for (size_t i = 0; i < list->n; i++) {
+                free(list->items[i].name);
+                free(list->items[i].value);
+        }
+        free(list->items);
+}

@@ -1,0 +1,54 @@
+/* How the lines of an ini become a Project: the table in project.c names a function for each key. All of
+ * them report what is wrong with a value through `refuse` and leave the project as it was. */
+#pragma once
+
+#include "project.h"
+
+struct Parser {
+        Project *project;
+        const UserPaths *paths;
+        unsigned line; /* of the assignment at hand */
+        bool out_of_memory;
+};
+
+/* An error at the line at hand: `value` and the remedy are in it. */
+#define refuse(parser, ...) messages_error(&(parser)->project->messages, (parser)->line, __VA_ARGS__)
+
+#define COMMENT_REMEDY "a comment stands on a line of its own"
+
+/* parse-values.c: of one key */
+void parse_word(Parser *parser, const Key *key, const char *value);
+void parse_boolean(Parser *parser, const Key *key, const char *value);
+void parse_directory(Parser *parser, const Key *key, const char *value);
+void parse_memory(Parser *parser, const Key *key, const char *value);
+void parse_cpus(Parser *parser, const Key *key, const char *value);
+void parse_uuid(Parser *parser, const Key *key, const char *value);
+void parse_guest(Parser *parser, const Key *key, const char *value);
+void parse_arguments(Parser *parser, const Key *key, const char *value);
+void parse_publish(Parser *parser, const Key *key, const char *value);
+void parse_service(Parser *parser, const Key *key, const char *value);
+void parse_wanted(Parser *parser, const Key *key, const char *value);
+
+/* The canonical form of a directory that may be shared, owned, or NULL with a message. */
+char *shareable_directory(Parser *parser, const char *key, const char *value, bool is_agent_home);
+
+/* parse-shares.c */
+void parse_share(Parser *parser, const Key *key, const char *value);
+
+/* Takes ownership of the directory. */
+void shares_add(Parser *parser, const char *tag, char *directory, const char *guest_directory,
+                bool read_only, bool create);
+void shares_add_nix_store(Parser *parser);
+void shares_check_nested(Parser *parser);
+
+/* parse-variables.c: sections whose keys are names of variables */
+void parse_environment(Parser *parser, const char *name, const char *value);
+void parse_credentials(Parser *parser, const char *name, const char *value);
+void parse_encrypted_credentials(Parser *parser, const char *name, const char *value);
+
+void assignments_add(Parser *parser, AssignmentList *list, const char *name, const char *value);
+bool assignments_have(const AssignmentList *list, const char *name);
+
+/* Takes out the first of two; what a request's options say counts. */
+void assignments_remove(AssignmentList *list, const char *name);
+void assignments_free(AssignmentList *list);
