@@ -207,7 +207,8 @@ static int load_directory(Generator *g, const char *dir, bool requests, char ***
         for (size_t i = 0; names && names[i]; i++)
                 if (strv_append(seen, names[i]) < 0)
                         return -ENOMEM;
-        if (*seen)
+        /* those of one directory are sorted already */
+        if (*seen && n_seen > 0)
                 qsort(*seen, strv_length(*seen), sizeof(char *), compare_strings);
         return 0;
 }
