@@ -102,6 +102,10 @@ int publish_exec_master(const char *ssh, const char *runtime_dir, const char *id
         r |= strv_append(&argv, "-N");
         r |= strv_append(&argv, "-f");
         r |= strv_append(&argv, "claude-vm");
+        /* for the ProxyCommand: the user's own shell would read its start-up files, which are out of reach
+         */
+        if (r >= 0 && setenv("SHELL", "/bin/sh", 1) < 0)
+                r = -errno;
         if (r >= 0)
                 r = sandbox_enter_ssh(directory);
         if (r >= 0) {

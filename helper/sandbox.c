@@ -68,7 +68,7 @@ static int bring_back(int fd, const char *path) {
         if (r < 0)
                 return r;
         snprintf(source, sizeof(source), "/proc/self/fd/%d", fd);
-        return mount(source, path, NULL, MS_BIND, NULL) < 0 ? -errno : 0;
+        return mount(source, path, "none", MS_BIND, NULL) < 0 ? -errno : 0;
 }
 
 /* An empty directory in place of `path`, with those of `keep` that lie in it. */
@@ -98,7 +98,7 @@ static int enter_namespaces(const QemuSandbox *s) {
                 return 1;
         r = map_user(uid, gid);
         /* AppArmor lets the namespace be made and takes the capabilities in it away */
-        if (r < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+        if (r < 0 || mount("none", "/", "none", MS_REC | MS_SLAVE, NULL) < 0)
                 return 1;
         r = cover(s->runtime_dir, keep, ELEMENTSOF(keep));
         if (r >= 0 && s->home && !is_in(s->qemu, s->home) && !is_in(s->runtime_dir, s->home))

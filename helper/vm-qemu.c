@@ -173,15 +173,17 @@ static int on_last_word(sd_event_source *source, uint64_t usec, void *userdata) 
 
 static int on_qemu_exit(sd_event_source *source, const siginfo_t *info, void *userdata) {
         Vm *vm = userdata;
+        /* one that is killed takes its virtiofsds along, and their end may be seen first */
+        bool gave_up = info->si_code == CLD_EXITED && info->si_status != 0;
 
         vm->qemu_ended = true;
         /* the form of waitpid() */
         vm->facts.qemu_status = info->si_code == CLD_EXITED ? info->si_status << 8 : info->si_status;
         vm_streams_finish(vm);
         /* a QEMU that gives up while it starts may do so for a share's sake: its unit says so in a moment */
-        if (vm->facts.qemu_status != 0 && vm->share_tag[0])
+        if (gave_up && vm->share_tag[0])
                 vm_share_has_died(vm);
-        else if (vm->facts.qemu_status != 0 && !vm->facts.ready && !vm->facts.stop_requested)
+        else if (gave_up && !vm->facts.ready && !vm->facts.stop_requested)
                 return sd_event_add_time_relative(vm->event, &vm->share_timer, CLOCK_MONOTONIC,
                                 LAST_WORD_GRACE, 0, on_last_word, vm);
         return sd_event_exit(vm->event, 0);

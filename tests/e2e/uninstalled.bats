@@ -38,9 +38,9 @@ own_links() {
 
         run -0 systemctl --user stop claude-vm@own
         assert_nothing_left own
-        printf '[VM]\nCPUs=many\n' >>~/.config/claude-microvm/own.ini
+        sed -i "s|^CPUs=.*|CPUs=many|" ~/.config/claude-microvm/own.ini
         run -78 claude-run start own
-        [[ "$output" == *own.ini:8*CPUs=many* ]]
+        [[ "$output" == *own.ini:6*CPUs=many* ]]
         rm ~/.config/claude-microvm/own.ini
         run -78 claude-run start own
         [[ "$output" == *"No project 'own'"* ]]

@@ -11,8 +11,8 @@
 #include "emit.h"
 #include "project.h"
 
-static const char *const starts[] = { "# ", "[Unit]", "[Service]",
-        "SourcePath=", "Description=", "Requires=", "After=", "Wants=", "Environment=\"CLAUDE_VM_",
+static const char *const starts[] = { "# ", "[Unit]", "[Service]", "SourcePath=", "Description=",
+        "Requires=", "After=", "PropagatesStopTo=", "CollectMode=", "Wants=", "Environment=\"CLAUDE_VM_",
         "LoadCredential=", "MemoryMax=", "MemoryHigh=", "MemorySwapMax=", "CPUQuota=", "CPUWeight=",
         "TasksMax=", "Nice=", "RuntimeMaxSec=", "TimeoutStartSec=", "TimeoutStopSec=" };
 
