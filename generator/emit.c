@@ -140,16 +140,25 @@ static void print_description(UnitWriter *w, const Project *p) {
         unit_writer_print(w, ")\n", NULL);
 }
 
+/* systemd says by itself when the file that SourcePath= names is newer than what it has read. */
+static int begin_dropin(UnitWriter *w, const char *unit, const Project *p) {
+        int r = unit_writer_begin_dropin(w, unit);
+
+        if (r < 0)
+                return r;
+        unit_writer_print(w, "[Unit]\n", NULL);
+        print_setting(w, "SourcePath", p->path);
+        return 0;
+}
+
 static int add_vm(UnitWriter *w, const Project *p) {
         char unit[UNIT_NAME_MAX];
         int r;
 
         unit_name(p->id, unit);
-        r = unit_writer_begin_dropin(w, unit);
+        r = begin_dropin(w, unit, p);
         if (r < 0)
                 return r;
-        unit_writer_print(w, "[Unit]\n", NULL);
-        print_setting(w, "SourcePath", p->path);
         print_description(w, p);
         print_share_dependencies(w, p);
         unit_writer_print(w, "Wants=claude-vm-ssh@", p->id, ".service\n", NULL);
@@ -167,11 +176,9 @@ static int add_dev_shell(UnitWriter *w, const Project *p) {
         int r;
 
         snprintf(unit, sizeof(unit), "claude-vm-devshell@%s.service", p->id);
-        r = unit_writer_begin_dropin(w, unit);
+        r = begin_dropin(w, unit, p);
         if (r < 0)
                 return r;
-        unit_writer_print(w, "[Unit]\n", NULL);
-        print_setting(w, "SourcePath", p->path);
         unit_writer_print(w, "\n[Service]\n", NULL);
         unit_writer_print_environment(w, PARAMETER_UUID, p->uuid);
         unit_writer_print_environment(w, PARAMETER_WORK_DIRECTORY, p->work_directory);
@@ -184,11 +191,9 @@ static int add_broken(UnitWriter *w, const Project *p) {
         int r;
 
         unit_name(p->id, unit);
-        r = unit_writer_begin_dropin(w, unit);
+        r = begin_dropin(w, unit, p);
         if (r < 0)
                 return r;
-        unit_writer_print(w, "[Unit]\n", NULL);
-        print_setting(w, "SourcePath", p->path);
         unit_writer_print(w, "Description=Claude Code microVM ", p->id,
                         " (configuration error)\n\n[Service]\n", NULL);
         unit_writer_print_environment(w, PARAMETER_CONFIG_ERROR, p->messages.first_error ?: p->path);

@@ -5,9 +5,12 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <systemd/sd-daemon.h>
 #include <systemd/sd-journal.h>
 
 #include "cleanup.h"
+
+#define IDENTIFIER "claude-vm-helper"
 
 static const char *vm_id = "";
 static const char *vm_uuid = "";
@@ -29,14 +32,25 @@ void log_line(int priority, const char *identifier, const char *line) {
 void log_message(int priority, const char *format, ...) {
         _cleanup_free_ char *line = NULL;
         va_list ap;
-        int r;
 
         va_start(ap, format);
-        r = vasprintf(&line, format, ap);
-        va_end(ap);
-        if (r < 0) {
+        if (vasprintf(&line, format, ap) < 0)
                 line = NULL;
+        va_end(ap);
+        if (line)
+                log_line(priority, IDENTIFIER, line);
+}
+
+void log_status(int priority, const char *format, ...) {
+        _cleanup_free_ char *line = NULL;
+        va_list ap;
+
+        va_start(ap, format);
+        if (vasprintf(&line, format, ap) < 0)
+                line = NULL;
+        va_end(ap);
+        if (!line)
                 return;
-        }
-        log_line(priority, "claude-vm-helper", line);
+        sd_notifyf(0, "STATUS=%s", line);
+        log_line(priority, IDENTIFIER, line);
 }

@@ -52,8 +52,7 @@ static char *dev_shell_dir(void) {
 }
 
 static int refuse(const char *why) {
-        sd_notifyf(0, "STATUS=%s", why);
-        log_message(LOG_ERR, "%s", why);
+        log_status(LOG_ERR, "%s", why);
         return EXIT_CONFIGURATION;
 }
 

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
@@ -39,32 +38,18 @@ char *proxy_find(const char *generator, const char *id) {
         return name;
 }
 
-static int tell(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static int tell(int status, const char *format, ...) {
-        _cleanup_free_ char *sentence = NULL;
-        va_list ap;
-        int r;
-
-        va_start(ap, format);
-        r = vasprintf(&sentence, format, ap);
-        va_end(ap);
-        if (r < 0)
-                sentence = NULL;
-        sd_notifyf(0, "STATUS=%s", sentence ?: "");
-        log_message(status == 0 ? LOG_INFO : LOG_ERR, "%s", sentence ?: "");
-        return status;
-}
-
 /* How the unit has ended, as our own end. */
 static int result(Manager *m, const char *unit) {
         UnitState state = {};
         int status = 0, r = manager_state(m, unit, &state);
 
-        if (r < 0)
-                return tell(EXIT_QEMU_FAILED, "Failed to look at %s: %s", unit, strerror(-r));
+        if (r < 0) {
+                log_status(LOG_ERR, "Failed to look at %s: %s", unit, strerror(-r));
+                return EXIT_QEMU_FAILED;
+        }
         if (strcmp(state.result, "success") != 0)
                 status = state.exec_main_status > 0 ? state.exec_main_status : EXIT_QEMU_FAILED;
-        tell(status, "%s: %s", unit, state.status_text);
+        log_status(status == 0 ? LOG_INFO : LOG_ERR, "%s: %s", unit, state.status_text);
         unit_state_done(&state);
         return status;
 }
@@ -75,8 +60,9 @@ static int stop(Manager *m, const char *unit) {
 
         sd_notify(0, "STOPPING=1");
         r = manager_job(m, "StopUnit", unit, UINT64_MAX, NULL, NULL, NULL, &word);
-        return r < 0 ? tell(EXIT_QEMU_FAILED, "Failed to stop %s: %s", unit, word[0] ? word : strerror(-r))
-                     : 0;
+        if (r < 0)
+                log_status(LOG_ERR, "Failed to stop %s: %s", unit, word[0] ? word : strerror(-r));
+        return r < 0 ? EXIT_QEMU_FAILED : 0;
 }
 
 int proxy_run(const char *name) {
@@ -93,9 +79,10 @@ int proxy_run(const char *name) {
         sigaction(SIGTERM, &action, NULL);
         sd_notifyf(0, "STATUS=Stands for %s", unit);
         r = manager_connect(&m);
-        if (r < 0)
-                return tell(EXIT_QEMU_FAILED, "Failed to reach the service manager for %s: %s", unit,
-                                strerror(-r));
+        if (r < 0) {
+                log_status(LOG_ERR, "Failed to reach the service manager for %s: %s", unit, strerror(-r));
+                return EXIT_QEMU_FAILED;
+        }
         /* systemd's own time-outs end these waits */
         r = manager_job(m, "StartUnit", unit, UINT64_MAX, &interrupted, NULL, NULL, &word);
         if (r >= 0) {

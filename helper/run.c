@@ -125,14 +125,12 @@ static int settle(Vm *vm) {
         vm->facts.console_line = vm->console.last;
         vm->facts.qemu_message = vm->errors.last;
         status = outcome_of(&vm->facts, &text);
-        sd_notifyf(0, "STATUS=%s", text ?: "");
-        log_message(status == 0 ? LOG_INFO : LOG_ERR, "%s", text ?: "");
+        log_status(status == 0 ? LOG_INFO : LOG_ERR, "%s", text ?: "");
         return status;
 }
 
 static int fail(int status, const char *sentence) {
-        sd_notifyf(0, "STATUS=%s", sentence);
-        log_message(LOG_ERR, "%s", sentence);
+        log_status(LOG_ERR, "%s", sentence);
         return status;
 }
 

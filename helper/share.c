@@ -5,7 +5,6 @@
 #include "share.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,38 +60,24 @@ static const char *split_instance(const char *instance, char ret_id[static VM_NA
         return vm_name_is_id(ret_id) ? colon + 1 : NULL;
 }
 
-/* For the journal and for the unit's status. */
-static void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static void complain(const char *format, ...) {
-        _cleanup_free_ char *sentence = NULL;
-        va_list ap;
-        int r;
-
-        va_start(ap, format);
-        r = vasprintf(&sentence, format, ap);
-        va_end(ap);
-        if (r < 0) {
-                sentence = NULL;
-                return;
-        }
-        sd_notifyf(0, "STATUS=%s", sentence);
-        log_message(LOG_ERR, "%s", sentence);
-}
-
 /* Why the directory cannot be shared, and what to do. */
 static void explain(const char *directory, int error) {
         if (error == -ELOOP)
-                complain("Refusing to share '%s': a part of the path is a symbolic link now. If you put it "
-                         "there, run: systemctl --user daemon-reload",
+                log_status(LOG_ERR,
+                                "Refusing to share '%s': a part of the path is a symbolic link now. If you "
+                                "put it "
+                                "there, run: systemctl --user daemon-reload",
                                 directory);
         else if (error == -EUSERS)
-                complain("Failed to share '%s': this user may not have user namespaces, which virtiofsd "
-                         "needs; see user.max_user_namespaces and "
-                         "kernel.apparmor_restrict_unprivileged_userns "
-                         "of sysctl",
+                log_status(LOG_ERR,
+                                "Failed to share '%s': this user may not have user namespaces, which "
+                                "virtiofsd "
+                                "needs; see user.max_user_namespaces and "
+                                "kernel.apparmor_restrict_unprivileged_userns "
+                                "of sysctl",
                                 directory);
         else
-                complain("Failed to open '%s': %s", directory, strerror(-error));
+                log_status(LOG_ERR, "Failed to open '%s': %s", directory, strerror(-error));
 }
 
 /* Where virtiofsd finds its directory; owned, NULL without memory. */
@@ -152,7 +137,7 @@ int share_exec(const char *virtiofsd, const char *runtime_dir, const char *insta
         int r;
 
         if (!tag) {
-                complain("'%s' is no share: VM:TAG", instance);
+                log_status(LOG_ERR, "'%s' is no share: VM:TAG", instance);
                 return EXIT_CONFIGURATION;
         }
         log_set_vm(id, "");
@@ -164,7 +149,8 @@ int share_exec(const char *virtiofsd, const char *runtime_dir, const char *insta
         directory = text ? strchr(text, '\n') : NULL;
         end = directory ? strchr(directory + 1, '\n') : NULL;
         if (r < 0 || !end) {
-                complain("No VM '%s' with a share '%s' runs: %s", id, tag, strerror(r < 0 ? -r : EINVAL));
+                log_status(LOG_ERR, "No VM '%s' with a share '%s' runs: %s", id, tag,
+                                strerror(r < 0 ? -r : EINVAL));
                 return EXIT_CONFIGURATION;
         }
         *directory++ = '\0';
@@ -179,7 +165,7 @@ int share_exec(const char *virtiofsd, const char *runtime_dir, const char *insta
         snprintf(message, sizeof(message), "SHARE_STARTED=%s", tag);
         tell_helper(runtime_dir, id, message);
         r = become_virtiofsd(virtiofsd, root, tag, text[1] == 'o');
-        complain("Failed to start '%s': %s", virtiofsd, strerror(-r));
+        log_status(LOG_ERR, "Failed to start '%s': %s", virtiofsd, strerror(-r));
         return EXIT_CONFIGURATION;
 }
 
