@@ -14,19 +14,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cleanup.h"
 #include "config.h"
 #include "landlock.h"
+#include "mount-namespace.h"
 #include "small-file.h"
 
 static bool is_in(const char *path, const char *ancestor) {
@@ -36,29 +34,6 @@ static bool is_in(const char *path, const char *ancestor) {
 }
 
 /* --- the namespaces -------------------------------------------------------------------- */
-
-static int write_text(const char *path, const char *text) {
-        _cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-        if (fd < 0 || write(fd, text, strlen(text)) < 0)
-                return -errno;
-        return 0;
-}
-
-/* A user is itself in the new namespace, so nothing looks different. */
-static int map_user(uid_t uid, gid_t gid) {
-        char line[64];
-        int r = write_text("/proc/self/setgroups", "deny");
-
-        if (r < 0)
-                return r;
-        snprintf(line, sizeof(line), "%u %u 1", uid, uid);
-        r = write_text("/proc/self/uid_map", line);
-        if (r < 0)
-                return r;
-        snprintf(line, sizeof(line), "%u %u 1", gid, gid);
-        return write_text("/proc/self/gid_map", line);
-}
 
 /* Binds the open directory to the path that it had, which a cover hides now. */
 static int bring_back(int fd, const char *path) {
@@ -87,23 +62,15 @@ static int cover(const char *path, const char *const keep[], size_t n) {
         return r;
 }
 
-/* 1: the kernel lets nobody make namespaces. */
-static int enter_namespaces(const QemuSandbox *s) {
+static int cover_all(const QemuSandbox *s) {
         const char *const keep[] = { s->directory, s->socket_dir, s->image };
-        uid_t uid = getuid();
-        gid_t gid = getgid();
-        int r;
+        int r = mount_namespace_enter();
 
-        if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
-                return 1;
-        r = map_user(uid, gid);
-        /* AppArmor lets the namespace be made and takes the capabilities in it away */
-        if (r < 0 || mount("none", "/", "none", MS_REC | MS_SLAVE, NULL) < 0)
-                return 1;
-        r = cover(s->runtime_dir, keep, ELEMENTSOF(keep));
+        if (r >= 0)
+                r = cover(s->runtime_dir, keep, ELEMENTSOF(keep));
         if (r >= 0 && s->home && !is_in(s->qemu, s->home) && !is_in(s->runtime_dir, s->home))
                 r = cover(s->home, keep, ELEMENTSOF(keep));
-        return r < 0 ? r : 0;
+        return r;
 }
 
 /* --- Landlock -------------------------------------------------------------------------- */
@@ -148,11 +115,11 @@ static int enter_landlock(const char *directory, const char *const more[]) {
 
 int sandbox_enter_qemu(const QemuSandbox *s) {
         const char *const more[] = { s->image, s->qemu, NULL };
-        int r = enter_namespaces(s);
+        int r = cover_all(s);
 
-        if (r < 0)
+        if (r < 0 && r != -EUSERS)
                 return r;
-        if (r > 0)
+        if (r < 0)
                 dprintf(STDERR_FILENO,
                                 "this kernel gives ordinary users no namespaces: QEMU is kept from files, "
                                 "but not "

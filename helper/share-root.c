@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +19,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "mount-namespace.h"
 
 static int open_without_links(int parent, const char *path) {
         struct open_how how = {
@@ -63,28 +63,6 @@ int share_root_open(const char *path, bool create) {
         return TAKE_FD(fd);
 }
 
-static int write_proc(const char *path, const char *text) {
-        _cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-        return fd < 0 || write(fd, text, strlen(text)) < 0 ? -errno : 0;
-}
-
-/* Everybody is who he was: virtiofsd makes a user namespace of its own below this one. */
-static int map_this_user(void) {
-        char uid_map[64], gid_map[64];
-        int r;
-
-        snprintf(uid_map, sizeof(uid_map), "%1$u %1$u 1", getuid());
-        snprintf(gid_map, sizeof(gid_map), "%1$u %1$u 1", getgid());
-        if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
-                return errno == EPERM || errno == ENOSPC ? -EUSERS : -errno;
-        /* without it an unprivileged user may not map a group */
-        r = write_proc("/proc/self/setgroups", "deny");
-        if (r >= 0)
-                r = write_proc("/proc/self/uid_map", uid_map);
-        return r >= 0 ? write_proc("/proc/self/gid_map", gid_map) : r;
-}
-
 int share_root_bind(const char *path, bool create, const char *point) {
         char link[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
         _cleanup_close_ int fd = -EBADF;
@@ -92,12 +70,9 @@ int share_root_bind(const char *path, bool create, const char *point) {
 
         if (mkdir(point, 0700) < 0 && errno != EEXIST)
                 return -errno;
-        r = map_this_user();
+        r = mount_namespace_enter();
         if (r < 0)
                 return r;
-        /* what is mounted on the host later still appears, but nothing of ours appears there */
-        if (mount("none", "/", "none", MS_SLAVE | MS_REC, NULL) < 0)
-                return errno == EACCES || errno == EPERM ? -EUSERS : -errno;
         fd = share_root_open(path, create);
         if (fd < 0)
                 return fd;
