@@ -114,7 +114,7 @@ static int enter_landlock(const char *directory, const char *const more[]) {
 }
 
 int sandbox_enter_qemu(const QemuSandbox *s) {
-        const char *const more[] = { s->image, s->qemu, NULL };
+        const char *const more[] = { s->image, s->qemu, s->files[0], s->files[1], s->files[2], NULL };
         int r = cover_all(s);
 
         if (r < 0 && r != -EUSERS)

@@ -10,6 +10,7 @@ typedef struct QemuSandbox {
         const char *directory;   /* of the VM; the only one that can be written */
         const char *socket_dir;  /* of the shares */
         const char *image;       /* directory of the guest image */
+        const char *files[3];    /* of the image that QEMU opens: they may be links out of it */
 } QemuSandbox;
 
 /* For the child between fork() and execv(). Covers the home and the runtime directory in a mount namespace,

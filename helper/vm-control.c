@@ -14,6 +14,7 @@
 
 #define SHARE_GRACE (SEC / 2) /* a virtiofsd may end a moment before the QEMU that it ends with */
 #define CONTROL_MESSAGE_MAX 256
+#define SHARE_ENDED "has ended" /* until its unit says more */
 
 /* --- shares ---------------------------------------------------------------------------- */
 
@@ -31,18 +32,31 @@ static int on_share_grace(sd_event_source *source, uint64_t usec, void *userdata
         return 0;
 }
 
+/* Not the end that comes with QEMU's, nor one of which nobody has said how. */
+static bool is_failure(const char *result) {
+        return strcmp(result, SHARE_ENDED) != 0 && strcmp(result, "exited with status 0") != 0;
+}
+
+bool vm_share_has_failed(const Vm *vm) {
+        return vm->share_tag[0] && is_failure(vm->share_result);
+}
+
 /* How it ended comes from its unit a moment later, or not at all when that is killed too. */
 static void share_has_ended(Vm *vm, const char *tag, const char *result) {
-        bool known = vm->share_tag[0];
+        bool known = vm->share_tag[0], other = known && strcmp(vm->share_tag, tag) != 0;
 
-        if ((known && strcmp(vm->share_tag, tag) != 0) || vm->facts.stop_requested ||
-                        vm->facts.agent_status >= 0)
+        if (vm->facts.stop_requested || vm->facts.agent_status >= 0)
                 return;
-        if (!known || strcmp(result, "has ended") != 0) {
+        /* the first that failed is the reason of the others' ends */
+        if (other && (vm_share_has_failed(vm) || !is_failure(result)))
+                return;
+        if (!known || strcmp(result, SHARE_ENDED) != 0) {
                 snprintf(vm->share_tag, sizeof(vm->share_tag), "%s", tag);
                 snprintf(vm->share_result, sizeof(vm->share_result), "%s", result);
         }
         if (vm->qemu_ended) {
+                if (!vm_share_has_failed(vm))
+                        return;
                 vm_share_has_died(vm);
                 sd_event_exit(vm->event, 0);
         } else if (!vm->share_timer &&
@@ -55,7 +69,7 @@ static int on_share_process(sd_event_source *source, int fd, uint32_t revents, v
         ShareProcess *p = userdata;
 
         p->source = sd_event_source_disable_unref(p->source);
-        share_has_ended(p->vm, p->tag, "has ended");
+        share_has_ended(p->vm, p->tag, SHARE_ENDED);
         return 0;
 }
 
@@ -67,7 +81,7 @@ static void share_has_started(Vm *vm, const char *tag, pid_t pid) {
                 return;
         p->pidfd = pidfd_open(pid, 0);
         if (p->pidfd < 0) {
-                share_has_ended(vm, tag, "has ended");
+                share_has_ended(vm, tag, SHARE_ENDED);
                 return;
         }
         p->vm = vm;

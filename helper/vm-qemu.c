@@ -93,6 +93,7 @@ static int enter_sandbox(const Vm *vm, const GuestImage *image, const char *sock
                 .directory = vm->config->directory,
                 .socket_dir = socket_dir,
                 .image = image->directory,
+                .files = { image->kernel, image->initrd, image->root },
         };
 
         return vm->config->sandbox ? sandbox_enter_qemu(&sandbox) : 0;
@@ -180,8 +181,9 @@ static int on_qemu_exit(sd_event_source *source, const siginfo_t *info, void *us
         /* the form of waitpid() */
         vm->facts.qemu_status = info->si_code == CLD_EXITED ? info->si_status << 8 : info->si_status;
         vm_streams_finish(vm);
+        vm->share_timer = sd_event_source_disable_unref(vm->share_timer);
         /* a QEMU that gives up while it starts may do so for a share's sake: its unit says so in a moment */
-        if (gave_up && vm->share_tag[0])
+        if (gave_up && vm_share_has_failed(vm))
                 vm_share_has_died(vm);
         else if (gave_up && !vm->facts.ready && !vm->facts.stop_requested)
                 return sd_event_add_time_relative(vm->event, &vm->share_timer, CLOCK_MONOTONIC,

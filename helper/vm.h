@@ -88,6 +88,9 @@ void vm_control_done(Vm *vm);
 /* The share that has ended is the reason of the VM's end. */
 void vm_share_has_died(Vm *vm);
 
+/* A share has ended, and not in good order. */
+bool vm_share_has_failed(const Vm *vm);
+
 /* vm-owner.c: ends the VM with the claude-run that it is for, if there is one. 0; -EPIPE: that has ended
  * already; other negative errno. */
 int vm_owner_watch(Vm *vm);

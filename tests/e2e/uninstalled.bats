@@ -50,7 +50,7 @@ own_links() {
         systemctl --user reset-failed
 }
 
-# bats test_tags=other-user
+# bats test_tags=reinstalled
 @test "an installation takes precedence, and the copies go" {
         [ -n "$(own_links .local/lib/systemd)" ]
         run -78 claude-run start own

@@ -47,6 +47,9 @@ static void make_tree(void) {
         write_file("home/.ssh/id");
         write_file("home/images/debian/kernel");
         write_file("run/claude-vm/other/ssh.key");
+        /* a file of the image may be a link to another place */
+        write_file("elsewhere");
+        assert_int_equal(symlink(in("elsewhere"), in("linked")), 0);
         bus = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         snprintf(address.sun_path, sizeof(address.sun_path), "%s", in("run/bus"));
         assert_int_equal(bind(bus, (const struct sockaddr *) &address, sizeof(address)), 0);
@@ -78,6 +81,7 @@ static int look_around(int landlock, int namespaces) {
 
         wrong |= opens(in("run/claude-vm/p/ssh.sock"), O_WRONLY | O_CREAT) ? 0 : 1;
         wrong |= opens(in("home/images/debian/kernel"), O_RDONLY) ? 0 : 2;
+        wrong |= opens(in("linked"), O_RDONLY) ? 0 : 2;
         wrong |= opens("/dev/null", O_RDWR) && opens("/etc/passwd", O_RDONLY) ? 0 : 4;
         if (landlock || namespaces) {
                 wrong |= opens(in("home/.ssh/id"), O_RDONLY) ? 8 : 0;
@@ -122,6 +126,7 @@ static void test_sandbox(void **state) {
                         .directory = in("run/claude-vm/p"),
                         .socket_dir = in("run/claude-vm-fs"),
                         .image = in("home/images/debian"),
+                        .files = { in("home/images/debian/kernel"), in("linked") },
                 };
                 int r = sandbox_enter_qemu(&s);
 
