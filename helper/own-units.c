@@ -167,6 +167,25 @@ static int link_templates(const char *unit_dir) {
         return changed;
 }
 
+/* Wherever they lead: another copy of ours has made them. 1: there was one. */
+static int unlink_templates(const char *unit_dir) {
+        int changed = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(templates); i++) {
+                _cleanup_free_ char *path = strjoin(unit_dir, "/", templates[i], NULL);
+                char target[2];
+
+                if (!path)
+                        return -ENOMEM;
+                if (readlink(path, target, sizeof(target)) < 0)
+                        continue;
+                if (unlink(path) < 0)
+                        return -errno;
+                changed = 1;
+        }
+        return changed;
+}
+
 /* The drop-ins only: a start at login is for a generator that runs at login. */
 static int link_dropins(const char *generated, const char *unit_dir) {
         _cleanup_strv_free_ char **names = NULL;
@@ -241,7 +260,7 @@ static int unlink_all(const char *generated, const char *unit_dir) {
         changed = remove_links(unit_dir, generated, true);
         if (changed < 0)
                 return changed;
-        r = remove_links(unit_dir, USER_UNIT_DIR "/", true);
+        r = unlink_templates(unit_dir);
         if (r < 0)
                 return r;
         changed |= r;
