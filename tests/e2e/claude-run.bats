@@ -55,7 +55,7 @@ wait_screen() {
         sleep 2
         tmux send-keys -t tui Enter
         wait_screen tui 'status=0'
-        run ! grep --quiet 'dtach' <(screen tui)
+        run ! grep --quiet 'dtach\|stty' <(screen tui)
         assert_nothing_left tui
 }
 
