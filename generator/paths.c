@@ -228,14 +228,6 @@ char *path_canonical(const char *path) {
         return resolve(path, target) ? strdup(target) : canonical_part(path);
 }
 
-int path_is_in(const char *path, const char *ancestor) {
-        size_t n = strlen(ancestor);
-
-        if (strcmp(ancestor, "/") == 0)
-                return 1;
-        return strncmp(path, ancestor, n) == 0 && (path[n] == '/' || path[n] == '\0');
-}
-
 static bool overlaps(const char *a, const char *b) {
         return path_is_in(a, b) || path_is_in(b, a);
 }

@@ -1,6 +1,8 @@
 /* Directories of the host that a guest is to see: how they are spelled, and which are refused. */
 #pragma once
 
+#include "path.h"
+
 /* Where things of this user are. All absolute, without links as far as they exist, owned. */
 typedef struct UserPaths {
         char *home;        /* $HOME */
@@ -23,9 +25,6 @@ int path_parse(const UserPaths *paths, const char *value, char **ret, const char
 
 /* The path without links; what of it does not exist stays as it is written. NULL: no memory. */
 char *path_canonical(const char *path);
-
-/* 1 if `path` is `ancestor` or lies in it. Both without superfluous slashes. */
-int path_is_in(const char *path, const char *ancestor);
 
 /* The reason why a guest must not get the canonical `path`, or NULL. A home of an agent may lie
  * in our own data directory, where the default ones are. The result is borrowed. */

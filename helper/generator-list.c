@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "cleanup.h"
+#include "path.h"
 #include "run-program.h"
 
 int generator_list_read(const char *generator, ProjectEntries *ret) {
@@ -79,12 +80,6 @@ const ProjectEntry *project_entries_find(const ProjectEntries *e, const char *na
         return NULL;
 }
 
-static bool is_in(const char *path, const char *ancestor) {
-        size_t n = strlen(ancestor);
-
-        return strncmp(path, ancestor, n) == 0 && (path[n] == '/' || path[n] == '\0');
-}
-
 const ProjectEntry *project_entries_here(const ProjectEntries *e, const char *directory, size_t *ret_n) {
         const ProjectEntry *best = NULL;
         size_t best_length = 0;
@@ -93,7 +88,7 @@ const ProjectEntry *project_entries_here(const ProjectEntries *e, const char *di
         for (size_t i = 0; i < e->n; i++) {
                 size_t n = strlen(e->items[i].work_directory);
 
-                if (!is_in(directory, e->items[i].work_directory) || n < best_length)
+                if (!path_is_in(directory, e->items[i].work_directory) || n < best_length)
                         continue;
                 *ret_n = n == best_length ? *ret_n + 1 : 1;
                 best = &e->items[i];

@@ -16,10 +16,12 @@
 #include "log.h"
 #include "parameters-reader.h"
 #include "parameters.h"
+#include "path.h"
 #include "proxy.h"
 #include "publish.h"
 #include "run.h"
 #include "share.h"
+#include "strjoin.h"
 #include "vm-name.h"
 
 extern char **environ;
@@ -30,25 +32,11 @@ static const char *runtime_dir(void) {
         return getenv("XDG_RUNTIME_DIR") ?: "/run";
 }
 
-static char *data_home(void) {
-        const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
-        char *path;
-
-        if (data && data[0] == '/')
-                return strdup(data);
-        return asprintf(&path, "%s/.local/share", home ?: "") < 0 ? NULL : path;
-}
-
 /* Where claude-vm-devshell@.service has its CacheDirectory=. */
 static char *dev_shell_dir(void) {
-        const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-        bool own = cache && cache[0] == '/';
-        char *path;
+        _cleanup_free_ char *cache = path_xdg("XDG_CACHE_HOME", "/.cache");
 
-        return asprintf(&path, "%s%s/claude-microvm/devshell", own ? cache : home ?: "",
-                               own ? "" : "/.cache") < 0
-                        ? NULL
-                        : path;
+        return cache ? strjoin(cache, "/claude-microvm/devshell", NULL) : NULL;
 }
 
 static int refuse(const char *why) {
@@ -58,7 +46,8 @@ static int refuse(const char *why) {
 
 static int verb_run(const char *id) {
         _cleanup_(parameters_cleanup) Parameters *p = NULL;
-        _cleanup_free_ char *why = NULL, *data = data_home(), *dev_shells = dev_shell_dir(), *name = NULL;
+        _cleanup_free_ char *why = NULL, *data = path_xdg("XDG_DATA_HOME", "/.local/share"),
+                            *dev_shells = dev_shell_dir(), *name = NULL;
         RunConfig config = {
                 .qemu = QEMU_PATH,
                 .ssh_keygen = SSH_KEYGEN_PATH,

@@ -8,5 +8,5 @@ int run_program(char **argv, int output);
 /* The same with standard output and error thrown away. */
 int run_program_quietly(char **argv);
 
-/* The same, and what it printed, ended with NUL and owned; -ENOMEM if that is too much to keep. */
+/* Like run_program(), and what it printed, ended with NUL and owned; -ENOMEM if that is too much to keep. */
 int run_program_read(char **argv, char **ret);

@@ -25,13 +25,8 @@
 #include "config.h"
 #include "landlock.h"
 #include "mount-namespace.h"
+#include "path.h"
 #include "small-file.h"
-
-static bool is_in(const char *path, const char *ancestor) {
-        size_t n = strlen(ancestor);
-
-        return strncmp(path, ancestor, n) == 0 && (path[n] == '/' || path[n] == '\0');
-}
 
 /* --- the namespaces -------------------------------------------------------------------- */
 
@@ -51,7 +46,8 @@ static int cover(const char *path, const char *const keep[], size_t n) {
         int fds[8], r = 0;
 
         for (size_t i = 0; i < n; i++)
-                fds[i] = is_in(keep[i], path) ? open(keep[i], O_PATH | O_DIRECTORY | O_CLOEXEC) : -EBADF;
+                fds[i] = path_is_in(keep[i], path) ? open(keep[i], O_PATH | O_DIRECTORY | O_CLOEXEC)
+                                                   : -EBADF;
         if (mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700,size=64k") < 0)
                 r = -errno;
         for (size_t i = 0; r >= 0 && i < n; i++)
@@ -68,7 +64,7 @@ static int cover_all(const QemuSandbox *s) {
 
         if (r >= 0)
                 r = cover(s->runtime_dir, keep, ELEMENTSOF(keep));
-        if (r >= 0 && s->home && !is_in(s->qemu, s->home) && !is_in(s->runtime_dir, s->home))
+        if (r >= 0 && s->home && !path_is_in(s->qemu, s->home) && !path_is_in(s->runtime_dir, s->home))
                 r = cover(s->home, keep, ELEMENTSOF(keep));
         return r;
 }

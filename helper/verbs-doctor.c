@@ -2,15 +2,11 @@
 
 #include "doctor.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <pwd.h>
-#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <systemd/sd-json.h>
@@ -21,13 +17,13 @@
 #include "config.h"
 #include "context.h"
 #include "guest-image.h"
+#include "mount-namespace.h"
 #include "own-units.h"
+#include "path.h"
 #include "run-program.h"
-#include "small-file.h"
 #include "strjoin.h"
 #include "strv.h"
 
-#define ANSWER_MAX (256U * 1024U)
 #define IMAGE_MIB 2048U /* what making an image needs for a while */
 
 DEFINE_CLEANUP(sd_json_variant *, sd_json_variant_unref, json_cleanup)
@@ -73,22 +69,18 @@ bool doctor_version(const char *text, unsigned *ret_major, unsigned *ret_minor) 
         return false;
 }
 
-/* What a program prints, owned; NULL if it cannot be run or fails. */
+/* What a program prints, owned; NULL if it is not there, cannot be run or fails. */
 static char *answer_of(const char *program, const char *argument, const char *second) {
-        _cleanup_close_ int fd = memfd_create("answer", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
-        char path[sizeof("/proc/self/fd/") + 3 * sizeof(int)], *text = NULL;
         char *argv[] = { (char *) program, (char *) argument, (char *) second, NULL };
+        _cleanup_free_ char *text = NULL;
 
-        if (fd < 0 || run_program(argv, fd) != 0)
-                return NULL;
-        snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-        return small_file_read(path, ANSWER_MAX, &text) < 0 ? NULL : text;
+        return access(program, X_OK) == 0 && run_program_read(argv, &text) == 0 ? TAKE_PTR(text) : NULL;
 }
 
 /* --- the checks ------------------------------------------------------------------------ */
 
 static void check_version(Doctor *d, const char *path, const char *package, unsigned major, unsigned minor) {
-        _cleanup_free_ char *text = access(path, X_OK) == 0 ? answer_of(path, "--version", NULL) : NULL;
+        _cleanup_free_ char *text = answer_of(path, "--version", NULL);
         unsigned got_major, got_minor;
 
         if (!text)
@@ -146,7 +138,7 @@ static void check_qemu(Doctor *d) {
         _cleanup_free_ char *machines = NULL;
 
         check_version(d, QEMU_PATH, "QEMU", 9, 0);
-        machines = access(QEMU_PATH, X_OK) == 0 ? answer_of(QEMU_PATH, "-M", "help") : NULL;
+        machines = answer_of(QEMU_PATH, "-M", "help");
         if (machines && !strstr(machines, "\nmicrovm"))
                 say(d, LEVEL_PROBLEM,
                                 QEMU_PATH " has no machine microvm: install the full QEMU, or set "
@@ -173,7 +165,7 @@ static void check_namespaces(Doctor *d) {
         pid_t pid = fork();
 
         if (pid == 0)
-                _exit(unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0);
+                _exit(mount_namespace_enter() < 0);
         if (pid > 0)
                 (void) waitpid(pid, &status, 0);
         if (status == 0)
@@ -199,9 +191,8 @@ static void check_kvm(Doctor *d) {
 }
 
 static void check_image(Doctor *d) {
-        const char *xdg = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
-        _cleanup_free_ char *data =
-                        xdg && xdg[0] == '/' ? strdup(xdg) : strjoin(home ?: "", "/.local/share", NULL);
+        const char *home = getenv("HOME");
+        _cleanup_free_ char *data = path_xdg("XDG_DATA_HOME", "/.local/share");
         _cleanup_(guest_image_cleanup) GuestImage *image = NULL;
         _cleanup_free_ char *why = NULL;
         struct statvfs fs;
