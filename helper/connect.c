@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -18,6 +19,7 @@
 #include "log.h"
 #include "parameters.h"
 #include "small-file.h"
+#include "strjoin.h"
 #include "vm-name.h"
 
 #define ADDRESS_MAX 256U
@@ -38,16 +40,35 @@ static int connect_tcp(const char *host, unsigned port) {
         return TAKE_FD(fd);
 }
 
-static int connect_unix(const char *directory, const char *name) {
+static int connect_path(int fd, const char *path) {
         struct sockaddr_un address = { .sun_family = AF_UNIX };
-        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-        if (fd < 0)
-                return -errno;
-        if ((size_t) snprintf(address.sun_path, sizeof(address.sun_path), "%s/%s", directory, name) >=
+        if ((size_t) snprintf(address.sun_path, sizeof(address.sun_path), "%s", path) >=
                         sizeof(address.sun_path))
                 return -ENAMETOOLONG;
-        return connect(fd, (const struct sockaddr *) &address, sizeof(address)) < 0 ? -errno : TAKE_FD(fd);
+        return connect(fd, (const struct sockaddr *) &address, sizeof(address)) < 0 ? -errno : 0;
+}
+
+/* QEMU makes the socket, and a guest may have taken QEMU over: a link in its place is not followed, because
+ * it could lead to any socket of this user's. The master's root directory has no /proc, and nothing that a
+ * link could lead to. */
+static int connect_unix(const char *directory, const char *name) {
+        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), file = -EBADF;
+        _cleanup_free_ char *path = strjoin(directory, "/qemu/", name, NULL);
+        char opened[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
+        struct stat st;
+        int r;
+
+        if (fd < 0 || !path)
+                return fd < 0 ? -errno : -ENOMEM;
+        file = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        if (file < 0 || fstat(file, &st) < 0)
+                return -errno;
+        if (!S_ISSOCK(st.st_mode))
+                return -ENOTSOCK;
+        snprintf(opened, sizeof(opened), "/proc/self/fd/%d", file);
+        r = connect_path(fd, access("/proc/self", F_OK) == 0 ? opened : path);
+        return r < 0 ? r : TAKE_FD(fd);
 }
 
 static int connect_address(const char *directory, const char *text) {

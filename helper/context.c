@@ -216,7 +216,7 @@ int for_each_vm(Context *c, int (*run)(Context *c, const char *id)) {
 bool has_sessions(const Context *c, const char *id) {
         _cleanup_free_ char *path = NULL;
 
-        if (asprintf(&path, "%s/claude-vm/%s/ssh.control", c->runtime_dir, id) < 0) {
+        if (asprintf(&path, "%s/claude-vm/%s/ssh/control", c->runtime_dir, id) < 0) {
                 path = NULL;
                 return false;
         }

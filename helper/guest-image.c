@@ -77,12 +77,16 @@ static int find_directory(const char *guest, const char *data_home, char **ret, 
                         strcmp(guest, "debian") == 0 ? "" : guest);
 }
 
+/* Without links: QEMU's root directory has the file itself, and not what a link goes through. */
 static int add_file(const GuestImage *image, const char *name, char **ret, char **ret_why) {
-        if (asprintf(ret, "%s/%s", image->directory, name) < 0) {
-                *ret = NULL;
+        _cleanup_free_ char *path = strjoin(image->directory, "/", name, NULL);
+
+        if (!path)
                 return -ENOMEM;
-        }
-        if (access(*ret, R_OK) < 0)
+        *ret = realpath(path, NULL);
+        if (!*ret && errno == ENOMEM)
+                return -ENOMEM;
+        if (!*ret || access(*ret, R_OK) < 0)
                 return refuse(ret_why,
                                 "Guest image '%s' is not complete: %s: %s. Make it again with: "
                                 "claude-vm-mkguest --force",

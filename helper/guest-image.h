@@ -3,7 +3,7 @@
 
 typedef struct GuestImage {
         char *directory;
-        char *kernel, *initrd, *root; /* absolute paths */
+        char *kernel, *initrd, *root; /* absolute paths without links */
         char *cmdline;                /* what the image itself needs, one line */
         char *agents;                 /* for people: "claude 2.1.331" and so on */
 } GuestImage;

@@ -12,11 +12,20 @@
 #define RIGHTS_READ (LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
 #define RIGHTS_DEVICE                                                                                       \
         (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_IOCTL_DEV)
+/* no link and no file, so that nobody is led elsewhere by a name in the directory */
+#define RIGHTS_SOCKETS                                                                                      \
+        (LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
 /* those that mean something for what is no directory */
 #define RIGHTS_OF_FILES (RIGHTS_DEVICE | LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_TRUNCATE)
 
 static long landlock_abi(void) {
         return syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+}
+
+unsigned landlock_version(void) {
+        long abi = landlock_abi();
+
+        return abi < 0 ? 0 : (unsigned) abi;
 }
 
 /* The rights that each version of the interface has added, see the kernel's userspace-api/landlock.rst. */
@@ -49,7 +58,7 @@ int landlock_allow(int ruleset, const char *path, LandlockAccess access) {
         static const uint64_t rights[] = {
                 [LANDLOCK_READ] = RIGHTS_READ,
                 [LANDLOCK_DEVICE] = RIGHTS_DEVICE,
-                [LANDLOCK_ALL] = UINT64_MAX,
+                [LANDLOCK_SOCKETS] = RIGHTS_SOCKETS,
         };
         _cleanup_close_ int fd = open(path, O_PATH | O_CLOEXEC);
         struct landlock_path_beneath_attr attr = { .parent_fd = fd };

@@ -4,10 +4,14 @@
 #include <stdint.h>
 
 typedef enum LandlockAccess {
-        LANDLOCK_READ,   /* and execute */
-        LANDLOCK_DEVICE, /* read, write, ioctl */
-        LANDLOCK_ALL,
+        LANDLOCK_READ,    /* and execute */
+        LANDLOCK_DEVICE,  /* read, write, ioctl */
+        LANDLOCK_SOCKETS, /* a directory in which Unix sockets may be made and removed */
 } LandlockAccess;
+
+/* The version of the kernel's interface, from 1 on; 0: there is no Landlock here. Version 6 (Linux 6.12) is
+ * the first that governs abstract sockets and signals. */
+unsigned landlock_version(void);
 
 /* A ruleset that denies all that this kernel can deny: files, abstract sockets, signals to others. The
  * descriptor; -EOPNOTSUPP: there is no Landlock here; other negative errno. */

@@ -56,7 +56,6 @@ static int verb_run(const char *id) {
                 .directory = getenv("RUNTIME_DIRECTORY"),
                 .data_home = data,
                 .secrets_dir = getenv("CREDENTIALS_DIRECTORY"),
-                .home = getenv("HOME"),
                 .sandbox = true,
                 .dev_shell_dir = dev_shells,
                 .stop_step_usec = 4000000,

@@ -9,11 +9,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "child-environment.h"
 #include "cleanup.h"
+#include "config.h"
 #include "forward-list.h"
 #include "log.h"
 #include "parameters.h"
 #include "sandbox.h"
+#include "small-file.h"
+#include "strjoin.h"
 #include "strv.h"
 #include "vm-name.h"
 
@@ -57,33 +61,12 @@ int publish_prepare(const char *directory, const Parameters *p, char **ret_why) 
         return forward_list_write(directory, &list);
 }
 
-int publish_exec_master(const char *ssh, const char *runtime_dir, const char *id) {
+/* ssh's command line: a connection in the background that every session is a channel of. */
+static int master_argv(const char *ssh, const char *directory, const ForwardList *list, char ***ret) {
         _cleanup_strv_free_ char **argv = NULL;
-        _cleanup_free_ char *directory = NULL, *control = NULL;
         char text[FORWARD_TEXT_MAX + 16];
-        ForwardList list;
         int r;
 
-        if (!vm_name_is_id(id)) {
-                log_message(LOG_ERR, "'%s' is no VM", id);
-                return EXIT_CONFIGURATION;
-        }
-        log_set_vm(id, "");
-        if (asprintf(&directory, "%s/claude-vm/%s", runtime_dir, id) < 0) {
-                directory = NULL;
-                return EXIT_FAILURE;
-        }
-        /* of a master that was killed: ssh would not replace it */
-        if (asprintf(&control, "%s/ssh.control", directory) < 0) {
-                control = NULL;
-                return EXIT_FAILURE;
-        }
-        unlink(control);
-        r = forward_list_read(directory, &list);
-        if (r < 0) {
-                log_message(LOG_ERR, "Failed to read '%s/ports': %s", directory, strerror(-r));
-                list.n = 0;
-        }
         r = strv_append(&argv, ssh);
         r |= strv_append(&argv, "-F");
         r |= strv_appendf(&argv, "%s/ssh.config", directory);
@@ -94,24 +77,113 @@ int publish_exec_master(const char *ssh, const char *runtime_dir, const char *id
         r |= strv_append(&argv, "ServerAliveInterval=20");
         r |= strv_append(&argv, "-o");
         r |= strv_append(&argv, "ServerAliveCountMax=6");
-        for (size_t i = 0; i < list.n; i++) {
-                forward_entry_print(&list.items[i], text);
-                r |= strv_append(&argv, list.items[i].reverse ? "-R" : "-L");
+        for (size_t i = 0; i < list->n; i++) {
+                forward_entry_print(&list->items[i], text);
+                r |= strv_append(&argv, list->items[i].reverse ? "-R" : "-L");
                 r |= strv_append(&argv, text);
         }
         r |= strv_append(&argv, "-N");
         r |= strv_append(&argv, "-f");
         r |= strv_append(&argv, "claude-vm");
+        if (r < 0)
+                return -ENOMEM;
+        *ret = TAKE_PTR(argv);
+        return 0;
+}
+
+/* The master's own directory, and the one that it shares with nobody but its QEMU. */
+static int enter_sandbox(const char *ssh, const char *directory) {
+        static const char *const names[] = { "ssh.config", "ssh.key", "ssh.known_hosts", "ssh.address" };
+        _cleanup_free_ char *point = strjoin(directory, "/root", NULL),
+                            *own = strjoin(directory, "/ssh", NULL),
+                            *qemu = strjoin(directory, "/qemu", NULL);
+        char *files[ELEMENTSOF(names) + 1] = {};
+        int r = point && own && qemu ? 0 : -ENOMEM;
+
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(names); i++) {
+                files[i] = strjoin(directory, "/", names[i], NULL);
+                r = files[i] ? 0 : -ENOMEM;
+        }
+        if (r >= 0)
+                r = make_directories(own);
+        if (r >= 0)
+                r = make_directories(point);
+        if (r >= 0)
+                r = sandbox_enter_ssh(&(SshSandbox) {
+                                .point = point,
+                                .ssh = ssh,
+                                .helper = HELPER_PATH,
+                                .directory = own,
+                                .qemu_directory = qemu,
+                                .files = (const char *const *) files,
+                });
+        for (size_t i = 0; i < ELEMENTSOF(names); i++)
+                free(files[i]);
+        return r;
+}
+
+/* Returns only if it fails: negative errno. */
+static int become_ssh(const char *ssh, const char *directory, char **argv) {
+        static const char *const variables[] = { "SHELL", "XDG_RUNTIME_DIR", NULL };
+        _cleanup_strv_free_ char **environment = NULL;
+        int r;
+
         /* for the ProxyCommand: the user's own shell would read its start-up files, which are out of reach
          */
-        if (r >= 0 && setenv("SHELL", "/bin/sh", 1) < 0)
-                r = -errno;
+        if (setenv("SHELL", "/bin/sh", 1) < 0)
+                return -errno;
+        r = child_environment(variables, &environment);
         if (r >= 0)
-                r = sandbox_enter_ssh(directory);
-        if (r >= 0) {
-                execv(ssh, argv);
-                r = -errno;
+                r = enter_sandbox(ssh, directory);
+        if (r < 0)
+                return r;
+        execve(ssh, argv, environment);
+        return -errno;
+}
+
+/* That of a master that was killed: ssh would not replace it. */
+static int remove_control(const char *directory) {
+        _cleanup_free_ char *control = strjoin(directory, "/ssh/control", NULL);
+
+        if (!control)
+                return -ENOMEM;
+        return unlink(control) < 0 && errno != ENOENT && errno != ENOTDIR ? -errno : 0;
+}
+
+static void read_list(const char *directory, ForwardList *ret) {
+        int r = forward_list_read(directory, ret);
+
+        if (r >= 0)
+                return;
+        log_message(LOG_ERR, "Failed to read '%s/ports': %s", directory, strerror(-r));
+        ret->n = 0;
+}
+
+int publish_exec_master(const char *ssh, const char *runtime_dir, const char *id) {
+        _cleanup_strv_free_ char **argv = NULL;
+        _cleanup_free_ char *directory = NULL;
+        ForwardList list;
+        int r;
+
+        if (!vm_name_is_id(id)) {
+                log_message(LOG_ERR, "'%s' is not a VM", id);
+                return EXIT_CONFIGURATION;
         }
-        log_message(LOG_ERR, "Failed to run '%s': %s", ssh, strerror(-r));
+        log_set_vm(id, "");
+        directory = strjoin(runtime_dir, "/claude-vm/", id, NULL);
+        r = directory ? remove_control(directory) : -ENOMEM;
+        if (r >= 0) {
+                read_list(directory, &list);
+                r = master_argv(ssh, directory, &list, &argv);
+        }
+        if (r >= 0)
+                r = become_ssh(ssh, directory, argv);
+        if (r == -EUSERS)
+                log_status(LOG_ERR,
+                                "This kernel gives ordinary users no namespaces, which ssh is confined "
+                                "with; see: "
+                                "claude-run doctor");
+        else
+                log_status(LOG_ERR, "Failed to run '%s': %s", ssh, strerror(-r));
         return EXIT_FAILURE;
 }

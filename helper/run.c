@@ -19,6 +19,7 @@
 #include "log.h"
 #include "parameters.h"
 #include "publish.h"
+#include "sandbox.h"
 #include "session-files.h"
 #include "share.h"
 #include "vm.h"
@@ -134,6 +135,14 @@ static int fail(int status, const char *sentence) {
         return status;
 }
 
+/* A VM without namespaces does not start; one without Landlock does, and its journal says so. */
+static void report_shortcoming(const Vm *vm) {
+        const char *shortcoming = vm->config->sandbox ? sandbox_shortcoming() : NULL;
+
+        if (shortcoming)
+                log_message(LOG_WARNING, "%s", shortcoming);
+}
+
 static int run_loop(Vm *vm, const GuestImage *image) {
         _cleanup_free_ char *why = NULL;
         bool kvm = choose_kvm(vm->parameters);
@@ -148,10 +157,16 @@ static int run_loop(Vm *vm, const GuestImage *image) {
                 r = start(vm, image, kvm, &why);
         if (r == -EINVAL && why)
                 return fail(EXIT_CONFIGURATION, why);
+        if (r == -EUSERS)
+                return fail(EXIT_CONFIGURATION,
+                                "This kernel gives ordinary users no namespaces, which QEMU and virtiofsd "
+                                "are "
+                                "confined with; what to change: claude-run doctor");
         if (r < 0) {
                 log_message(LOG_ERR, "Failed to prepare VM '%s': %s", vm->parameters->id, strerror(-r));
                 return EXIT_QEMU_FAILED;
         }
+        report_shortcoming(vm);
         sd_notifyf(0, "STATUS=The guest boots (%s)", kvm ? "KVM" : "TCG");
         vm_set_timer(vm, limit, on_boot_limit);
         r = sd_event_loop(vm->event);

@@ -12,11 +12,11 @@ typedef struct RunConfig {
         const char *directory;                         /* $RUNTIME_DIRECTORY, this VM's own */
         const char *data_home;                         /* $XDG_DATA_HOME */
         const char *secrets_dir;                       /* $CREDENTIALS_DIRECTORY, or NULL */
-        const char *home;                              /* $HOME, which QEMU is kept from, or NULL */
         const char *dev_shell_dir;                     /* see devshell.h */
-        bool sandbox;             /* QEMU gets one; tests run a program that lies anywhere */
-        uint64_t boot_limit_usec; /* until READY=1; 0: by accelerator */
-        uint64_t stop_step_usec;  /* between the steps of a stop */
+        bool sandbox;                      /* QEMU gets one; tests run a program that lies anywhere */
+        const char *const *qemu_variables; /* of the environment, for QEMU; NULL: none of them */
+        uint64_t boot_limit_usec;          /* until READY=1; 0: by accelerator */
+        uint64_t stop_step_usec;           /* between the steps of a stop */
 } RunConfig;
 
 /* Runs the VM and tells systemd about it. Returns the exit status: the agent's, or one of parameters.h. */

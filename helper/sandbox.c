@@ -1,107 +1,115 @@
-/* A guest that breaks out into its QEMU, or into the ssh that talks to it, is this user: it
- * could read the home, and tell the session's bus to start anything. Two walls against that:
+/* A guest that breaks out into its QEMU, or into the ssh that talks to it, is this user: it could read the
+ * home, and tell the session's bus, a tmux or an ssh-agent to do anything. Two walls against that:
  *
- * A user and mount namespace with nothing in the home and in the runtime directory but
- * what QEMU needs, so there is no bus to connect to. Some kernels refuse these to
- * ordinary users; then the second wall has to do.
+ * Namespaces, with a root directory in which there is nothing but what the program needs: system libraries
+ * and firmware, a few devices, the files of this VM. No socket of anybody else can be connected to, because
+ * none has a name there. QEMU sees no process but itself. Where the kernel refuses user namespaces, nothing
+ * is started: virtiofsd needs them as well.
  *
- * Landlock: files can be opened below a few directories only, abstract sockets and
- * processes outside cannot be reached.
+ * Landlock: the program can make sockets in one directory and can write nothing; abstract sockets and
+ * processes outside are out of reach. That holds if a bug in the kernel takes the first wall away.
  *
  * The order matters: mounting is not possible any more under Landlock. */
 
 #include "sandbox.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cleanup.h"
-#include "config.h"
 #include "landlock.h"
 #include "mount-namespace.h"
 #include "path.h"
-#include "small-file.h"
+#include "private-root.h"
+#include "strjoin.h"
 
-/* --- the namespaces -------------------------------------------------------------------- */
+/* --- what both need -------------------------------------------------------------------- */
 
-/* Binds the open directory to the path that it had, which a cover hides now. */
-static int bring_back(int fd, const char *path) {
-        char source[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
-        int r = make_directories(path);
+/* Programs, libraries and firmware of the distributions. */
+static const char *const trees[] = { "/usr", "/nix/store" };
+/* Links into /usr, or directories where /usr is not merged. */
+static const char *const top_level[] = { "/bin", "/lib", "/lib64" };
+/* Nothing of /etc but how libraries are found. */
+static const char *const settings[] = { "/etc/ld.so.cache", "/etc/alternatives" };
 
-        if (r < 0)
-                return r;
-        snprintf(source, sizeof(source), "/proc/self/fd/%d", fd);
-        return mount(source, path, "none", MS_BIND, NULL) < 0 ? -errno : 0;
+static bool is_in_trees(const char *path) {
+        for (size_t i = 0; i < ELEMENTSOF(trees); i++)
+                if (path_is_in(path, trees[i]))
+                        return true;
+        return false;
 }
 
-/* An empty directory in place of `path`, with those of `keep` that lie in it. */
-static int cover(const char *path, const char *const keep[], size_t n) {
-        int fds[8], r = 0;
+static int add_file(const char *path) {
+        return is_in_trees(path) ? 0 : private_root_add(path, ROOT_READ);
+}
 
-        for (size_t i = 0; i < n; i++)
-                fds[i] = path_is_in(keep[i], path) ? open(keep[i], O_PATH | O_DIRECTORY | O_CLOEXEC)
-                                                   : -EBADF;
-        if (mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700,size=64k") < 0)
-                r = -errno;
+static int add_list(const char *const paths[], size_t n, RootAccess access) {
+        int r = 0;
+
         for (size_t i = 0; r >= 0 && i < n; i++)
-                if (fds[i] >= 0)
-                        r = bring_back(fds[i], keep[i]);
-        for (size_t i = 0; i < n; i++)
-                close_cleanup(&fds[i]);
+                r = private_root_add_optional(paths[i], access);
         return r;
 }
 
-static int cover_all(const QemuSandbox *s) {
-        const char *const keep[] = { s->directory, s->socket_dir, s->image };
-        int r = mount_namespace_enter();
+static int add_top_level(const char *path) {
+        char target[PATH_MAX];
+        ssize_t n = readlink(path, target, sizeof(target) - 1);
 
-        if (r >= 0)
-                r = cover(s->runtime_dir, keep, ELEMENTSOF(keep));
-        if (r >= 0 && s->home && !path_is_in(s->qemu, s->home) && !path_is_in(s->runtime_dir, s->home))
-                r = cover(s->home, keep, ELEMENTSOF(keep));
+        if (n < 0)
+                return private_root_add_optional(path, ROOT_READ);
+        target[n] = '\0';
+        return private_root_add_link(path, target);
+}
+
+static int add_system(void) {
+        int r = add_list(trees, ELEMENTSOF(trees), ROOT_READ);
+
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(top_level); i++)
+                r = add_top_level(top_level[i]);
+        return r < 0 ? r : add_list(settings, ELEMENTSOF(settings), ROOT_READ);
+}
+
+/* A program outside of the system's trees, with the libraries and data of its prefix: ~/.local/bin/qemu has
+ * ~/.local/lib and ~/.local/share/qemu. */
+static int add_program(const char *path) {
+        static const char *const parts[] = { "/lib", "/lib64", "/share/qemu", "/share/seabios" };
+        _cleanup_free_ char *prefix = strndup(path, (size_t) (strrchr(path, '/') - path));
+        char *slash = prefix ? strrchr(prefix, '/') : NULL;
+        int r = prefix ? add_file(path) : -ENOMEM;
+
+        if (r < 0 || is_in_trees(path) || !slash || slash == prefix)
+                return r;
+        *slash = '\0';
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(parts); i++) {
+                _cleanup_free_ char *part = strjoin(prefix, parts[i], NULL);
+
+                r = part ? private_root_add_optional(part, ROOT_READ) : -ENOMEM;
+        }
         return r;
 }
 
-/* --- Landlock -------------------------------------------------------------------------- */
-
-/* Programs, libraries and firmware of the distributions; its locale, resolver and accounts; CPU topology. */
-static const char *const readable[] = { "/usr", "/lib", "/lib64", "/nix/store", "/etc", "/proc", "/sys" };
 static const char *const devices[] = { "/dev/kvm", "/dev/null", "/dev/zero", "/dev/random", "/dev/urandom" };
 
-/* The user network reads its name servers again when they change, so their directory it has to be. */
-static int allow_resolver(int ruleset) {
-        _cleanup_free_ char *path = realpath("/etc/resolv.conf", NULL);
-
-        if (!path)
-                return 0;
-        *strrchr(path, '/') = '\0';
-        return landlock_allow(ruleset, path, LANDLOCK_READ);
-}
-
-/* `more` may be read, up to a NULL. */
-static int enter_landlock(const char *directory, const char *const more[]) {
+/* All of the root may be read, sockets may be made in `directory`, and nothing may be written. */
+static int enter_landlock(const char *directory) {
         _cleanup_close_ int ruleset = landlock_begin();
         int r;
 
-        /* a kernel without it, or a container that does not know it */
+        /* a kernel without it; the VM's start and `claude-run doctor` say so */
         if (ruleset == -EOPNOTSUPP)
                 return 0;
         if (ruleset < 0)
                 return ruleset;
-        r = landlock_allow(ruleset, directory, LANDLOCK_ALL);
+        r = landlock_allow(ruleset, "/", LANDLOCK_READ);
         if (r >= 0)
-                r = allow_resolver(ruleset);
-        for (; r >= 0 && *more; more++)
-                r = landlock_allow(ruleset, *more, LANDLOCK_READ);
-        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(readable); i++)
-                r = landlock_allow(ruleset, readable[i], LANDLOCK_READ);
+                r = landlock_allow(ruleset, directory, LANDLOCK_SOCKETS);
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(devices); i++)
                 r = landlock_allow(ruleset, devices[i], LANDLOCK_DEVICE);
         if (r >= 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
@@ -109,20 +117,151 @@ static int enter_landlock(const char *directory, const char *const more[]) {
         return r < 0 ? r : landlock_enforce(ruleset);
 }
 
-int sandbox_enter_qemu(const QemuSandbox *s) {
-        const char *const more[] = { s->image, s->qemu, s->files[0], s->files[1], s->files[2], NULL };
-        int r = cover_all(s);
+const char *sandbox_shortcoming(void) {
+        unsigned version = landlock_version();
 
-        if (r < 0 && r != -EUSERS)
-                return r;
-        if (r < 0)
-                dprintf(STDERR_FILENO,
-                                "this kernel gives ordinary users no namespaces: QEMU is kept from files, "
-                                "but not "
-                                "from the sockets of your session\n");
-        return enter_landlock(s->directory, more);
+        if (version == 0)
+                return "This kernel has no Landlock, or a container hides it: namespaces alone keep QEMU "
+                       "and ssh "
+                       "from this machine";
+        if (version < 6)
+                return "Landlock of this kernel is older than version 6 (Linux 6.12): it does not keep ssh "
+                       "from "
+                       "abstract sockets and from signals to your other processes";
+        return NULL;
 }
 
-int sandbox_enter_ssh(const char *directory) {
-        return enter_landlock(directory, (const char *const[]) { HELPER_PATH, NULL });
+static int enter(const char *directory) {
+        int r = private_root_enter();
+
+        if (r >= 0)
+                r = enter_landlock(directory);
+        if (r >= 0 && chdir(directory) < 0)
+                r = -errno;
+        return r;
+}
+
+/* --- QEMU ------------------------------------------------------------------------------ */
+
+#define QEMU_NAMESPACES (CLONE_NEWPID | CLONE_NEWIPC)
+
+pid_t sandbox_fork_qemu(void) {
+        return mount_namespace_fork(QEMU_NAMESPACES);
+}
+
+/* The user network reads its name servers again when they change, by renaming in most cases, so it gets the
+ * directory that they are in. */
+static int add_resolver(void) {
+        _cleanup_free_ char *path = realpath("/etc/resolv.conf", NULL);
+        int r;
+
+        if (!path)
+                return 0;
+        if (strcmp(path, "/etc/resolv.conf") == 0)
+                return private_root_add(path, ROOT_READ);
+        r = private_root_add_link("/etc/resolv.conf", path);
+        *strrchr(path, '/') = '\0';
+        return r < 0 ? r : private_root_add(path, ROOT_READ);
+}
+
+/* Topology of processors, which the C library counts, and the size of huge pages, which QEMU aligns memory
+ * to. */
+static const char *const kernel_files[] = { "/sys/devices/system", "/sys/kernel/mm/transparent_hugepage" };
+
+static int build_qemu_root(const QemuSandbox *s) {
+        int r = private_root_begin(s->point);
+
+        if (r >= 0)
+                r = add_system();
+        if (r >= 0)
+                r = add_list(kernel_files, ELEMENTSOF(kernel_files), ROOT_READ);
+        if (r >= 0)
+                r = add_list(devices, ELEMENTSOF(devices), ROOT_DEVICE);
+        if (r >= 0 && s->resolver)
+                r = add_resolver();
+        if (r >= 0)
+                r = add_program(s->qemu);
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(s->files); i++)
+                r = add_file(s->files[i]);
+        for (char *const *socket = s->sockets; r >= 0 && socket && *socket; socket++)
+                r = private_root_add(*socket, ROOT_READ);
+        if (r >= 0)
+                r = private_root_add(s->directory, ROOT_WRITE);
+        return r < 0 ? r : private_root_add_proc();
+}
+
+int sandbox_enter_qemu(const QemuSandbox *s) {
+        int r = mount_namespace_settle();
+
+        if (r >= 0)
+                r = build_qemu_root(s);
+        return r < 0 ? r : enter(s->directory);
+}
+
+/* --- the ssh master -------------------------------------------------------------------- */
+
+/* ssh does not run as a user without a name. */
+static int add_account(void) {
+        char line[128];
+        int r;
+
+        snprintf(line, sizeof(line), "user:x:%u:%u::/:/bin/sh\n", getuid(), getgid());
+        r = private_root_add_text("/etc/passwd", line);
+        return r < 0 ? r : private_root_add_text("/etc/nsswitch.conf", "passwd: files\nhosts: files\n");
+}
+
+static int build_ssh_root(const SshSandbox *s) {
+        int r = private_root_begin(s->point);
+
+        if (r >= 0)
+                r = add_system();
+        if (r >= 0)
+                r = add_account();
+        if (r >= 0)
+                r = add_list(devices + 1, ELEMENTSOF(devices) - 1, ROOT_DEVICE);
+        if (r >= 0)
+                r = add_program(s->ssh);
+        if (r >= 0)
+                r = add_file(s->helper);
+        for (const char *const *file = s->files; r >= 0 && *file; file++)
+                r = private_root_add_optional(*file, ROOT_READ);
+        if (r >= 0)
+                r = private_root_add_optional(s->qemu_directory, ROOT_READ);
+        return r < 0 ? r : private_root_add(s->directory, ROOT_WRITE);
+}
+
+int sandbox_enter_ssh(const SshSandbox *s) {
+        int r = mount_namespace_enter_with(CLONE_NEWIPC);
+
+        if (r >= 0)
+                r = build_ssh_root(s);
+        return r < 0 ? r : enter(s->directory);
+}
+
+/* --- a try ----------------------------------------------------------------------------- */
+
+static int try_in_child(void) {
+        int r = mount_namespace_settle();
+
+        /* any directory will do */
+        if (r >= 0)
+                r = private_root_begin("/tmp");
+        if (r >= 0)
+                r = add_system();
+        if (r >= 0)
+                r = private_root_add_proc();
+        return r < 0 ? r : private_root_enter();
+}
+
+int sandbox_try(void) {
+        pid_t pid = sandbox_fork_qemu();
+        int status;
+
+        if (pid < 0)
+                return pid;
+        if (pid == 0)
+                _exit(-try_in_child());
+        if (waitpid(pid, &status, 0) < 0)
+                return -errno;
+        return WIFEXITED(status) ? -WEXITSTATUS(status) : -EPROTO;
 }

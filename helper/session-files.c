@@ -16,7 +16,7 @@
 #define KEY_MAX 4096U
 
 static const char *const files[] = { "ssh.key", "ssh.key.pub", "host.key", "host.key.pub", "ssh.known_hosts",
-        "ssh.config", "ssh.address", "ssh.address.new", "ssh.sock" };
+        "ssh.config", "ssh.address", "ssh.address.new", "qemu/ssh.sock" };
 
 static char *path_in(const char *directory, const char *name) {
         char *path;
@@ -90,7 +90,7 @@ static int write_config(const char *directory, const char *id) {
                             "  PreferredAuthentications publickey\n"
                             "  ProxyCommand " HELPER_PATH " connect %2$s\n"
                             "  ProxyUseFdpass yes\n"
-                            "  ControlPath %1$s/ssh.control\n"
+                            "  ControlPath %1$s/ssh/control\n"
                             "  BatchMode yes\n"
                             "  ConnectTimeout 30\n"
                             "  ForwardAgent no\n"

@@ -11,6 +11,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "child-environment.h"
 #include "cleanup.h"
 #include "log.h"
 #include "parameters.h"
@@ -22,7 +23,7 @@
 
 #define SHARE_FILE_MAX 8192U
 
-/* Three lines: options, directory. The directory has no newline: the generator refuses those. */
+/* A line of options; all bytes after it are the directory. */
 static int write_file(const char *directory, const ShareParameters *share) {
         _cleanup_free_ char *path = NULL, *text = NULL;
 
@@ -30,7 +31,7 @@ static int write_file(const char *directory, const ShareParameters *share) {
                 path = NULL;
                 return -ENOMEM;
         }
-        if (asprintf(&text, "%s%s\n%s\n", share->read_only ? "ro" : "rw", share->create ? ",create" : "",
+        if (asprintf(&text, "%s%s\n%s", share->read_only ? "ro" : "rw", share->create ? ",create" : "",
                             share->directory) < 0) {
                 text = NULL;
                 return -ENOMEM;
@@ -98,7 +99,8 @@ static int append_cache_options(char ***argv, const char *tag) {
 }
 
 static int become_virtiofsd(const char *virtiofsd, const char *root, const char *tag, bool read_only) {
-        _cleanup_strv_free_ char **argv = NULL;
+        static const char *const nothing[] = { NULL };
+        _cleanup_strv_free_ char **argv = NULL, **environment = NULL;
         unsigned uid = getuid(), gid = getgid();
         int r = strv_append(&argv, virtiofsd);
 
@@ -126,13 +128,16 @@ static int become_virtiofsd(const char *virtiofsd, const char *root, const char 
                 r |= strv_append(&argv, "--readonly");
         if (r < 0)
                 return -ENOMEM;
-        execv(virtiofsd, argv);
+        r = child_environment(nothing, &environment);
+        if (r < 0)
+                return r;
+        execve(virtiofsd, argv, environment);
         return -errno;
 }
 
 int share_exec(const char *virtiofsd, const char *runtime_dir, const char *instance) {
         _cleanup_free_ char *path = NULL, *text = NULL, *root = NULL;
-        char id[VM_NAME_MAX + 1], message[64], *directory, *end;
+        char id[VM_NAME_MAX + 1], message[64], *directory;
         const char *tag = split_instance(instance, id);
         int r;
 
@@ -147,14 +152,12 @@ int share_exec(const char *virtiofsd, const char *runtime_dir, const char *insta
         }
         r = small_file_read(path, SHARE_FILE_MAX, &text);
         directory = text ? strchr(text, '\n') : NULL;
-        end = directory ? strchr(directory + 1, '\n') : NULL;
-        if (r < 0 || !end) {
+        if (r < 0 || !directory) {
                 log_status(LOG_ERR, "No VM '%s' with a share '%s' runs: %s", id, tag,
                                 strerror(r < 0 ? -r : EINVAL));
                 return EXIT_CONFIGURATION;
         }
         *directory++ = '\0';
-        *end = '\0';
         root = root_of(runtime_dir, id, tag);
         r = root ? share_root_bind(directory, strstr(text, ",create"), root) : -ENOMEM;
         if (r < 0) {

@@ -2,13 +2,13 @@
 
 #include "doctor.h"
 
+#include <errno.h>
 #include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
-#include <sys/wait.h>
 #include <systemd/sd-json.h>
 #include <unistd.h>
 
@@ -17,10 +17,11 @@
 #include "config.h"
 #include "context.h"
 #include "guest-image.h"
-#include "mount-namespace.h"
+#include "landlock.h"
 #include "own-units.h"
 #include "path.h"
 #include "run-program.h"
+#include "sandbox.h"
 #include "strjoin.h"
 #include "strv.h"
 
@@ -161,20 +162,32 @@ static void check_ssh(Doctor *d) {
 }
 
 static void check_namespaces(Doctor *d) {
-        int status = -1;
-        pid_t pid = fork();
+        int r = sandbox_try();
 
-        if (pid == 0)
-                _exit(mount_namespace_enter() < 0);
-        if (pid > 0)
-                (void) waitpid(pid, &status, 0);
-        if (status == 0)
-                say(d, LEVEL_OK, "ordinary users may make them");
+        if (r >= 0)
+                say(d, LEVEL_OK, "QEMU and ssh get a root directory of their own");
+        else if (r == -EUSERS)
+                say(d, LEVEL_PROBLEM,
+                                "the kernel gives ordinary users no namespaces, which QEMU, ssh and "
+                                "virtiofsd are "
+                                "confined with: see sysctl user.max_user_namespaces, "
+                                "kernel.unprivileged_userns_clone and "
+                                "kernel.apparmor_restrict_unprivileged_userns");
         else
                 say(d, LEVEL_PROBLEM,
-                                "the kernel gives ordinary users no namespaces, which virtiofsd needs: see "
-                                "sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone and "
-                                "kernel.apparmor_restrict_unprivileged_userns");
+                                "QEMU cannot get a root directory of its own: %s; Linux 5.12 or newer is "
+                                "needed, "
+                                "and a container must let /proc be mounted",
+                                strerror(-r));
+}
+
+static void check_landlock(Doctor *d) {
+        const char *shortcoming = sandbox_shortcoming();
+
+        if (shortcoming)
+                say(d, LEVEL_WARNING, "%s", shortcoming);
+        else
+                say(d, LEVEL_OK, "version %u of the kernel's interface", landlock_version());
 }
 
 static void check_kvm(Doctor *d) {
@@ -249,6 +262,7 @@ static const struct {
         { "virtiofsd", check_virtiofsd },
         { "OpenSSH", check_ssh },
         { "namespaces", check_namespaces },
+        { "Landlock", check_landlock },
         { "KVM", check_kvm },
         { "guest image", check_image },
         { "lingering", check_linger },

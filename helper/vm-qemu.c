@@ -14,9 +14,11 @@
 #include <unistd.h>
 
 #include "accelerator.h"
+#include "child-environment.h"
 #include "log.h"
 #include "qemu-argv.h"
 #include "sandbox.h"
+#include "small-file.h"
 #include "strjoin.h"
 #include "strv.h"
 #include "vm.h"
@@ -64,72 +66,130 @@ static int make_ends(Vm *vm, Ends *e) {
         return fcntl(errors[0], F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
 }
 
-static int make_argv(const Vm *vm, const GuestImage *image, const GuestCredentials *credentials, bool kvm,
-                const char *socket_dir, const Ends *e, char ***ret) {
+/* What the child needs to become QEMU; made before fork(). */
+typedef struct Launch {
+        char *qemu; /* without links, as its root directory has it */
+        char *socket_dir, *directory, *point;
+        char **argv, **environment, **sockets;
+        const GuestImage *image;
+        const GuestCredentials *credentials;
+        Ends ends;
+} Launch;
+
+static void launch_done(Launch *l) {
+        free(l->qemu);
+        free(l->socket_dir);
+        free(l->directory);
+        free(l->point);
+        strv_free(l->argv);
+        strv_free(l->environment);
+        strv_free(l->sockets);
+        ends_done(&l->ends);
+}
+
+static int make_argv(const Vm *vm, Launch *l, bool kvm) {
+        const Ends *e = &l->ends;
         const QemuConfig config = {
-                .qemu = vm->config->qemu,
+                .qemu = l->qemu,
                 .parameters = vm->parameters,
-                .image = image,
-                .socket_dir = socket_dir,
+                .image = l->image,
+                .socket_dir = l->socket_dir,
                 .kvm = kvm,
                 .tsc_khz = kvm ? 0 : accelerator_tsc_khz(),
                 .qmp_fd = e->theirs[PAIR_QMP],
                 .notify_fd = e->theirs[PAIR_NOTIFY],
                 .control_fd = e->theirs[PAIR_CONTROL],
                 .console_fd = e->theirs[PAIR_CONSOLE],
-                .credentials = credentials->items,
-                .n_credentials = credentials->n,
+                .credentials = l->credentials->items,
+                .n_credentials = l->credentials->n,
                 .dev_shell_fd = vm->dev_shell_fd,
         };
 
-        return qemu_argv(&config, ret);
+        return qemu_argv(&config, &l->argv);
 }
 
-static int enter_sandbox(const Vm *vm, const GuestImage *image, const char *socket_dir) {
+static int add_sockets(const Vm *vm, Launch *l) {
+        const Parameters *p = vm->parameters;
+        int r = 0;
+
+        for (unsigned i = 0; r >= 0 && i < p->n_shares; i++)
+                r = strv_appendf(&l->sockets, "%s/%s:%s.sock", l->socket_dir, p->id, p->shares[i].tag);
+        return r;
+}
+
+/* A program that is not there keeps its name, for the message of execve(). */
+static char *without_links(const char *path) {
+        return realpath(path, NULL) ?: strdup(path);
+}
+
+static int prepare(Vm *vm, Launch *l, bool kvm) {
+        static const char *const nothing[] = { NULL };
+        int r;
+
+        l->qemu = without_links(vm->config->qemu);
+        l->socket_dir = strjoin(vm->config->runtime_dir, "/claude-vm-fs", NULL);
+        l->directory = strjoin(vm->config->directory, "/qemu", NULL);
+        l->point = strjoin(vm->config->directory, "/root", NULL);
+        if (!l->qemu || !l->socket_dir || !l->directory || !l->point)
+                return -ENOMEM;
+        r = make_directories(l->directory);
+        if (r >= 0)
+                r = make_directories(l->point);
+        if (r >= 0)
+                r = make_ends(vm, &l->ends);
+        if (r >= 0)
+                r = make_argv(vm, l, kvm);
+        if (r >= 0)
+                r = add_sockets(vm, l);
+        return r < 0 ? r : child_environment(vm->config->qemu_variables ?: nothing, &l->environment);
+}
+
+static int enter_sandbox(const Vm *vm, const Launch *l) {
         const QemuSandbox sandbox = {
-                .qemu = vm->config->qemu,
-                .home = vm->config->home,
-                .runtime_dir = vm->config->runtime_dir,
-                .directory = vm->config->directory,
-                .socket_dir = socket_dir,
-                .image = image->directory,
-                .files = { image->kernel, image->initrd, image->root },
+                .point = l->point,
+                .qemu = l->qemu,
+                .directory = l->directory,
+                .sockets = l->sockets,
+                .files = { l->image->kernel, l->image->initrd, l->image->root },
+                .resolver = strcmp(vm->parameters->network, "none") != 0,
         };
 
-        return vm->config->sandbox ? sandbox_enter_qemu(&sandbox) : 0;
+        if (vm->config->sandbox)
+                return sandbox_enter_qemu(&sandbox);
+        return chdir(l->directory) < 0 ? -errno : 0;
+}
+
+static void let_inherit(const Vm *vm, const Launch *l) {
+        for (unsigned i = 0; i < N_PAIRS; i++)
+                fcntl(l->ends.theirs[i], F_SETFD, 0);
+        for (unsigned i = 0; i < l->credentials->n; i++)
+                fcntl(l->credentials->items[i].fd, F_SETFD, 0);
+        if (vm->dev_shell_fd >= 0)
+                fcntl(vm->dev_shell_fd, F_SETFD, 0);
 }
 
 /* The child's side of fork(): becomes QEMU. */
-static void __attribute__((noreturn)) exec_qemu(const Vm *vm, char **argv, const Ends *e,
-                const GuestCredentials *credentials, const GuestImage *image, const char *socket_dir) {
-        int r;
-
+static void __attribute__((noreturn)) exec_qemu(const Vm *vm, const Launch *l) {
         sigset_t none;
+        int r;
 
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
-        /* whatever kills us kills QEMU */
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        for (unsigned i = 0; i < N_PAIRS; i++)
-                fcntl(e->theirs[i], F_SETFD, 0);
-        for (unsigned i = 0; i < credentials->n; i++)
-                fcntl(credentials->items[i].fd, F_SETFD, 0);
-        if (vm->dev_shell_fd >= 0)
-                fcntl(vm->dev_shell_fd, F_SETFD, 0);
-        if (dup2(e->their_errors, STDERR_FILENO) < 0 || dup2(e->their_errors, STDOUT_FILENO) < 0)
+        let_inherit(vm, l);
+        if (dup2(l->ends.their_errors, STDERR_FILENO) < 0 || dup2(l->ends.their_errors, STDOUT_FILENO) < 0)
                 _exit(127);
         /* who must not be looked at cannot write its own maps of users either; QEMU is another program
          * anyway */
         prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
-        r = enter_sandbox(vm, image, socket_dir);
-        if (r < 0 || chdir(vm->config->directory) < 0) {
-                dprintf(STDERR_FILENO, "no sandbox for QEMU: %s\n", strerror(r < 0 ? -r : errno));
+        r = access(l->qemu, X_OK) < 0 ? 0 : enter_sandbox(vm, l);
+        if (r < 0) {
+                dprintf(STDERR_FILENO, "no sandbox for QEMU: %s\n", strerror(-r));
                 _exit(127);
         }
-        /* what only the helper may say to systemd */
-        unsetenv("NOTIFY_SOCKET");
-        execv(argv[0], argv);
-        dprintf(STDERR_FILENO, "cannot run %s: %s\n", argv[0], strerror(errno));
+        /* whatever kills us kills QEMU; after the change of credentials, which would undo it */
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        execve(l->qemu, l->argv, l->environment);
+        dprintf(STDERR_FILENO, "cannot run %s: %s\n", l->qemu, strerror(errno));
         _exit(127);
 }
 
@@ -203,26 +263,34 @@ static int watch(Vm *vm, Ends *e) {
         return r < 0 ? r : sd_event_add_child(vm->event, NULL, vm->pid, WEXITED, on_qemu_exit, vm);
 }
 
+static pid_t fork_qemu(const Vm *vm) {
+        pid_t pid;
+
+        if (vm->config->sandbox)
+                return sandbox_fork_qemu();
+        pid = fork();
+        return pid < 0 ? -errno : pid;
+}
+
 int vm_start_qemu(Vm *vm, const GuestImage *image, const GuestCredentials *credentials, bool kvm) {
-        _cleanup_(ends_done) Ends e = { .ours_qmp = -EBADF, .their_errors = -EBADF };
-        _cleanup_free_ char *socket_dir = strjoin(vm->config->runtime_dir, "/claude-vm-fs", NULL);
-        _cleanup_strv_free_ char **argv = NULL;
-        int r = socket_dir ? 0 : -ENOMEM;
+        _cleanup_(launch_done) Launch l = {
+                .image = image,
+                .credentials = credentials,
+                .ends = { .ours_qmp = -EBADF, .their_errors = -EBADF },
+        };
+        int r;
 
         for (unsigned i = 0; i < N_PAIRS; i++)
-                e.theirs[i] = -EBADF;
-        if (r >= 0)
-                r = make_ends(vm, &e);
-        if (r >= 0)
-                r = make_argv(vm, image, credentials, kvm, socket_dir, &e, &argv);
+                l.ends.theirs[i] = -EBADF;
+        r = prepare(vm, &l, kvm);
         if (r < 0)
                 return r;
-        vm->pid = fork();
+        vm->pid = fork_qemu(vm);
         if (vm->pid < 0)
-                return -errno;
+                return vm->pid;
         if (vm->pid == 0)
-                exec_qemu(vm, argv, &e, credentials, image, socket_dir);
-        r = watch(vm, &e);
+                exec_qemu(vm, &l);
+        r = watch(vm, &l.ends);
         if (r < 0)
                 vm_kill_qemu(vm);
         return r;

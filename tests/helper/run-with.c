@@ -12,6 +12,7 @@ extern char **environ;
 int main(int argc, char **argv) {
         Parameters *p = NULL;
         char *why = NULL;
+        static const char *const variables[] = { "FAKE_QEMU", "ASAN_OPTIONS", NULL };
         int status = 78;
 
         if (argc != 6)
@@ -23,6 +24,7 @@ int main(int argc, char **argv) {
                         .runtime_dir = argv[3],
                         .directory = argv[3],
                         .data_home = argv[3],
+                        .qemu_variables = variables,
                         .boot_limit_usec = strtoull(argv[4], NULL, 10) * 1000,
                         .stop_step_usec = strtoull(argv[5], NULL, 10) * 1000,
                 };
