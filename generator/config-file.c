@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "printable.h"
 
 #define BLANK " \t"
 #define SECTION_MAX 40
@@ -31,46 +32,23 @@ typedef struct Reader {
         void *userdata;
 } Reader;
 
-/* The length of the UTF-8 sequence at `s`, 0 if it is none that a text may have. */
-static size_t utf8_sequence(const unsigned char *s, size_t size) {
-        size_t n = s[0] < 0x80 ? 1 : (s[0] & 0xE0) == 0xC0 ? 2 : (s[0] & 0xF0) == 0xE0 ? 3 : 4;
-        static const unsigned first_value[] = { 0, 0, 0x80, 0x800, 0x10000 };
-        unsigned c = n == 1 ? s[0] : s[0] & (0x7FU >> n);
-
-        if (n > size || (n == 4 && (s[0] & 0xF8) != 0xF0))
-                return 0;
-        for (size_t i = 1; i < n; i++) {
-                if ((s[i] & 0xC0) != 0x80)
-                        return 0;
-                c = c << 6 | (s[i] & 0x3F);
-        }
-        return c < first_value[n] || c > 0x10FFFF || (c >= 0xD800 && c <= 0xDFFF) ? 0 : n;
-}
-
 static bool is_blank(char c) {
         return c == ' ' || c == '\t';
 }
 
-/* What no line may have, or NULL. */
+/* What no line may have, or NULL. A tab may stand between words. */
 static const char *bad_byte(const char *s, size_t size) {
-        for (size_t i = 0, n; i < size; i += n) {
-                unsigned char c = (unsigned char) s[i];
+        const char *why = NULL;
 
-                n = 1;
-                if (c >= 0x20 && c < 0x7F)
-                        continue;
-                if (c == '\0')
+        for (size_t i = 0; i < size && !why;) {
+                if (s[i] == '\0')
                         return "a NUL byte";
-                if ((c < 0x20 && c != '\t') || c == 0x7F)
-                        return "a control character";
-                n = utf8_sequence((const unsigned char *) s + i, size - i);
-                if (n == 0)
-                        return "a byte that is not UTF-8";
-                /* C1: some terminals take them for escape sequences */
-                if (n == 2 && c == 0xC2 && (unsigned char) s[i + 1] < 0xA0)
-                        return "a control character";
+                if (s[i] == '\t')
+                        i++;
+                else
+                        i += printable_next(s + i, size - i, &why);
         }
-        return NULL;
+        return why;
 }
 
 static bool is_key(const char *s, size_t size) {
