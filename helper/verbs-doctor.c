@@ -21,6 +21,7 @@
 #include "own-units.h"
 #include "path.h"
 #include "run-program.h"
+#include "say.h"
 #include "strjoin.h"
 #include "strv.h"
 
@@ -55,7 +56,7 @@ static void say(Doctor *d, Level level, const char *format, ...) {
         }
         d->sick |= level == LEVEL_PROBLEM;
         if (!d->context->options->json)
-                printf("%-8s %-14s %s\n", words[level], d->check, text);
+                say_line(stdout, "%-8s %-14s %s", words[level], d->check, text);
         else if (sd_json_buildo(&object, SD_JSON_BUILD_PAIR_STRING("check", d->check),
                                  SD_JSON_BUILD_PAIR_STRING("level", words[level]),
                                  SD_JSON_BUILD_PAIR_STRING("text", text)) >= 0)

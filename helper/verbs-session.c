@@ -14,6 +14,7 @@
 #include "project-ini.h"
 #include "request-files.h"
 #include "request.h"
+#include "say.h"
 #include "session.h"
 #include "strv.h"
 
@@ -96,7 +97,7 @@ static int attach(Context *c, const char *id) {
                 return not_run(session.ssh, r);
         /* who only looks ends ssh itself, which says 255 */
         if (r == 0 || (session.read_only && r == EXIT_LOST && has_sessions(c, id))) {
-                fprintf(stderr, "Detached; the agent goes on. Again with: claude-run attach %s\n", id);
+                say_line(stderr, "Detached; the agent goes on. Again with: claude-run attach %s", id);
                 return 0;
         }
         if (r == ATTACH_NO_TERMINAL)
