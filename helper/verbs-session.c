@@ -295,7 +295,12 @@ int verb_ssh(Context *c) {
         r |= strv_append(&argv, "claude-vm");
         for (char *const *a = c->options->arguments; a && *a; a++)
                 r |= strv_append(&argv, *a);
-        return r < 0 ? fail(EXIT_FAILURE, "No memory") : exec_program(argv);
+        if (r < 0)
+                return fail(EXIT_FAILURE, "No memory");
+        if (!isatty(STDIN_FILENO))
+                return exec_program(argv);
+        r = session_run_program(argv, true, false);
+        return r < 0 ? not_run(argv[0], r) : r;
 }
 
 /* The path in NAME:PATH, and NAME; NULL for a path of the host. */
