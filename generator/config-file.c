@@ -8,15 +8,13 @@
 #include "config-file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <ini.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "cleanup.h"
 #include "printable.h"
+#include "trusted-file.h"
 
 #define BLANK " \t"
 #define SECTION_MAX 40
@@ -169,81 +167,16 @@ void config_file_parse(
         (void) ini_parse_stream(reader_fgets, &r, reader_handler, &r);
 }
 
-/* Who may have written the file, and is it one? */
-static int check_file(const struct stat *st, Messages *m) {
-        if (!S_ISREG(st->st_mode))
-                messages_error(m, 0, "not a regular file");
-        else if (st->st_uid != getuid() && st->st_uid != 0)
-                messages_error(m, 0, "belongs to user %u: it has to be yours or root's", st->st_uid);
-        else if (st->st_mode & (S_IWGRP | S_IWOTH))
-                messages_error(m, 0, "others can write it: chmod go-w");
-        else if (st->st_size > (off_t) CONFIG_FILE_MAX)
-                messages_error(m, 0, "has more than %u bytes", CONFIG_FILE_MAX);
-        else
-                return 0;
-        return -EPERM;
-}
-
-static bool is_mask(int dir_fd, const char *name) {
-        char target[sizeof("/dev/null")];
-
-        return readlinkat(dir_fd, name, target, sizeof(target)) == (ssize_t) strlen("/dev/null") &&
-                        memcmp(target, "/dev/null", strlen("/dev/null")) == 0;
-}
-
-static int read_whole(int fd, char *buffer, size_t size, size_t *ret) {
-        size_t done = 0;
-
-        while (done < size) {
-                ssize_t n = read(fd, buffer + done, size - done);
-
-                if (n < 0)
-                        return -errno;
-                if (n == 0)
-                        break;
-                done += (size_t) n;
-        }
-        *ret = done;
-        return 0;
-}
-
 int config_file_read(
                 int dir_fd, const char *name, Messages *m, config_file_handler handler, void *userdata) {
-        _cleanup_close_ int fd = -EBADF;
+        char why[TRUSTED_FILE_WHY_MAX];
         _cleanup_free_ char *text = NULL;
-        struct stat st;
-        size_t size = 0;
-        int r;
+        size_t size;
+        int r = trusted_file_read(dir_fd, name, CONFIG_FILE_MAX, &text, &size, why);
 
-        /* O_NONBLOCK: opening a FIFO must not wait for its writer */
-        fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-        if (fd < 0) {
-                r = -errno;
-                if (r == -ELOOP && is_mask(dir_fd, name))
-                        return 1;
-                if (r == -ELOOP)
-                        messages_error(m, 0, "is a symbolic link: put the file itself there");
-                else if (r != -ENOENT)
-                        messages_error(m, 0, "cannot be opened: %s", strerror(-r));
-                return r;
-        }
-        if (fstat(fd, &st) < 0)
-                return -errno;
-        r = check_file(&st, m);
-        if (r < 0)
-                return r;
-        if (st.st_size == 0)
-                return 1;
-
-        /* a file that grows meanwhile is cut, not followed */
-        text = malloc((size_t) st.st_size);
-        if (!text)
-                return -ENOMEM;
-        r = read_whole(fd, text, (size_t) st.st_size, &size);
-        if (r < 0) {
-                messages_error(m, 0, "cannot be read: %s", strerror(-r));
-                return r;
-        }
-        config_file_parse(text, size, m, handler, userdata);
-        return 0;
+        if (r < 0 && r != -ENOENT && r != -ENOMEM)
+                messages_error(m, 0, "%s", why);
+        if (r == 0)
+                config_file_parse(text, size, m, handler, userdata);
+        return r;
 }
