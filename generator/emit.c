@@ -8,10 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cleanup.h"
 #include "config.h"
 #include "parameters.h"
-#include "printable.h"
 
 #define TEMPLATE USER_UNIT_DIR "/claude-vm@.service"
 
@@ -219,7 +217,7 @@ static int add_broken(UnitWriter *w, const Project *p) {
         int r;
 
         unit_name(p->id, unit);
-        r = begin_dropin(w, unit, printable_check(p->path) ? NULL : p->path);
+        r = begin_dropin(w, unit, unit_writer_refuses(p->path) ? NULL : p->path);
         if (r < 0)
                 return r;
         unit_writer_print_literal(w, "Description=Claude Code microVM ");
@@ -230,35 +228,29 @@ static int add_broken(UnitWriter *w, const Project *p) {
         return unit_writer_end(w);
 }
 
-/* The value that the writer refuses is the target of a link, or the ini's own path: the text of an ini is
- * checked line by line when it is read. */
-static void report_refused(Project *p, const char *why) {
-        const char *const values[] = { p->path, p->work_directory, p->home, p->guest };
-        const char *value = NULL;
+/* The text of an ini is checked line by line when it is read, so the value is the target of a link, or the
+ * path of the ini itself. */
+static void report_refused(const UnitWriter *w, Project *p) {
+        const char *value, *why;
 
-        for (size_t i = 0; i < ELEMENTSOF(values) && !value; i++)
-                if (values[i] && printable_check(values[i]))
-                        value = values[i];
-        for (size_t i = 0; i < p->n_shares && !value; i++)
-                if (printable_check(p->shares[i].directory))
-                        value = p->shares[i].directory;
-        messages_error(&p->messages, 0,
-                        "'%s' has %s in its name, which no unit may have: rename it, or name another path "
-                        "in the ini",
-                        value ?: p->id, why);
+        if (unit_writer_check(w, &value, &why) == -EBADMSG)
+                messages_error(&p->messages, 0,
+                                "'%s' has %s, which no unit may have: rename it, or name another path in "
+                                "the ini",
+                                value, why);
 }
 
 int emit_check(UnitWriter *w, Project *p) {
-        const char *why;
+        const char *value, *why;
         int r;
 
         if (!p->id[0] || p->messages.n_errors > 0)
                 return 0;
         r = print_dropin(w, p);
-        if (r >= 0 || r == -EBADMSG)
-                r = unit_writer_check(w, &why);
+        if (r >= 0)
+                r = unit_writer_check(w, &value, &why);
         if (r == -EBADMSG)
-                report_refused(p, why);
+                report_refused(w, p);
         return r == -EBADMSG ? 0 : r;
 }
 
@@ -278,7 +270,6 @@ static int add_vm(UnitWriter *w, const Project *p) {
 }
 
 int emit_project(UnitWriter *w, Project *p) {
-        const char *why;
         int r = -EBADMSG;
 
         /* a name that no unit can have: the message is all */
@@ -286,8 +277,8 @@ int emit_project(UnitWriter *w, Project *p) {
                 return 0;
         if (p->messages.n_errors == 0) {
                 r = add_vm(w, p);
-                if (r == -EBADMSG && unit_writer_check(w, &why) < 0)
-                        report_refused(p, why);
+                if (r == -EBADMSG)
+                        report_refused(w, p);
         }
         return r == -EBADMSG ? add_broken(w, p) : r;
 }

@@ -23,9 +23,10 @@ struct UnitWriter {
         /* what is written now; a stream of stdio would cost a tenth of the generator's time */
         char *text;
         size_t size, allocated;
-        bool out_of_memory;  /* in the file that is being written */
-        const char *refused; /* in it: what the bad value has */
-        char path[512];      /* of it, below the directory */
+        bool out_of_memory; /* in the file that is being written */
+        const char *why;    /* in it: what the refused value has */
+        char *refused;      /* that value, owned */
+        char path[512];     /* of it, below the directory */
 };
 
 int unit_writer_new(const char *path, UnitWriter **ret) {
@@ -51,6 +52,7 @@ UnitWriter *unit_writer_free(UnitWriter *w) {
         if (!w)
                 return NULL;
         free(w->text);
+        free(w->refused);
         if (w->dir_fd >= 0)
                 close(w->dir_fd);
         free(w);
@@ -73,6 +75,32 @@ static void append(UnitWriter *w, const char *s, size_t n) {
         w->size += n;
 }
 
+/* The first bad value is the one to name. */
+static void refuse(UnitWriter *w, const char *value, const char *why) {
+        if (w->why)
+                return;
+        w->why = why;
+        w->refused = strdup(value);
+        if (!w->refused)
+                w->out_of_memory = true;
+}
+
+static void forget_refused(UnitWriter *w) {
+        free(w->refused);
+        w->refused = NULL;
+        w->why = NULL;
+}
+
+/* For the name of a unit, which is a file's too. */
+static int check_name(UnitWriter *w, const char *unit) {
+        const char *why = printable_check(unit);
+
+        forget_refused(w);
+        if (why)
+                refuse(w, unit, why);
+        return why ? -EBADMSG : 0;
+}
+
 static int make_directory(UnitWriter *w, const char *name) {
         if (w->dir_fd >= 0 && mkdirat(w->dir_fd, name, 0755) < 0 && errno != EEXIST)
                 return -errno;
@@ -85,9 +113,9 @@ int unit_writer_begin_dropin(UnitWriter *w, const char *unit) {
 
         if (strlen(unit) + sizeof(".d/" DROPIN) > sizeof(w->path))
                 return -ENAMETOOLONG;
-        w->refused = printable_check(unit);
-        if (w->refused)
-                return -EBADMSG;
+        r = check_name(w, unit);
+        if (r < 0)
+                return r;
         end = stpcpy(stpcpy(w->path, unit), ".d");
         r = make_directory(w, w->path);
         if (r < 0)
@@ -112,14 +140,17 @@ static int write_file(const UnitWriter *w) {
         return (size_t) n == w->size ? 0 : -ENOSPC;
 }
 
-int unit_writer_check(const UnitWriter *w, const char **ret_why) {
-        *ret_why = w->refused;
-        return w->refused ? -EBADMSG : w->out_of_memory ? -ENOMEM : 0;
+int unit_writer_check(const UnitWriter *w, const char **ret_value, const char **ret_why) {
+        if (!w->why || !w->refused)
+                return w->out_of_memory ? -ENOMEM : 0;
+        *ret_value = w->refused;
+        *ret_why = w->why;
+        return -EBADMSG;
 }
 
 int unit_writer_end(UnitWriter *w) {
-        const char *why;
-        int r = unit_writer_check(w, &why);
+        const char *value, *why;
+        int r = unit_writer_check(w, &value, &why);
 
         if (r < 0)
                 return r;
@@ -132,9 +163,9 @@ int unit_writer_end(UnitWriter *w) {
 int unit_writer_want(UnitWriter *w, const char *target, const char *unit, const char *path) {
         int n, r;
 
-        w->refused = printable_check(unit);
-        if (w->refused)
-                return -EBADMSG;
+        r = check_name(w, unit);
+        if (r < 0)
+                return r;
         n = snprintf(w->path, sizeof(w->path), "%s.wants", target);
         r = make_directory(w, w->path);
         if (r < 0)
@@ -158,7 +189,7 @@ static void print_escaped(UnitWriter *w, const char *value, const char *special)
         const char *why = printable_check(value);
 
         if (why) {
-                w->refused = why;
+                refuse(w, value, why);
                 return;
         }
         for (;;) {
@@ -173,12 +204,28 @@ static void print_escaped(UnitWriter *w, const char *value, const char *special)
         }
 }
 
+const char *unit_writer_refuses(const char *value) {
+        size_t n = strlen(value);
+
+        /* it joins the next line to this one, and cannot be escaped */
+        return n > 0 && value[n - 1] == '\\' ? "a backslash at its end" : printable_check(value);
+}
+
+static void print_unquoted(UnitWriter *w, const char *value, const char *special) {
+        const char *why = unit_writer_refuses(value);
+
+        if (why)
+                refuse(w, value, why);
+        else
+                print_escaped(w, value, special);
+}
+
 void unit_writer_print_verbatim(UnitWriter *w, const char *value) {
-        print_escaped(w, value, "");
+        print_unquoted(w, value, "");
 }
 
 void unit_writer_print_raw(UnitWriter *w, const char *value) {
-        print_escaped(w, value, "%");
+        print_unquoted(w, value, "%");
 }
 
 void unit_writer_print_quoted(UnitWriter *w, const char *value) {

@@ -15,9 +15,9 @@ int unit_writer_begin_dropin(UnitWriter *w, const char *unit);
  * there is no file; other negative errno, also for what could not be printed. */
 int unit_writer_end(UnitWriter *w);
 
-/* What unit_writer_end() would say of the text so far, and nothing is written. `ret_why`: with -EBADMSG,
- * what the refused value has; see printable_check(). */
-int unit_writer_check(const UnitWriter *w, const char **ret_why);
+/* What unit_writer_end() would say of the text so far, and nothing is written. With -EBADMSG the refused
+ * value, borrowed until the next file, and what it has; see printable_check(). */
+int unit_writer_check(const UnitWriter *w, const char **ret_value, const char **ret_why);
 
 /* A link `TARGET.wants/UNIT` to the installed unit file `path`. */
 int unit_writer_want(UnitWriter *w, const char *target, const char *unit, const char *path);
@@ -27,7 +27,11 @@ int unit_writer_want(UnitWriter *w, const char *target, const char *unit, const 
 #define unit_writer_print_literal(w, literal) unit_writer_append((w), "" literal "")
 void unit_writer_append(UnitWriter *w, const char *text);
 
-/* Values. One that printable_check() refuses is not written, and neither is the file. */
+/* Values. One that printable_check() refuses is not written, and neither is the file; outside of quotes none
+ * may end with a backslash. */
+
+/* What a value outside of quotes has that is refused; NULL: it is written. */
+const char *unit_writer_refuses(const char *value);
 
 /* As it is, for a setting that expands no specifiers. */
 void unit_writer_print_verbatim(UnitWriter *w, const char *value);

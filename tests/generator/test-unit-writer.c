@@ -63,7 +63,7 @@ static void test_refuses(void **state) {
         static const print_function print[] = { unit_writer_print_verbatim, unit_writer_print_raw,
                 unit_writer_print_quoted, print_as_name, print_as_value };
         char directory[] = "/tmp/test-unit-writer.XXXXXX", path[128];
-        const char *why = NULL;
+        const char *value = NULL, *why = NULL;
         UnitWriter *w;
 
         assert_non_null(mkdtemp(directory));
@@ -75,11 +75,18 @@ static void test_refuses(void **state) {
                         print[j](w, bad[i]);
                         /* a good one after it changes nothing */
                         print[j](w, "good");
-                        assert_int_equal(unit_writer_check(w, &why), -EBADMSG);
+                        assert_int_equal(unit_writer_check(w, &value, &why), -EBADMSG);
+                        assert_string_equal(value, bad[i]);
                         assert_non_null(why);
                         assert_int_equal(unit_writer_end(w), -EBADMSG);
                         assert_int_equal(access(path, F_OK), -1);
                 }
+        /* the next line would be this one's end; in quotes it is escaped */
+        assert_int_equal(unit_writer_begin_dropin(w, "a.service"), 0);
+        unit_writer_print_quoted(w, "a\\");
+        assert_int_equal(unit_writer_check(w, &value, &why), 0);
+        unit_writer_print_raw(w, "a\\");
+        assert_int_equal(unit_writer_end(w), -EBADMSG);
         assert_int_equal(unit_writer_begin_dropin(w, "a\n.service"), -EBADMSG);
         assert_int_equal(unit_writer_want(w, "default.target", "a\n.service", "/x"), -EBADMSG);
         /* the next file is its own */
