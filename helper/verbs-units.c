@@ -92,14 +92,14 @@ static void print_memory(const UnitState *state, char ret[static CELL_MAX]) {
 
 /* A process of this user, not of somebody who calls himself so: ssh with the VM's configuration, showing the
  * agent's terminal. */
-static bool is_viewer(int proc_fd, const char *pid, const char *directory) {
-        char path[NAME_MAX + sizeof("/cmdline")], line[1024];
+static bool is_viewer(const char *pid, const char *directory) {
+        char path[sizeof("/proc//cmdline") + NAME_MAX], line[1024];
         _cleanup_close_ int fd = -EBADF;
         struct stat st;
         ssize_t n;
 
-        snprintf(path, sizeof(path), "%s/cmdline", pid);
-        fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC);
+        snprintf(path, sizeof(path), "/proc/%s/cmdline", pid);
+        fd = open(path, O_RDONLY | O_CLOEXEC);
         if (fd < 0 || fstat(fd, &st) < 0 || st.st_uid != getuid())
                 return false;
         n = read(fd, line, sizeof(line));
@@ -118,7 +118,7 @@ static unsigned count_viewers(const Context *c, const char *id) {
                 if (!entry)
                         break;
                 if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9')
-                        n += is_viewer(dirfd(proc), entry->d_name, directory);
+                        n += is_viewer(entry->d_name, directory);
         }
         return n;
 }

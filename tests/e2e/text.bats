@@ -44,7 +44,7 @@ swap() {
 # Nothing in $output commands a terminal, reorders text or is half a character.
 assert_clean() {
         iconv --from-code UTF-8 --to-code UTF-8 <<<"$output" >/dev/null
-        ! grep --perl-regexp '[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\x8e\x8f\xa8-\xae]|\xe2\x81[\xa6-\xa9]|\xd8\x9c' <<<"$output" || return 1
+        ! LC_ALL=C grep --perl-regexp '[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\x8e\x8f\xa8-\xae]|\xe2\x81[\xa6-\xa9]|\xd8\x9c' <<<"$output" || return 1
 }
 
 # All that shows a project to a person: none of it fails for the others, and none of it passes a byte on.
