@@ -51,12 +51,20 @@ size_t printable_next(const char *s, size_t size, const char **ret_why) {
         return n > 0 ? n : 1;
 }
 
-const char *printable_check(const char *s) {
+static const char *check(const char *s, size_t size, bool tabs) {
         const char *why = NULL;
 
-        for (const char *end = s + strlen(s); s < end && !why;)
-                s += printable_next(s, (size_t) (end - s), &why);
+        for (const char *end = s + size; s < end && !why;)
+                s += tabs && *s == '\t' ? 1 : printable_next(s, (size_t) (end - s), &why);
         return why;
+}
+
+const char *printable_check(const char *s) {
+        return check(s, strlen(s), false);
+}
+
+const char *printable_check_line(const char *s, size_t size) {
+        return check(s, size, true);
 }
 
 void printable_clean(char *s) {

@@ -12,6 +12,10 @@ size_t printable_next(const char *s, size_t size, const char **ret_why);
  * reorders text". NULL if the text has none of it. */
 const char *printable_check(const char *s);
 
+/* The same for a text of `size` bytes in which a tab may stand, as in a line of an ini or inside of quotes.
+ */
+const char *printable_check_line(const char *s, size_t size);
+
 /* Puts a blank for each tab and `?` for every other character that printable_check() refuses, in place. The
  * text gets no longer. */
 void printable_clean(char *s);

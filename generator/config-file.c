@@ -34,21 +34,6 @@ static bool is_blank(char c) {
         return c == ' ' || c == '\t';
 }
 
-/* What no line may have, or NULL. A tab may stand between words. */
-static const char *bad_byte(const char *s, size_t size) {
-        const char *why = NULL;
-
-        for (size_t i = 0; i < size && !why;) {
-                if (s[i] == '\0')
-                        return "a NUL byte";
-                if (s[i] == '\t')
-                        i++;
-                else
-                        i += printable_next(s + i, size - i, &why);
-        }
-        return why;
-}
-
 static bool is_key(const char *s, size_t size) {
         if (size == 0 || size > KEY_MAX)
                 return false;
@@ -106,7 +91,7 @@ static void read_line(Reader *r, const char *start, size_t size, char *ret) {
         }
         if (size > 0 && start[size - 1] == '\r')
                 size--;
-        bad = bad_byte(start, size);
+        bad = memchr(start, '\0', size) ? "a NUL byte" : printable_check_line(start, size);
         if (bad) {
                 messages_error(r->messages, r->line, "the line has %s: remove it", bad);
                 return;

@@ -186,12 +186,6 @@ void unit_writer_append(UnitWriter *w, const char *text) {
 
 /* The value; each of `special` gets a backslash before it, `%` another `%`. */
 static void print_escaped(UnitWriter *w, const char *value, const char *special) {
-        const char *why = printable_check(value);
-
-        if (why) {
-                refuse(w, value, why);
-                return;
-        }
         for (;;) {
                 size_t n = strcspn(value, special);
 
@@ -211,9 +205,8 @@ const char *unit_writer_refuses(const char *value) {
         return n > 0 && value[n - 1] == '\\' ? "a backslash at its end" : printable_check(value);
 }
 
-static void print_unquoted(UnitWriter *w, const char *value, const char *special) {
-        const char *why = unit_writer_refuses(value);
-
+/* `why` is what the value has that is refused, or NULL. */
+static void print_value(UnitWriter *w, const char *value, const char *why, const char *special) {
         if (why)
                 refuse(w, value, why);
         else
@@ -221,15 +214,15 @@ static void print_unquoted(UnitWriter *w, const char *value, const char *special
 }
 
 void unit_writer_print_verbatim(UnitWriter *w, const char *value) {
-        print_unquoted(w, value, "");
+        print_value(w, value, unit_writer_refuses(value), "");
 }
 
 void unit_writer_print_raw(UnitWriter *w, const char *value) {
-        print_unquoted(w, value, "%");
+        print_value(w, value, unit_writer_refuses(value), "%");
 }
 
 void unit_writer_print_quoted(UnitWriter *w, const char *value) {
-        print_escaped(w, value, "%\"\\");
+        print_value(w, value, printable_check_line(value, strlen(value)), "%\"\\");
 }
 
 void unit_writer_print_environment(UnitWriter *w, const char *name, const char *value) {

@@ -39,7 +39,7 @@ void unit_writer_print_verbatim(UnitWriter *w, const char *value);
 /* For a setting that takes the rest of its line: `%` doubled. */
 void unit_writer_print_raw(UnitWriter *w, const char *value);
 
-/* Inside double quotes: quotes and backslashes escaped, `%` doubled. */
+/* Inside double quotes, where a tab may stand too: quotes and backslashes escaped, `%` doubled. */
 void unit_writer_print_quoted(UnitWriter *w, const char *value);
 
 /* `NAME=value` as one quoted word of Environment=. */

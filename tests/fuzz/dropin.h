@@ -19,7 +19,7 @@ static inline void dropin_check_line(const char *line) {
         if (n == 0)
                 return;
         /* a backslash at the end would join the next line to this one */
-        if (line[n - 1] == '\\' || printable_check(line))
+        if (line[n - 1] == '\\' || printable_check_line(line, n))
                 abort();
         for (size_t i = 0; i < ELEMENTSOF(dropin_starts); i++)
                 if (strncmp(line, dropin_starts[i], strlen(dropin_starts[i])) == 0)

@@ -48,6 +48,15 @@ static void test_check(void **state) {
         }
 }
 
+static void test_check_line(void **state) {
+        assert_null(printable_check_line("a\tb", 3));
+        assert_null(printable_check_line("a\nb", 1));
+        assert_string_equal(printable_check_line("a\tb\n", 4), CONTROL);
+        assert_string_equal(printable_check_line("a\0b", 3), CONTROL);
+        /* cut in the middle of a character */
+        assert_string_equal(printable_check_line("é", 1), NO_UTF8);
+}
+
 static void test_clean(void **state) {
         for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
                 char *clean = printable_copy(rows[i].text);
@@ -87,6 +96,7 @@ static void test_cut(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_check),
+                cmocka_unit_test(test_check_line),
                 cmocka_unit_test(test_clean),
                 cmocka_unit_test(test_every_byte_pair),
                 cmocka_unit_test(test_cut),
