@@ -8,14 +8,13 @@
 #include "config-file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <ini.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "cleanup.h"
+#include "printable.h"
+#include "trusted-file.h"
 
 #define BLANK " \t"
 #define SECTION_MAX 40
@@ -31,46 +30,8 @@ typedef struct Reader {
         void *userdata;
 } Reader;
 
-/* The length of the UTF-8 sequence at `s`, 0 if it is none that a text may have. */
-static size_t utf8_sequence(const unsigned char *s, size_t size) {
-        size_t n = s[0] < 0x80 ? 1 : (s[0] & 0xE0) == 0xC0 ? 2 : (s[0] & 0xF0) == 0xE0 ? 3 : 4;
-        static const unsigned first_value[] = { 0, 0, 0x80, 0x800, 0x10000 };
-        unsigned c = n == 1 ? s[0] : s[0] & (0x7FU >> n);
-
-        if (n > size || (n == 4 && (s[0] & 0xF8) != 0xF0))
-                return 0;
-        for (size_t i = 1; i < n; i++) {
-                if ((s[i] & 0xC0) != 0x80)
-                        return 0;
-                c = c << 6 | (s[i] & 0x3F);
-        }
-        return c < first_value[n] || c > 0x10FFFF || (c >= 0xD800 && c <= 0xDFFF) ? 0 : n;
-}
-
 static bool is_blank(char c) {
         return c == ' ' || c == '\t';
-}
-
-/* What no line may have, or NULL. */
-static const char *bad_byte(const char *s, size_t size) {
-        for (size_t i = 0, n; i < size; i += n) {
-                unsigned char c = (unsigned char) s[i];
-
-                n = 1;
-                if (c >= 0x20 && c < 0x7F)
-                        continue;
-                if (c == '\0')
-                        return "a NUL byte";
-                if ((c < 0x20 && c != '\t') || c == 0x7F)
-                        return "a control character";
-                n = utf8_sequence((const unsigned char *) s + i, size - i);
-                if (n == 0)
-                        return "a byte that is not UTF-8";
-                /* C1: some terminals take them for escape sequences */
-                if (n == 2 && c == 0xC2 && (unsigned char) s[i + 1] < 0xA0)
-                        return "a control character";
-        }
-        return NULL;
 }
 
 static bool is_key(const char *s, size_t size) {
@@ -130,7 +91,7 @@ static void read_line(Reader *r, const char *start, size_t size, char *ret) {
         }
         if (size > 0 && start[size - 1] == '\r')
                 size--;
-        bad = bad_byte(start, size);
+        bad = memchr(start, '\0', size) ? "a NUL byte" : printable_check_line(start, size);
         if (bad) {
                 messages_error(r->messages, r->line, "the line has %s: remove it", bad);
                 return;
@@ -191,81 +152,16 @@ void config_file_parse(
         (void) ini_parse_stream(reader_fgets, &r, reader_handler, &r);
 }
 
-/* Who may have written the file, and is it one? */
-static int check_file(const struct stat *st, Messages *m) {
-        if (!S_ISREG(st->st_mode))
-                messages_error(m, 0, "not a regular file");
-        else if (st->st_uid != getuid() && st->st_uid != 0)
-                messages_error(m, 0, "belongs to user %u: it has to be yours or root's", st->st_uid);
-        else if (st->st_mode & (S_IWGRP | S_IWOTH))
-                messages_error(m, 0, "others can write it: chmod go-w");
-        else if (st->st_size > (off_t) CONFIG_FILE_MAX)
-                messages_error(m, 0, "has more than %u bytes", CONFIG_FILE_MAX);
-        else
-                return 0;
-        return -EPERM;
-}
-
-static bool is_mask(int dir_fd, const char *name) {
-        char target[sizeof("/dev/null")];
-
-        return readlinkat(dir_fd, name, target, sizeof(target)) == (ssize_t) strlen("/dev/null") &&
-                        memcmp(target, "/dev/null", strlen("/dev/null")) == 0;
-}
-
-static int read_whole(int fd, char *buffer, size_t size, size_t *ret) {
-        size_t done = 0;
-
-        while (done < size) {
-                ssize_t n = read(fd, buffer + done, size - done);
-
-                if (n < 0)
-                        return -errno;
-                if (n == 0)
-                        break;
-                done += (size_t) n;
-        }
-        *ret = done;
-        return 0;
-}
-
 int config_file_read(
                 int dir_fd, const char *name, Messages *m, config_file_handler handler, void *userdata) {
-        _cleanup_close_ int fd = -EBADF;
+        char why[TRUSTED_FILE_WHY_MAX];
         _cleanup_free_ char *text = NULL;
-        struct stat st;
-        size_t size = 0;
-        int r;
+        size_t size;
+        int r = trusted_file_read(dir_fd, name, CONFIG_FILE_MAX, &text, &size, why);
 
-        /* O_NONBLOCK: opening a FIFO must not wait for its writer */
-        fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-        if (fd < 0) {
-                r = -errno;
-                if (r == -ELOOP && is_mask(dir_fd, name))
-                        return 1;
-                if (r == -ELOOP)
-                        messages_error(m, 0, "is a symbolic link: put the file itself there");
-                else if (r != -ENOENT)
-                        messages_error(m, 0, "cannot be opened: %s", strerror(-r));
-                return r;
-        }
-        if (fstat(fd, &st) < 0)
-                return -errno;
-        r = check_file(&st, m);
-        if (r < 0)
-                return r;
-        if (st.st_size == 0)
-                return 1;
-
-        /* a file that grows meanwhile is cut, not followed */
-        text = malloc((size_t) st.st_size);
-        if (!text)
-                return -ENOMEM;
-        r = read_whole(fd, text, (size_t) st.st_size, &size);
-        if (r < 0) {
-                messages_error(m, 0, "cannot be read: %s", strerror(-r));
-                return r;
-        }
-        config_file_parse(text, size, m, handler, userdata);
-        return 0;
+        if (r < 0 && r != -ENOENT && r != -ENOMEM)
+                messages_error(m, 0, "%s", why);
+        if (r == 0)
+                config_file_parse(text, size, m, handler, userdata);
+        return r;
 }

@@ -24,12 +24,6 @@ static const char *options_of(const Share *share) {
         return share->create ? ",create" : share->optional ? ",optional" : "";
 }
 
-static void print_setting(UnitWriter *w, const char *name, const char *value) {
-        unit_writer_print(w, name, "=", NULL);
-        unit_writer_print_raw(w, value);
-        unit_writer_print(w, "\n", NULL);
-}
-
 static void print_number(UnitWriter *w, const char *name, uint64_t value) {
         char text[32];
 
@@ -44,11 +38,16 @@ static void print_share_dependencies(UnitWriter *w, const Project *p) {
         static const char *const settings[] = { "Requires", "After", "PropagatesStopTo" };
 
         for (size_t s = 0; s < (p->dev_shell ? 3 : 2); s++) {
-                unit_writer_print(w, settings[s], "=", NULL);
-                for (size_t i = 0; i < p->n_shares; i++)
-                        unit_writer_print(w, i > 0 ? " " : "", "claude-vm-virtiofsd@", p->id, ":",
-                                        p->shares[i].tag, ".socket", NULL);
-                unit_writer_print(w, "\n", NULL);
+                unit_writer_print_raw(w, settings[s]);
+                for (size_t i = 0; i < p->n_shares; i++) {
+                        unit_writer_print_raw(w, i > 0 ? " " : "=");
+                        unit_writer_print_literal(w, "claude-vm-virtiofsd@");
+                        unit_writer_print_raw(w, p->id);
+                        unit_writer_print_literal(w, ":");
+                        unit_writer_print_raw(w, p->shares[i].tag);
+                        unit_writer_print_literal(w, ".socket");
+                }
+                unit_writer_print_literal(w, "\n");
         }
 }
 
@@ -56,12 +55,15 @@ static void print_shares(UnitWriter *w, const Project *p) {
         for (size_t i = 0; i < p->n_shares; i++) {
                 const Share *share = p->shares + i;
 
-                unit_writer_print(w, "Environment=\"" PARAMETER_SHARE_PREFIX, share->tag, "=",
-                                share->read_only ? "ro" : "rw", options_of(share), ":", NULL);
+                unit_writer_print_literal(w, "Environment=\"" PARAMETER_SHARE_PREFIX);
+                unit_writer_print_quoted(w, share->tag);
+                unit_writer_print_raw(w, share->read_only ? "=ro" : "=rw");
+                unit_writer_print_raw(w, options_of(share));
+                unit_writer_print_literal(w, ":");
                 unit_writer_print_quoted(w, share->guest_directory);
-                unit_writer_print(w, ":", NULL);
+                unit_writer_print_literal(w, ":");
                 unit_writer_print_quoted(w, share->directory);
-                unit_writer_print(w, "\"\n", NULL);
+                unit_writer_print_literal(w, "\"\n");
         }
 }
 
@@ -91,9 +93,11 @@ static void print_agent(UnitWriter *w, const Project *p) {
                 unit_writer_print_environment(w, name, p->environment.items[i].value);
         }
         for (size_t i = 0; i < p->credentials.n; i++) {
-                unit_writer_print(w, "LoadCredential=", p->credentials.items[i].name, ":", NULL);
+                unit_writer_print_literal(w, "LoadCredential=");
+                unit_writer_print_raw(w, p->credentials.items[i].name);
+                unit_writer_print_literal(w, ":");
                 unit_writer_print_raw(w, p->credentials.items[i].value);
-                unit_writer_print(w, "\n", NULL);
+                unit_writer_print_literal(w, "\n");
         }
         for (size_t i = 0; i < p->encrypted_credentials.n; i++) {
                 snprintf(name, sizeof(name), PARAMETER_ENCRYPTED_PREFIX "%s",
@@ -105,14 +109,16 @@ static void print_agent(UnitWriter *w, const Project *p) {
 static void print_caller_credentials(UnitWriter *w, const Project *p) {
         if (p->caller_credentials.n == 0)
                 return;
-        unit_writer_print(w, "Environment=\"" PARAMETER_CALLER_CREDENTIALS "=", NULL);
-        for (size_t i = 0; i < p->caller_credentials.n; i++)
-                unit_writer_print(w, i > 0 ? " " : "", p->caller_credentials.items[i].name, NULL);
-        unit_writer_print(w, "\"\n", NULL);
+        unit_writer_print_literal(w, "Environment=\"" PARAMETER_CALLER_CREDENTIALS);
+        for (size_t i = 0; i < p->caller_credentials.n; i++) {
+                unit_writer_print_raw(w, i > 0 ? " " : "=");
+                unit_writer_print_quoted(w, p->caller_credentials.items[i].name);
+        }
+        unit_writer_print_literal(w, "\"\n");
 }
 
 static void print_vm(UnitWriter *w, const Project *p) {
-        unit_writer_print(w, "\n[Service]\n", NULL);
+        unit_writer_print_literal(w, "\n[Service]\n");
         unit_writer_print_environment(w, PARAMETER_UUID, p->uuid);
         unit_writer_print_environment(w, PARAMETER_WORK_DIRECTORY, p->work_directory);
         unit_writer_print_environment(w, PARAMETER_GUEST, p->guest);
@@ -127,47 +133,67 @@ static void print_vm(UnitWriter *w, const Project *p) {
         print_shares(w, p);
         print_agent(w, p);
         print_caller_credentials(w, p);
-        for (size_t i = 0; i < p->service.n; i++)
-                unit_writer_print(w, p->service.items[i].name, "=", p->service.items[i].value, "\n", NULL);
+        for (size_t i = 0; i < p->service.n; i++) {
+                unit_writer_print_verbatim(w, p->service.items[i].name);
+                unit_writer_print_literal(w, "=");
+                unit_writer_print_verbatim(w, p->service.items[i].value);
+                unit_writer_print_literal(w, "\n");
+        }
 }
 
 static void print_description(UnitWriter *w, const Project *p) {
-        unit_writer_print(w, "Description=Claude Code microVM ", NULL);
-        if (!p->is_request)
-                unit_writer_print(w, p->id, " ", NULL);
-        unit_writer_print(w, "(", NULL);
+        unit_writer_print_literal(w, "Description=Claude Code microVM ");
+        if (!p->is_request) {
+                unit_writer_print_raw(w, p->id);
+                unit_writer_print_literal(w, " ");
+        }
+        unit_writer_print_literal(w, "(");
         unit_writer_print_raw(w, p->work_directory);
-        unit_writer_print(w, ")\n", NULL);
+        unit_writer_print_literal(w, ")\n");
 }
 
 /* systemd says by itself when the file that SourcePath= names is newer than what it has read. */
-static int begin_dropin(UnitWriter *w, const char *unit, const Project *p) {
+static int begin_dropin(UnitWriter *w, const char *unit, const char *source) {
         int r = unit_writer_begin_dropin(w, unit);
 
         if (r < 0)
                 return r;
-        unit_writer_print(w, "[Unit]\n", NULL);
-        print_setting(w, "SourcePath", p->path);
+        unit_writer_print_literal(w, "[Unit]\n");
+        if (source) {
+                unit_writer_print_literal(w, "SourcePath=");
+                unit_writer_print_raw(w, source);
+                unit_writer_print_literal(w, "\n");
+        }
         return 0;
 }
 
-static int add_vm(UnitWriter *w, const Project *p) {
+/* Units that belong to the VM and are instances like it. */
+static void print_wants(UnitWriter *w, const Project *p) {
+        unit_writer_print_literal(w, "Wants=claude-vm-ssh@");
+        unit_writer_print_raw(w, p->id);
+        unit_writer_print_literal(w, ".service\n");
+        if (p->dev_shell) {
+                unit_writer_print_literal(w, "Wants=claude-vm-devshell@");
+                unit_writer_print_raw(w, p->id);
+                unit_writer_print_literal(w, ".service\n");
+        }
+}
+
+static int print_dropin(UnitWriter *w, const Project *p) {
         char unit[UNIT_NAME_MAX];
         int r;
 
         unit_name(p->id, unit);
-        r = begin_dropin(w, unit, p);
+        r = begin_dropin(w, unit, p->path);
         if (r < 0)
                 return r;
         print_description(w, p);
         print_share_dependencies(w, p);
-        unit_writer_print(w, "Wants=claude-vm-ssh@", p->id, ".service\n", NULL);
-        if (p->dev_shell)
-                unit_writer_print(w, "Wants=claude-vm-devshell@", p->id, ".service\n", NULL);
+        print_wants(w, p);
         if (p->is_request)
-                unit_writer_print(w, "CollectMode=inactive-or-failed\n", NULL);
+                unit_writer_print_literal(w, "CollectMode=inactive-or-failed\n");
         print_vm(w, p);
-        return unit_writer_end(w);
+        return 0;
 }
 
 /* What the unit that evaluates the dev shell has to know; the VM's drop-in wants it. */
@@ -176,41 +202,64 @@ static int add_dev_shell(UnitWriter *w, const Project *p) {
         int r;
 
         snprintf(unit, sizeof(unit), "claude-vm-devshell@%s.service", p->id);
-        r = begin_dropin(w, unit, p);
+        r = begin_dropin(w, unit, p->path);
         if (r < 0)
                 return r;
-        unit_writer_print(w, "\n[Service]\n", NULL);
+        unit_writer_print_literal(w, "\n[Service]\n");
         unit_writer_print_environment(w, PARAMETER_UUID, p->uuid);
         unit_writer_print_environment(w, PARAMETER_WORK_DIRECTORY, p->work_directory);
         return unit_writer_end(w);
 }
 
-/* A unit that is there and says why it cannot start. */
+/* A unit that is there and says why it cannot start. The name of the ini itself may be what is wrong. */
 static int add_broken(UnitWriter *w, const Project *p) {
         char unit[UNIT_NAME_MAX];
         int r;
 
         unit_name(p->id, unit);
-        r = begin_dropin(w, unit, p);
+        r = begin_dropin(w, unit, unit_writer_refuses(p->path) ? NULL : p->path);
         if (r < 0)
                 return r;
-        unit_writer_print(w, "Description=Claude Code microVM ", p->id,
-                        " (configuration error)\n\n[Service]\n", NULL);
-        unit_writer_print_environment(w, PARAMETER_CONFIG_ERROR, p->messages.first_error ?: p->path);
+        unit_writer_print_literal(w, "Description=Claude Code microVM ");
+        unit_writer_print_raw(w, p->id);
+        unit_writer_print_literal(w, " (configuration error)\n\n[Service]\n");
+        unit_writer_print_environment(w, PARAMETER_CONFIG_ERROR,
+                        p->messages.first_error ?: "see: claude-vm-generator --check");
         return unit_writer_end(w);
 }
 
-int emit_project(UnitWriter *w, const Project *p) {
-        char unit[UNIT_NAME_MAX];
+/* The text of an ini is checked line by line when it is read, so the value is the target of a link, or the
+ * path of the ini itself. */
+static void report_refused(const UnitWriter *w, Project *p) {
+        const char *value, *why;
+
+        if (unit_writer_check(w, &value, &why) == -EBADMSG)
+                messages_error(&p->messages, 0,
+                                "'%s' has %s, which no unit may have: rename it, or name another path in "
+                                "the ini",
+                                value, why);
+}
+
+int emit_check(UnitWriter *w, Project *p) {
+        const char *value, *why;
         int r;
 
-        /* a name that no unit can have: the message is all */
-        if (!p->id[0])
+        if (!p->id[0] || p->messages.n_errors > 0)
                 return 0;
-        if (p->messages.n_errors > 0)
-                return add_broken(w, p);
+        r = print_dropin(w, p);
+        if (r >= 0)
+                r = unit_writer_check(w, &value, &why);
+        if (r == -EBADMSG)
+                report_refused(w, p);
+        return r == -EBADMSG ? 0 : r;
+}
 
-        r = add_vm(w, p);
+static int add_vm(UnitWriter *w, const Project *p) {
+        char unit[UNIT_NAME_MAX];
+        int r = print_dropin(w, p);
+
+        if (r >= 0)
+                r = unit_writer_end(w);
         if (r >= 0 && p->dev_shell)
                 r = add_dev_shell(w, p);
         if (r >= 0 && p->wanted) {
@@ -218,4 +267,18 @@ int emit_project(UnitWriter *w, const Project *p) {
                 r = unit_writer_want(w, "default.target", unit, TEMPLATE);
         }
         return r;
+}
+
+int emit_project(UnitWriter *w, Project *p) {
+        int r = -EBADMSG;
+
+        /* a name that no unit can have: the message is all */
+        if (!p->id[0])
+                return 0;
+        if (p->messages.n_errors == 0) {
+                r = add_vm(w, p);
+                if (r == -EBADMSG)
+                        report_refused(w, p);
+        }
+        return r == -EBADMSG ? add_broken(w, p) : r;
 }

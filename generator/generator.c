@@ -15,6 +15,7 @@
 #include "config.h"
 #include "emit.h"
 #include "host-files.h"
+#include "json-writer.h"
 #include "project.h"
 #include "show.h"
 #include "strjoin.h"
@@ -148,7 +149,7 @@ static int list_directory(const char *dir, int *ret_fd, char ***ret) {
 static void drop_surplus(Generator *g, const char *dir, char **names) {
         if (strv_length(names) <= PROJECTS_MAX)
                 return;
-        fprintf(stderr, "%s: more than %u files, the rest is left out\n", dir, PROJECTS_MAX);
+        messages_say("%s: more than %u files, the rest is left out", dir, PROJECTS_MAX);
         free(names[PROJECTS_MAX]);
         names[PROJECTS_MAX] = NULL;
         g->failed = true;
@@ -183,7 +184,7 @@ static int load_directory(Generator *g, const char *dir, bool requests, char ***
         if (r == -ENOMEM)
                 return r;
         if (r < 0) {
-                fprintf(stderr, "%s: cannot be read: %s\n", dir, strerror(-r));
+                messages_say("%s: cannot be read: %s", dir, strerror(-r));
                 g->failed = true;
                 return 0;
         }
@@ -289,11 +290,11 @@ static int load_all(Generator *g, ProjectList *list) {
         return host_files_check(list->items, list->n);
 }
 
-static void emit(Generator *g, UnitWriter *w, const Project *p) {
+static void emit(Generator *g, UnitWriter *w, Project *p) {
         int r = emit_project(w, p);
 
         if (r < 0)
-                fprintf(stderr, "%s: cannot write its units: %s\n", p->path, strerror(-r));
+                messages_say("%s: cannot write its units: %s", p->path, strerror(-r));
         if (r < 0 || p->messages.n_errors > 0)
                 g->failed = true;
 }
@@ -307,19 +308,46 @@ int generator_run(Generator *g, UnitWriter *w) {
         return r;
 }
 
+DEFINE_CLEANUP(UnitWriter *, unit_writer_free, unit_writer_cleanup)
+
+/* What could not be written into a unit is broken also where none is written. */
+static int check_units(Project *const *projects, size_t n) {
+        _cleanup_(unit_writer_cleanup) UnitWriter *w = NULL;
+        int r = unit_writer_new(NULL, &w);
+
+        for (size_t i = 0; r >= 0 && i < n; i++)
+                r = emit_check(w, projects[i]);
+        return r;
+}
+
+static int list_project(JsonWriter *w, const Project *p) {
+        const JsonMember members[] = {
+                { "name", p->id },
+                { "uuid", p->uuid },
+                { "workDirectory", p->work_directory },
+                { "file", p->path },
+                { "agent", p->agent },
+        };
+
+        return json_writer_add(w, members, ELEMENTSOF(members));
+}
+
 int generator_list(Generator *g) {
         _cleanup_(project_list_done) ProjectList list = {};
+        JsonWriter w = { .f = stdout };
         int r = load_all(g, &list);
 
-        for (size_t i = 0; i < list.n; i++) {
+        if (r >= 0)
+                r = check_units(list.items, list.n);
+        for (size_t i = 0; r >= 0 && i < list.n; i++) {
                 const Project *p = list.items[i];
 
                 if (p->messages.n_errors > 0)
                         g->failed = true;
                 else if (!p->is_request)
-                        printf("%s\t%s\t%s\t%s\t%s\n", p->id, p->uuid, p->work_directory, p->path, p->agent);
+                        r = list_project(&w, p);
         }
-        return r;
+        return r < 0 ? r : json_writer_end(&w);
 }
 
 /* The parts of a path; -EINVAL if it does not name an ini. */
@@ -327,7 +355,7 @@ static int split_path(const char *path, char **ret_dir, const char **ret_name) {
         const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
 
         if (strlen(name) <= strlen(SUFFIX) || strcmp(name + strlen(name) - strlen(SUFFIX), SUFFIX) != 0) {
-                fprintf(stderr, "%s: the name of a configuration file ends with " SUFFIX "\n", path);
+                messages_say("%s: the name of a configuration file ends with " SUFFIX, path);
                 return -EINVAL;
         }
         *ret_dir = slash ? strndup(path, slash == path ? 1 : (size_t) (slash - path)) : strdup(".");
@@ -345,13 +373,15 @@ int generator_load_file(Generator *g, const char *path, Project **ret) {
                 return r;
         fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (fd < 0) {
-                fprintf(stderr, "%s: %s\n", path, strerror(errno));
+                messages_say("%s: %s", path, strerror(errno));
                 return -errno;
         }
         r = project_load(&g->paths, fd, dir, name, strlen(name) == 36 + strlen(SUFFIX), ret);
         if (r == -ENOENT)
-                fprintf(stderr, "%s: %s\n", path, strerror(-r));
-        if (r == 0 && (host_files_check(ret, 1) < 0 || (*ret)->messages.n_errors > 0))
+                messages_say("%s: %s", path, strerror(-r));
+        if (r == 0 &&
+                        (host_files_check(ret, 1) < 0 || check_units(ret, 1) < 0 ||
+                                        (*ret)->messages.n_errors > 0))
                 g->failed = true;
         return r;
 }
@@ -383,13 +413,19 @@ static int find_file(const Generator *g, const char *name, char **ret) {
 }
 
 int generator_find(Generator *g, const char *name) {
-        _cleanup_free_ char *path = NULL;
+        _cleanup_free_ char *path = NULL, *own = NULL;
+        JsonWriter w = { .f = stdout };
         int r = find_file(g, name, &path);
 
         if (r == -ENOMEM || !g->config_dirs)
                 return r;
-        printf("%s/%s" SUFFIX "\t%s\n", g->config_dirs[0], name, path ?: "");
-        return 0;
+        own = strjoin(g->config_dirs[0], "/", name, SUFFIX, NULL);
+        if (!own)
+                return -ENOMEM;
+        r = json_writer_add(&w, (JsonMember[]) { { "own", own }, { "effective", path } }, 2);
+        if (r == -EILSEQ)
+                messages_say("'%s' is not UTF-8: rename the directory", own);
+        return r < 0 ? r : json_writer_end(&w);
 }
 
 int generator_show(Generator *g, const char *word) {
@@ -400,15 +436,13 @@ int generator_show(Generator *g, const char *word) {
         if (!strchr(word, '/')) {
                 r = find_file(g, word, &found);
                 if (r == -ENOENT)
-                        fprintf(stderr, "No project '%s'; to make one: claude-run config new %s\n", word,
-                                        word);
+                        messages_say("No project '%s'; to make one: claude-run config new %s", word, word);
                 if (r < 0)
                         return r;
         }
         r = generator_load_file(g, found ?: word, &p);
         if (r > 0) {
-                fprintf(stderr, "%s: is empty or a link to /dev/null, which masks the project\n",
-                                found ?: word);
+                messages_say("%s: is empty or a link to /dev/null, which masks the project", found ?: word);
                 return -ENOENT;
         }
         if (r == 0 && p->messages.n_errors == 0)

@@ -21,15 +21,16 @@ void generator_done(Generator *g);
  * read for want of memory. Bad files only set `failed`. */
 int generator_run(Generator *g, UnitWriter *w);
 
-/* Prints `NAME<TAB>UUID<TAB>WORKDIRECTORY<TAB>INI` for each good project. */
+/* Prints an object with name, uuid, workDirectory, file and agent for each good project, see json-writer.h.
+ */
 int generator_list(Generator *g);
 
 /* Reads one file as a project (or as a request, when its name is a UUID). 0, also for a bad one, which sets
  * `failed`; 1: it masks its name; negative errno, and why is on stderr. */
 int generator_load_file(Generator *g, const char *path, Project **ret);
 
-/* Prints `PATH<TAB>PATH`: where the user's file of this name is or would be, and the file that counts (empty
- * if there is none). */
+/* Prints one object: `own`, where the user's file of this name is or would be, and `effective`, the file
+ * that counts, if there is one. */
 int generator_find(Generator *g, const char *name);
 
 /* Prints the settings of a project, by its name or file: see show.h. */

@@ -35,7 +35,7 @@ static int write_to(Generator *g, const char *dir, const char *request) {
 
         r = unit_writer_new(dir, &w);
         if (r < 0) {
-                fprintf(stderr, "Failed to open '%s': %s\n", dir ?: "stdout", strerror(-r));
+                messages_say("Failed to open '%s': %s", dir ?: "stdout", strerror(-r));
                 return r;
         }
         return request ? generator_run_file(g, request, w) : generator_run(g, w);
@@ -125,7 +125,7 @@ int main(int argc, char **argv) {
 
         r = generator_init(&g);
         if (r < 0) {
-                fprintf(stderr, "Failed to find the user's directories: %s\n", strerror(-r));
+                messages_say("Failed to find the user's directories: %s", strerror(-r));
                 return EXIT_FAILURE;
         }
         r = mode->run(&g, arguments);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "cleanup.h"
+#include "printable.h"
 
 static char *__attribute__((format(printf, 3, 0))) format_message(
                 const Messages *m, unsigned line, const char *format, va_list ap) {
@@ -18,7 +19,24 @@ static char *__attribute__((format(printf, 3, 0))) format_message(
                 r = asprintf(&message, "%s:%u: %s", m->path, line, text);
         else
                 r = asprintf(&message, "%s: %s", m->path, text);
-        return r < 0 ? NULL : message;
+        if (r < 0)
+                return NULL;
+        printable_clean(message);
+        return message;
+}
+
+void messages_say(const char *format, ...) {
+        _cleanup_free_ char *text = NULL;
+        va_list ap;
+
+        va_start(ap, format);
+        if (vasprintf(&text, format, ap) < 0)
+                text = NULL;
+        va_end(ap);
+        if (!text)
+                return;
+        printable_clean(text);
+        fprintf(stderr, "%s\n", text);
 }
 
 void messages_error(Messages *m, unsigned line, const char *format, ...) {
@@ -31,10 +49,10 @@ void messages_error(Messages *m, unsigned line, const char *format, ...) {
 
         m->n_errors++;
         if (m->n_errors == MESSAGES_MAX + 1)
-                fprintf(stderr, "%s: more errors, left out\n", m->path);
+                messages_say("%s: more errors, left out", m->path);
         if (!message || m->n_errors > MESSAGES_MAX)
                 return;
-        fprintf(stderr, "%s\n", message);
+        messages_say("%s", message);
         if (!m->first_error)
                 m->first_error = TAKE_PTR(message);
 }
@@ -49,9 +67,9 @@ void messages_warning(Messages *m, unsigned line, const char *format, ...) {
 
         m->n_warnings++;
         if (m->n_warnings == MESSAGES_MAX + 1)
-                fprintf(stderr, "%s: more warnings, left out\n", m->path);
+                messages_say("%s: more warnings, left out", m->path);
         if (message && m->n_warnings <= MESSAGES_MAX)
-                fprintf(stderr, "%s\n", message);
+                messages_say("%s", message);
 }
 
 void messages_done(Messages *m) {

@@ -1,5 +1,5 @@
 /* What the generator says about one configuration file: lines `PATH:LINE: text` on stderr,
- * and the first error kept for the unit that has to repeat it. */
+ * and the first error kept for the unit that must repeat it. Every line is cleaned, see printable.h. */
 #pragma once
 
 typedef struct Messages {
@@ -15,6 +15,9 @@ void messages_error(Messages *m, unsigned line, const char *format, ...)
                 __attribute__((format(printf, 3, 4)));
 void messages_warning(Messages *m, unsigned line, const char *format, ...)
                 __attribute__((format(printf, 3, 4)));
+
+/* A line on stderr about no file in particular. */
+void messages_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Frees what is owned; the struct itself is the caller's. */
 void messages_done(Messages *m);

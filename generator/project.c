@@ -33,7 +33,7 @@ static const Key keys[] = {
         { "Project", "ReadOnly", parse_boolean, MEMBER(read_only), .fallback = "no" },
         { "Project", "DevShell", parse_boolean, MEMBER(dev_shell), .fallback = "no" },
         { "Project", "Share", parse_share, .list = true },
-        { "Project", "UUID", parse_uuid },
+        { "Project", "UUID", parse_uuid, .project_only = true },
         { "VM", "Guest", parse_guest, MEMBER(guest), .fallback = DEFAULT_GUEST },
         { "VM", "Memory", parse_memory, MEMBER(memory_mib), .fallback = "4G" },
         { "VM", "CPUs", parse_cpus, MEMBER(cpus), .fallback = "4" },
@@ -51,7 +51,7 @@ static const Key keys[] = {
         { "Service", "RuntimeMaxSec", parse_service },
         { "Service", "TimeoutStartSec", parse_service },
         { "Service", "TimeoutStopSec", parse_service },
-        { "Install", "WantedBy", parse_wanted },
+        { "Install", "WantedBy", parse_wanted, .project_only = true },
 };
 
 const Key *project_key(size_t i) {
@@ -83,6 +83,9 @@ static void parse_key(Parser *parser, const char *section, const char *key, cons
         for (size_t i = 0; i < ELEMENTSOF(keys); i++) {
                 if (strcmp(keys[i].section, section) != 0 || strcmp(keys[i].key, key) != 0)
                         continue;
+                /* its UUID is its name, and its end is that of its VM */
+                if (keys[i].project_only && p->is_request)
+                        return;
                 /* a request is an ini with the options of a command line after it */
                 if (p->lines[i] > 0 && !keys[i].list && !p->is_request)
                         refuse(parser, "%s=%s: %s= is set in line %u already: keep one of the lines", key,
@@ -233,10 +236,8 @@ int project_load(const UserPaths *paths, int dir_fd, const char *dir, const char
         set_defaults(&parser);
         if (is_request ? !vm_name_is_uuid(p->id) || !vm_name_is_id(p->id) : !vm_name_is_project(p->id)) {
                 messages_error(&p->messages, 0,
-                                "'%s' is no name for a VM: up to %d letters, digits, '_', '.' and '-', no "
-                                "UUID; "
-                                "rename the file",
-                                p->id, VM_NAME_MAX);
+                                "'%s' is no name for a VM, which is " VM_NAME_RULE "; rename the file",
+                                p->id);
                 p->id[0] = '\0';
         } else {
                 r = config_file_read(dir_fd, name, &p->messages, handle_assignment, &parser);

@@ -84,6 +84,7 @@ struct Key {
         const char *words;    /* allowed values, each between spaces */
         const char *fallback; /* the value without a line; NULL: none, or one that depends on others */
         bool list;            /* may be repeated */
+        bool project_only;    /* not for a request, which may begin with the ini of a project */
 };
 
 /* The table: NULL after the last. */

@@ -11,6 +11,7 @@
 
 #include "cleanup.h"
 #include "config-file.h"
+#include "json-writer.h"
 
 typedef struct Line {
         char *section, *key, *value;
@@ -61,27 +62,42 @@ static bool is_replaced(const Text *text, size_t i) {
         return false;
 }
 
-static void print_line(const Project *p, const Line *line, const char *meaning) {
-        printf("%s\t%s\t%s:%u\t%s\n", line->section, line->key, p->path, line->number,
-                        meaning ?: line->value);
+static int print_line(JsonWriter *w, const Project *p, const Line *line, const char *meaning) {
+        const JsonMember members[] = {
+                { "section", line->section },
+                { "key", line->key },
+                { "value", meaning ?: line->value },
+                { "file", p->path },
+                { "line", NULL, line->number },
+        };
+
+        return json_writer_add(w, members, ELEMENTSOF(members));
 }
 
-static void print_key(const Project *p, const Text *text, const Key *key) {
+static int print_default(JsonWriter *w, const Key *key, const char *value) {
+        const JsonMember members[] = { { "section", key->section }, { "key", key->key },
+                { "value", value } };
+
+        return json_writer_add(w, members, ELEMENTSOF(members));
+}
+
+static int print_key(JsonWriter *w, const Project *p, const Text *text, const Key *key) {
         const char *meaning = project_meaning(p, key), *value = meaning ?: key->fallback;
         bool written = false;
+        int r = 0;
 
-        for (size_t i = 0; i < text->n; i++)
+        for (size_t i = 0; r >= 0 && i < text->n; i++)
                 if (is_same(&text->lines[i], key->section, key->key) &&
                                 (key->list || !is_replaced(text, i))) {
-                        print_line(p, &text->lines[i], meaning);
+                        r = print_line(w, p, &text->lines[i], meaning);
                         written = true;
                 }
-        if (!written && value)
-                printf("%s\t%s\tdefault\t%s\n", key->section, key->key, value);
+        return r >= 0 && !written && value ? print_default(w, key, value) : r;
 }
 
 int show_project(const Project *p) {
         _cleanup_(text_done) Text text = {};
+        JsonWriter w = { .f = stdout };
         Messages messages = { .path = p->path };
         const Key *key;
         int r;
@@ -90,10 +106,11 @@ int show_project(const Project *p) {
         messages_done(&messages);
         if (r < 0 || text.out_of_memory)
                 return r < 0 ? r : -ENOMEM;
-        for (size_t i = 0; (key = project_key(i)); i++)
-                print_key(p, &text, key);
-        for (size_t i = 0; i < text.n; i++)
+        for (size_t i = 0; r >= 0 && (key = project_key(i)); i++)
+                if (!key->project_only || !p->is_request)
+                        r = print_key(&w, p, &text, key);
+        for (size_t i = 0; r >= 0 && i < text.n; i++)
                 if (project_section_has_variables(text.lines[i].section) && !is_replaced(&text, i))
-                        print_line(p, &text.lines[i], NULL);
-        return 0;
+                        r = print_line(&w, p, &text.lines[i], NULL);
+        return r < 0 ? r : json_writer_end(&w);
 }

@@ -3,7 +3,7 @@
 
 #include "project.h"
 
-/* Prints `SECTION<TAB>KEY<TAB>ORIGIN<TAB>VALUE` for each setting of a good project, in the order of the
- * table of keys and then the variables in that of the file. ORIGIN is `PATH:LINE` or `default`. A key
+/* Prints an object with section, key and value for each setting of a good project, in the order of the table
+ * of keys and then the variables in that of the file; with file and line, unless it is the default. A key
  * without a value is left out. 0, negative errno. */
 int show_project(const Project *p);

@@ -11,20 +11,35 @@ UnitWriter *unit_writer_free(UnitWriter *w);
 /* Begins the drop-in of `unit`; what is printed until unit_writer_end() is its text. 0, negative errno. */
 int unit_writer_begin_dropin(UnitWriter *w, const char *unit);
 
-/* Writes the file exclusively. 0; -EEXIST: there is one of this name; other negative errno, also for what
- * could not be printed. */
+/* Writes the file exclusively. 0; -EEXIST: there is one of this name; -EBADMSG: a value was refused, and
+ * there is no file; other negative errno, also for what could not be printed. */
 int unit_writer_end(UnitWriter *w);
+
+/* What unit_writer_end() would say of the text so far, and nothing is written. With -EBADMSG the refused
+ * value, borrowed until the next file, and what it has; see printable_check(). */
+int unit_writer_check(const UnitWriter *w, const char **ret_value, const char **ret_why);
 
 /* A link `TARGET.wants/UNIT` to the installed unit file `path`. */
 int unit_writer_want(UnitWriter *w, const char *target, const char *unit, const char *path);
 
-/* Strings up to a NULL, as they are. */
-void unit_writer_print(UnitWriter *w, const char *first, ...) __attribute__((sentinel));
+/* The grammar around the values: a literal of the program, which may end a line. A value does not compile.
+ */
+#define unit_writer_print_literal(w, literal) unit_writer_append((w), "" literal "")
+void unit_writer_append(UnitWriter *w, const char *text);
 
-/* `value` for a setting that takes the rest of its line: `%` doubled. */
+/* Values. One that printable_check() refuses is not written, and neither is the file; outside of quotes none
+ * may end with a backslash. */
+
+/* What a value outside of quotes has that is refused; NULL: it is written. */
+const char *unit_writer_refuses(const char *value);
+
+/* As it is, for a setting that expands no specifiers. */
+void unit_writer_print_verbatim(UnitWriter *w, const char *value);
+
+/* For a setting that takes the rest of its line: `%` doubled. */
 void unit_writer_print_raw(UnitWriter *w, const char *value);
 
-/* `value` inside double quotes: quotes and backslashes escaped, `%` doubled. */
+/* Inside double quotes, where a tab may stand too: quotes and backslashes escaped, `%` doubled. */
 void unit_writer_print_quoted(UnitWriter *w, const char *value);
 
 /* `NAME=value` as one quoted word of Environment=. */

@@ -2,7 +2,13 @@
 #include "config.h"
 
 int main(int argc, char **argv) {
-        RunOptions options = { .generator = GENERATOR_PATH, .ssh = SSH_PATH, .scp = SCP_PATH };
+        RunOptions options = {
+                .generator = GENERATOR_PATH,
+                .ssh = SSH_PATH,
+                .scp = SCP_PATH,
+                .systemctl = SYSTEMCTL_PATH,
+                .journalctl = JOURNALCTL_PATH,
+        };
 
         return claude_run(&options, argc, argv);
 }

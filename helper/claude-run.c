@@ -13,6 +13,7 @@
 #include "cleanup.h"
 #include "config.h"
 #include "context.h"
+#include "printable.h"
 #include "strv.h"
 
 static void on_interrupt(int sig) {
@@ -136,11 +137,11 @@ static const Option *find_option(const char *word, const char **ret_value) {
         return NULL;
 }
 
-static int refuse_control_characters(const Option *option, const char *value) {
-        for (const char *p = value; *p; p++)
-                if ((unsigned char) *p < ' ')
-                        return fail(EXIT_USAGE, "--%s: the value has a control character", option->name);
-        return 0;
+/* The value becomes the rest of a line of an ini. */
+static int check_value(const Option *option, const char *value) {
+        const char *why = printable_check(value);
+
+        return why ? fail(EXIT_USAGE, "--%s: the value has %s", option->name, why) : 0;
 }
 
 /* NAME alone means the variable of this shell: a secret by its name only, so that its value is in no file.
@@ -153,7 +154,7 @@ static int add_own_variable(RunOptions *o, const Option *option, const char *nam
         if (!own)
                 return fail(EXIT_USAGE, "--%s %s: has to be %s", option->name, name, option->value);
         if (!secret) {
-                r = refuse_control_characters(option, own);
+                r = check_value(option, own);
                 if (r != 0)
                         return r;
         }
@@ -163,7 +164,7 @@ static int add_own_variable(RunOptions *o, const Option *option, const char *nam
 
 /* A setting becomes the lines that an ini would have. The generator judges the value. */
 static int add_setting(RunOptions *o, const Option *option, const char *value) {
-        int r = refuse_control_characters(option, value);
+        int r = check_value(option, value);
 
         if (r != 0)
                 return r;

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 typedef struct RunOptions {
-        const char *generator, *ssh, *scp; /* absolute paths */
+        const char *generator, *ssh, *scp, *systemctl, *journalctl; /* absolute paths */
         bool json, follow, terminal, help, version, read_only, new, dev_shell;
         const char *user;      /* in the guest */
         const char *since;     /* for logs */

@@ -80,7 +80,8 @@ static int run_editor(const Edit *e) {
                 script = NULL;
                 return fail(EXIT_FAILURE, "No memory");
         }
-        r = run_program((char *[]) { (char *) "sh", (char *) "-c", script, (char *) "sh", e->copy, NULL },
+        r = run_program((char *[]) { (char *) "/bin/sh", (char *) "-c", script, (char *) "sh", e->copy,
+                                        NULL },
                         -1);
         return r == 0 ? 0 : fail(EXIT_FAILURE, "the editor '%s' failed", editor);
 }
@@ -166,11 +167,8 @@ static int put_in_place(Context *c, const Edit *e, const char *name) {
         r = manager_reload(c->manager);
         if (r < 0)
                 return fail(EXIT_FAILURE, "Failed to reload your service manager: %s", strerror(-r));
-        fprintf(stderr,
-                        "claude-run: '%s' is changed; a running VM takes it on with: claude-run restart "
-                        "%s\n",
-                        e->own, name);
-        return 0;
+        return fail(0, "'%s' is changed; a running VM takes it on with: claude-run restart %s", e->own,
+                        name);
 }
 
 int config_edit(Context *c, const char *name) {
@@ -188,7 +186,7 @@ int config_edit(Context *c, const char *name) {
         if (r == 0 && is_changed(&e))
                 r = put_in_place(c, &e, name);
         else if (r == 0)
-                fprintf(stderr, "claude-run: nothing is changed\n");
+                fail(0, "nothing is changed");
         /* what somebody wrote is not thrown away */
         if (is_changed(&e))
                 fail(0, "what you wrote is kept in %s", e.copy);

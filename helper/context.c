@@ -12,6 +12,7 @@
 #include "own-units.h"
 #include "parameters.h"
 #include "run-program.h"
+#include "say.h"
 #include "strv.h"
 #include "vm-name.h"
 
@@ -24,9 +25,8 @@ volatile bool interrupted;
 int fail(int status, const char *format, ...) {
         va_list ap;
 
-        fputs("claude-run: ", stderr);
         va_start(ap, format);
-        vfprintf(stderr, format, ap);
+        say_after(stderr, "claude-run: ", format, ap);
         va_end(ap);
         fputc('\n', stderr);
         return status;
@@ -95,7 +95,7 @@ int context_directory(Context *c, char **ret) {
 static int too_many(const char *directory, char *const *names) {
         fail(0, "%zu VMs have the directory '%s'; name one of them:", strv_length(names), directory);
         for (; *names; names++)
-                fprintf(stderr, "  claude-run attach %s\n", *names);
+                say_line(stderr, "  claude-run attach %s", *names);
         return EXIT_CONFIGURATION;
 }
 
@@ -130,7 +130,7 @@ static int projects_here(Context *c, const char *directory, char ***ret) {
         if (!p)
                 return 0;
         if (strcmp(directory, p->work_directory) != 0)
-                fprintf(stderr, "claude-run: project '%s' (%s)\n", p->name, p->work_directory);
+                fail(0, "project '%s' (%s)", p->name, p->work_directory);
         for (size_t i = 0; i < c->projects.n; i++)
                 if (strcmp(c->projects.items[i].work_directory, p->work_directory) == 0 &&
                                 strv_append(ret, c->projects.items[i].name) < 0)
@@ -164,9 +164,7 @@ int resolve(Context *c, const char *word, char **ret) {
         int r;
 
         if (!vm_name_is_id(word))
-                return fail(EXIT_USAGE,
-                                "'%s' is no name of a VM: letters, digits, '_', '.' and '-', or a UUID",
-                                word);
+                return fail(EXIT_USAGE, "'%s' is no name of a VM, which is a UUID or " VM_NAME_RULE, word);
         /* what runs needs no look at the projects */
         if (!has_sessions(c, word)) {
                 r = context_projects(c);
@@ -225,12 +223,20 @@ bool has_sessions(const Context *c, const char *id) {
 
 /* --- start, with something to look at -------------------------------------------------- */
 
+static void __attribute__((format(printf, 1, 2))) print_progress(const char *format, ...) {
+        va_list ap;
+
+        va_start(ap, format);
+        say_after(stderr, "\r\033[K", format, ap);
+        va_end(ap);
+}
+
 /* One line that the next one covers; nothing without a terminal. */
 static void show_progress(void *userdata, const char *status_text, uint64_t elapsed_usec) {
         const char *id = userdata;
 
         if (isatty(STDERR_FILENO))
-                fprintf(stderr, "\r\033[K%s: %s … %llu s", id, status_text[0] ? status_text : "waiting",
+                print_progress("%s: %s … %llu s", id, status_text[0] ? status_text : "waiting",
                                 (unsigned long long) (elapsed_usec / SEC));
 }
 
@@ -239,12 +245,14 @@ static void end_progress(void) {
                 fputs("\r\033[K", stderr);
 }
 
-/* What the guest said last, if it came that far; the helper has cleaned it. A panic has 25 lines. */
-static void show_last_words(const char *unit, uint64_t since_usec) {
+/* What the guest said last, if it came that far, and marked as the guest's: no line of it may pass for one
+ * of ours. A panic has 25 lines. */
+static void show_last_words(const Context *c, const char *unit, uint64_t since_usec) {
         _cleanup_strv_free_ char **argv = NULL;
+        _cleanup_free_ char *text = NULL;
         int r = 0;
 
-        r |= strv_append(&argv, "journalctl");
+        r |= strv_append(&argv, c->options->journalctl);
         r |= strv_append(&argv, "--user");
         r |= strv_append(&argv, "--quiet");
         r |= strv_append(&argv, "--no-pager");
@@ -253,8 +261,8 @@ static void show_last_words(const char *unit, uint64_t since_usec) {
         r |= strv_appendf(&argv, "--since=@%llu", (unsigned long long) (since_usec / SEC));
         r |= strv_appendf(&argv, "--unit=%s", unit);
         r |= strv_append(&argv, "SYSLOG_IDENTIFIER=claude-vm-guest");
-        if (r >= 0)
-                (void) run_program(argv, STDERR_FILENO);
+        if (r >= 0 && run_program_read(argv, &text) >= 0)
+                say_lines(stderr, "guest| ", text);
 }
 
 /* Why a unit is not up, in the words of the unit. */
@@ -272,7 +280,7 @@ static int explain_failure(Context *c, const char *id, const char *unit, const c
                 if (state.exec_main_status > 0)
                         status = state.exec_main_status;
                 if (status == EXIT_BOOT_TIMEOUT || status == EXIT_QEMU_FAILED)
-                        show_last_words(unit, since_usec);
+                        show_last_words(c, unit, since_usec);
         } else
                 fail(0, "Failed to %s '%s': %s", verb, id, result);
         unit_state_done(&state);
@@ -374,6 +382,6 @@ int ensure_started(Context *c, const char *id) {
 }
 
 int exec_program(char **argv) {
-        execvp(argv[0], argv);
+        execv(argv[0], argv);
         return fail(EXIT_FAILURE, "Failed to run '%s': %s", argv[0], strerror(errno));
 }

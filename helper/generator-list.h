@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stddef.h>
+#include <systemd/sd-json.h>
 
 typedef struct ProjectEntry {
         char *name, *uuid, *work_directory, *ini, *agent;
@@ -12,12 +13,23 @@ typedef struct ProjectEntries {
         size_t n;
 } ProjectEntries;
 
-/* Runs `generator --list` and reads its answer (at most 16 MiB); its messages go to our stderr. 0; -EIO if
- * it said something that is no list; other negative errno. */
+/* Runs the generator with a mode and an argument (or NULL) and reads the array of objects that it prints (at
+ * most 16 MiB), see generator/json-writer.h; its messages go to our stderr. The exit status, 0 or 1 for a
+ * bad file; -EIO if it failed or what it said is no such array; other negative errno. `ret` is NULL if it
+ * printed nothing. */
+int generator_ask(const char *generator, const char *mode, const char *argument, sd_json_variant **ret);
+
+/* The text of one member of an object, borrowed; NULL if there is none. */
+const char *generator_text(sd_json_variant *object, const char *key);
+
+/* Asks for the list of projects. 0, negative errno. */
 int generator_list_read(const char *generator, ProjectEntries *ret);
 
-/* Understands the text of a list. 0, -EIO, -ENOMEM. */
-int generator_list_parse(char *text, ProjectEntries *ret);
+/* Understands a list. 0; -EIO if an entry is not what the generator writes; -ENOMEM. */
+int generator_list_parse(sd_json_variant *array, ProjectEntries *ret);
+
+/* The array in a text. 0, -EIO. */
+int generator_json_parse(const char *text, sd_json_variant **ret);
 
 void project_entries_done(ProjectEntries *e);
 

@@ -11,6 +11,7 @@
 
 #include "agent.h"
 #include "cleanup.h"
+#include "printable.h"
 
 /* Takes what `f` wrote to the memory file `fd`. */
 static int finish(GuestCredentials *c, const char *name, FILE *f, int fd) {
@@ -73,10 +74,22 @@ static int add_agent(GuestCredentials *c, const Parameters *p) {
         return finish(c, "claude-vm.agent", f, fd);
 }
 
-static int add_mounts(GuestCredentials *c, const Parameters *p) {
+/* A line of fstab a share; so no field may end one. */
+static int add_mounts(GuestCredentials *c, const Parameters *p, char **ret_why) {
         FILE *f;
-        int fd, r = begin("fstab.extra", &f, &fd);
+        int fd, r;
 
+        for (unsigned i = 0; i < p->n_shares; i++) {
+                const char *why = printable_check(p->shares[i].guest_directory);
+
+                if (!why)
+                        continue;
+                if (asprintf(ret_why, "The directory of share '%s' in the guest has %s: change the drop-in",
+                                    p->shares[i].tag, why) < 0)
+                        *ret_why = NULL;
+                return -EINVAL;
+        }
+        r = begin("fstab.extra", &f, &fd);
         if (r < 0)
                 return r;
         for (unsigned i = 0; i < p->n_shares; i++) {
@@ -147,7 +160,7 @@ int guest_credentials_make(const Parameters *p, const SessionKeys *keys, const S
         GuestCredentials c = {};
         int r;
 
-        r = add_mounts(&c, p);
+        r = add_mounts(&c, p, ret_why);
         if (r >= 0)
                 r = add_machine_id(&c, p);
         if (r >= 0)

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "printable.h"
+
 #define STATUS_MAX 200
 
 /* "0" to "255", nothing around it; -1 for anything else. */
@@ -16,15 +18,6 @@ static int parse_status(const char *s) {
         return number <= 255 ? number : -1;
 }
 
-/* Cut to `max` bytes, not inside a character. */
-static void cut(char *s, size_t max) {
-        if (strlen(s) <= max)
-                return;
-        while (max > 0 && ((unsigned char) s[max] & 0xC0) == 0x80)
-                max--;
-        s[max] = '\0';
-}
-
 GuestMessage guest_notify_parse(char *line) {
         GuestMessage m = { .word = GUEST_UNKNOWN };
 
@@ -32,7 +25,7 @@ GuestMessage guest_notify_parse(char *line) {
                 m.word = GUEST_READY;
         else if (strncmp(line, "STATUS=", strlen("STATUS=")) == 0) {
                 m.word = GUEST_STATUS;
-                cut(line + strlen("STATUS="), STATUS_MAX);
+                printable_cut(line + strlen("STATUS="), STATUS_MAX);
                 m.text = line + strlen("STATUS=");
         } else if (strncmp(line, "EXIT_STATUS=", strlen("EXIT_STATUS=")) == 0) {
                 m.number = parse_status(line + strlen("EXIT_STATUS="));

@@ -4,71 +4,15 @@
 
 #include "guest-text.h"
 
-#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
-/* Length of the valid UTF-8 sequence at `s`, 0 if there is none; C1 controls count as none. */
-static size_t utf8_length(const unsigned char *s) {
-        if (s[0] < 0x80)
-                return 1;
-        if (s[0] >= 0xC2 && s[0] <= 0xDF)
-                return (s[1] & 0xC0) == 0x80 && !(s[0] == 0xC2 && s[1] < 0xA0) ? 2 : 0;
-        if (s[0] >= 0xE0 && s[0] <= 0xEF) {
-                if ((s[1] & 0xC0) != 0x80 || (s[2] & 0xC0) != 0x80 || (s[0] == 0xE0 && s[1] < 0xA0) ||
-                                (s[0] == 0xED && s[1] > 0x9F))
-                        return 0;
-                return 3;
-        }
-        if (s[0] >= 0xF0 && s[0] <= 0xF4) {
-                if ((s[1] & 0xC0) != 0x80 || (s[2] & 0xC0) != 0x80 || (s[3] & 0xC0) != 0x80 ||
-                                (s[0] == 0xF0 && s[1] < 0x90) || (s[0] == 0xF4 && s[1] > 0x8F))
-                        return 0;
-                return 4;
-        }
-        return 0;
-}
-
-/* What reorders or breaks a line although it is no control character: marks, embeddings, overrides and
- * isolates of bidirectional text, line and paragraph separators. With them a log would read otherwise than
- * it is. */
-static bool misleads(const unsigned char *s, size_t n) {
-        static const struct {
-                unsigned first, last;
-        } ranges[] = { { 0x061C, 0x061C }, { 0x200E, 0x200F }, { 0x2028, 0x202E }, { 0x2066, 0x2069 } };
-        unsigned c = n == 2      ? (s[0] & 0x1FU) << 6 | (s[1] & 0x3FU)
-                        : n == 3 ? (s[0] & 0x0FU) << 12 | (s[1] & 0x3FU) << 6 | (s[2] & 0x3FU)
-                                 : 0;
-
-        for (size_t i = 0; i < sizeof(ranges) / sizeof(*ranges); i++)
-                if (c >= ranges[i].first && c <= ranges[i].last)
-                        return true;
-        return false;
-}
-
-void guest_text_clean(char *s) {
-        char *out = s;
-
-        while (*s) {
-                size_t n = utf8_length((unsigned char *) s);
-
-                if (n == 0 || (n == 1 && ((unsigned char) *s < 0x20 || *s == 0x7F))) {
-                        *out++ = *s++ == '\t' ? ' ' : '?';
-                } else if (misleads((unsigned char *) s, n)) {
-                        *out++ = '?';
-                        s += n;
-                } else {
-                        memmove(out, s, n);
-                        out += n;
-                        s += n;
-                }
-        }
-        *out = '\0';
-}
+#include "printable.h"
 
 static void end_line(GuestText *t) {
         t->line[t->size] = '\0';
         t->size = 0;
-        guest_text_clean(t->line);
+        printable_clean(t->line);
         if (t->line[strspn(t->line, " ")] != '\0')
                 t->handler(t->userdata, t->line);
 }
@@ -117,4 +61,17 @@ void guest_text_feed(GuestText *t, const char *data, size_t size) {
 void guest_text_end(GuestText *t) {
         if (t->size > 0)
                 end_line(t);
+}
+
+char *guest_text_quote(const char *text) {
+        size_t n = strlen(text);
+        char *quoted = malloc(n + 3);
+
+        if (!quoted)
+                return NULL;
+        quoted[0] = quoted[n + 1] = '"';
+        quoted[n + 2] = '\0';
+        for (size_t i = 0; i < n; i++)
+                quoted[i + 1] = (char) (text[i] == '"' ? '\'' : text[i]);
+        return quoted;
 }

@@ -23,6 +23,6 @@ void guest_text_feed(GuestText *t, const char *data, size_t size);
 /* The stream has ended: what is there is a line. */
 void guest_text_end(GuestText *t);
 
-/* Makes `s` valid UTF-8 without control characters and without what changes the order of text, in place: `?`
- * for what is not. It gets no longer. */
-void guest_text_clean(char *s);
+/* The guest's words as the guest's, inside double quotes: each of its own becomes a single one, so that none
+ * ends ours. Owned; NULL without memory. */
+char *guest_text_quote(const char *text);

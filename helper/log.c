@@ -9,6 +9,7 @@
 #include <systemd/sd-journal.h>
 
 #include "cleanup.h"
+#include "printable.h"
 
 #define IDENTIFIER "claude-vm-helper"
 
@@ -29,13 +30,23 @@ void log_line(int priority, const char *identifier, const char *line) {
                 fprintf(stderr, "%s: %s\n", identifier, line);
 }
 
+/* A sentence of ours, cleaned: a path in it may have a name that a guest has chosen, and in a message for
+ * systemd a line end would begin another word of the protocol. Owned; NULL without memory. */
+static char *__attribute__((format(printf, 1, 0))) print_sentence(const char *format, va_list ap) {
+        char *line;
+
+        if (vasprintf(&line, format, ap) < 0)
+                return NULL;
+        printable_clean(line);
+        return line;
+}
+
 void log_message(int priority, const char *format, ...) {
         _cleanup_free_ char *line = NULL;
         va_list ap;
 
         va_start(ap, format);
-        if (vasprintf(&line, format, ap) < 0)
-                line = NULL;
+        line = print_sentence(format, ap);
         va_end(ap);
         if (line)
                 log_line(priority, IDENTIFIER, line);
@@ -46,8 +57,7 @@ void log_status(int priority, const char *format, ...) {
         va_list ap;
 
         va_start(ap, format);
-        if (vasprintf(&line, format, ap) < 0)
-                line = NULL;
+        line = print_sentence(format, ap);
         va_end(ap);
         if (!line)
                 return;

@@ -5,10 +5,19 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "cleanup.h"
+#include "guest-text.h"
 #include "parameters.h"
+#include "strjoin.h"
 
-static const char *guest_says(const Facts *f) {
-        return f->guest_status[0] ? f->guest_status : f->console_line[0] ? f->console_line : "nothing";
+/* As the guest's words, which may read like ours. Owned; NULL without memory. */
+static char *guest_says(const Facts *f) {
+        const char *words = f->guest_status[0] ? f->guest_status : f->console_line;
+        _cleanup_free_ char *quoted = guest_text_quote(words);
+
+        if (!words[0])
+                return strdup("the guest said nothing");
+        return quoted ? strjoin("the guest said last: ", quoted, NULL) : NULL;
 }
 
 static int print_qemu(const Facts *f, char **ret) {
@@ -22,6 +31,7 @@ static int print_qemu(const Facts *f, char **ret) {
 
 /* The first that holds is the reason; what comes later is its consequence. */
 int outcome_of(const Facts *f, char **ret) {
+        _cleanup_free_ char *said = guest_says(f);
         int r, status;
 
         if (f->dead_share) {
@@ -32,8 +42,7 @@ int outcome_of(const Facts *f, char **ret) {
                                 f->dead_share, f->share_result, f->id);
         } else if (f->boot_timeout) {
                 status = EXIT_BOOT_TIMEOUT;
-                r = asprintf(ret, "The guest was not ready after %u s; the last it said: %s",
-                                f->boot_limit_sec, guest_says(f));
+                r = asprintf(ret, "The guest was not ready after %u s; %s", f->boot_limit_sec, said ?: "");
         } else if (f->stop_requested) {
                 status = EXIT_SUCCESS;
                 r = asprintf(ret, "Stopped");
@@ -42,14 +51,13 @@ int outcome_of(const Facts *f, char **ret) {
                 r = asprintf(ret, "The agent exited with status %d", status);
         } else if (f->panicked) {
                 status = EXIT_QEMU_FAILED;
-                r = asprintf(ret, "The guest's kernel panicked; the last it said: %s", guest_says(f));
+                r = asprintf(ret, "The guest's kernel panicked; %s", said ?: "");
         } else if (f->qemu_status != 0) {
                 status = EXIT_QEMU_FAILED;
                 r = print_qemu(f, ret);
         } else if (!f->ready) {
                 status = EXIT_BOOT_TIMEOUT;
-                r = asprintf(ret, "The guest went down before it was ready; the last it said: %s",
-                                guest_says(f));
+                r = asprintf(ret, "The guest went down before it was ready; %s", said ?: "");
         } else {
                 status = EXIT_SUCCESS;
                 r = asprintf(ret, "The guest powered off");

@@ -59,12 +59,12 @@ static bool is_tag(const char *s, size_t n) {
 
 /* `tag` ends at the `=`; OPTIONS:GUESTDIR:HOSTDIR follows. */
 static int add_share(Parameters *p, const char *tag, char **ret_why) {
-        const char *value = strchr(tag, '=') + 1, *guest, *host;
+        const char *equals = strchr(tag, '='), *value = equals ? equals + 1 : "", *guest, *host;
         ShareParameters *grown, share = {};
 
         guest = strchr(value, ':');
         host = guest ? strchr(guest + 1, ':') : NULL;
-        if (!is_tag(tag, (size_t) (value - 1 - tag)) || !host || guest[1] != '/' || host[1] != '/' ||
+        if (!equals || !is_tag(tag, (size_t) (equals - tag)) || !host || guest[1] != '/' || host[1] != '/' ||
                         (strncmp(value, "rw", 2) != 0 && strncmp(value, "ro", 2) != 0))
                 return refuse(ret_why, "CLAUDE_VM_SHARE_…", tag,
                                 "has to be TAG=rw:GUESTDIR:HOSTDIR or ro:…, with absolute directories");
@@ -72,7 +72,7 @@ static int add_share(Parameters *p, const char *tag, char **ret_why) {
         if (!grown)
                 return -ENOMEM;
         p->shares = grown;
-        share.tag = strndup(tag, (size_t) (value - 1 - tag));
+        share.tag = strndup(tag, (size_t) (equals - tag));
         share.guest_directory = strndup(guest + 1, (size_t) (host - guest - 1));
         share.directory = strdup(host + 1);
         share.read_only = value[1] == 'o';

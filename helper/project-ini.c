@@ -6,29 +6,29 @@
 #include <unistd.h>
 
 #include "cleanup.h"
-#include "guest-text.h"
 #include "parameters.h"
+#include "printable.h"
 #include "run-program.h"
 #include "small-file.h"
 #include "vm-name.h"
+
+DEFINE_CLEANUP(sd_json_variant *, sd_json_variant_unref, json_cleanup)
 
 /* Each becomes the rest of a line of an ini, which has no quotes. A guest chooses the names of what it
  * makes, so a line end in a directory's name is somebody's try to say more than a directory. */
 static int check_line(const char *what, const char *value) {
         size_t n = strlen(value);
-        _cleanup_free_ char *text = strdup(value);
+        const char *why = printable_check(value);
 
-        if (!text)
-                return fail(EXIT_FAILURE, "No memory");
-        guest_text_clean(text);
-        if (strcmp(text, value) != 0 || strchr(value, '\t'))
-                return fail(EXIT_CONFIGURATION, "%s '%s' has a character in its name that no ini can have",
-                                what, text);
+        if (why)
+                return fail(EXIT_CONFIGURATION,
+                                "%s '%s' has %s in its name, which no ini can have: rename it", what, value,
+                                why);
         if (n > 0 && value[n - 1] == ' ')
                 return fail(EXIT_CONFIGURATION,
                                 "%s '%s' has a blank at the end of its name, which an ini "
                                 "cannot say",
-                                what, text);
+                                what, value);
         return 0;
 }
 
@@ -108,22 +108,19 @@ static int compose(const Context *c, const char *directory, const char *name, ch
 }
 
 int project_ini_find(const Context *c, const char *name, char **ret_own, char **ret_effective) {
-        _cleanup_free_ char *answer = NULL, *own = NULL, *effective = NULL;
-        char *tab, *end;
-        int r;
+        _cleanup_(json_cleanup) sd_json_variant *array = NULL;
+        _cleanup_free_ char *own = NULL, *effective = NULL;
+        int r = generator_ask(c->options->generator, "--find", name, &array);
+        sd_json_variant *object = r == 0 && array ? sd_json_variant_by_index(array, 0) : NULL;
+        const char *own_text = object ? generator_text(object, "own") : NULL,
+                   *effective_text = object ? generator_text(object, "effective") : NULL;
 
-        r = run_program_read((char *[]) { (char *) c->options->generator, (char *) "--find", (char *) name,
-                                             NULL },
-                        &answer);
-        tab = r == 0 ? strchr(answer, '\t') : NULL;
-        end = tab ? strchr(tab, '\n') : NULL;
-        if (!end)
+        if (!own_text)
                 return fail(EXIT_FAILURE, "Failed to ask '%s' for the file of '%s'%s%s",
                                 c->options->generator, name, r < 0 ? ": " : "", r < 0 ? strerror(-r) : "");
-        own = strndup(answer, (size_t) (tab - answer));
-        if (end > tab + 1)
-                effective = strndup(tab + 1, (size_t) (end - tab - 1));
-        if (!own || (end > tab + 1 && !effective))
+        own = strdup(own_text);
+        effective = effective_text ? strdup(effective_text) : NULL;
+        if (!own || (effective_text && !effective))
                 return fail(EXIT_FAILURE, "No memory");
         *ret_own = TAKE_PTR(own);
         *ret_effective = TAKE_PTR(effective);
@@ -147,9 +144,7 @@ int project_ini_make(Context *c, const char *directory, const char *name) {
         int r;
 
         if (!vm_name_is_project(name))
-                return fail(EXIT_USAGE,
-                                "'%s' is no name for a project: up to %d letters, digits, '_', '.' and '-'",
-                                name, VM_NAME_MAX);
+                return fail(EXIT_USAGE, "'%s' is no name for a project, which is " VM_NAME_RULE, name);
         r = project_ini_check_lines(directory);
         if (r == 0)
                 r = project_ini_find(c, name, &own, &effective);
@@ -169,6 +164,6 @@ int project_ini_make(Context *c, const char *directory, const char *name) {
                 unlink(own);
                 return EXIT_CONFIGURATION;
         }
-        fprintf(stderr, "claude-run: project '%s' is %s\n", name, own);
+        fail(0, "project '%s' is %s", name, own);
         return 0;
 }

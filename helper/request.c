@@ -15,20 +15,25 @@
 #include "run-program.h"
 #include "small-file.h"
 #include "strv.h"
+#include "trusted-file.h"
 #include "vm-name.h"
 
-#define INI_MAX (1024U * 1024U)
+#define INI_MAX (256U * 1024U) /* CONFIG_FILE_MAX of the generator */
 
-/* Takes what makes a project one out of its ini: a request has a UUID and an end of its own. */
-static void print_base(FILE *f, char *text) {
-        char *line;
+/* The ini of a project as the beginning of a request, with the checks that the generator has: its list may
+ * be older than the file. What makes a project one in it (UUID=, WantedBy=) the generator ignores in a
+ * request. 0; -EINVAL, and why is said; other negative errno. */
+static int read_base(const ProjectEntry *base, char **ret) {
+        char why[TRUSTED_FILE_WHY_MAX];
+        size_t size = 0;
+        int r = trusted_file_read(AT_FDCWD, base->ini, INI_MAX, ret, &size, why);
 
-        while ((line = strsep(&text, "\n"))) {
-                const char *word = line + strspn(line, " \t");
-
-                if (strncmp(word, "UUID", 4) != 0 && strncmp(word, "WantedBy", 8) != 0)
-                        fprintf(f, "%s\n", line);
-        }
+        if (r == 0 && strlen(*ret) == size)
+                return 0;
+        if (r == -ENOMEM)
+                return r;
+        fail(0, "%s: %s", base->ini, r == 0 ? "has a NUL byte" : r == 1 ? "is empty" : why);
+        return -EINVAL;
 }
 
 /* The text of the ini: the base, then the options, which count for more. */
@@ -37,7 +42,7 @@ static int compose(const Context *c, const char *directory, const ProjectEntry *
         _cleanup_free_ char *text = NULL;
         size_t size;
         FILE *f;
-        int r = base ? small_file_read(base->ini, INI_MAX, &text) : 0;
+        int r = base ? read_base(base, &text) : 0;
 
         if (r < 0)
                 return r;
@@ -45,7 +50,7 @@ static int compose(const Context *c, const char *directory, const ProjectEntry *
         if (!f)
                 return -ENOMEM;
         if (text)
-                print_base(f, text);
+                fprintf(f, "%s\n", text);
         if (session)
                 fputs("[Project]\nAgentStart=session\n", f);
         project_ini_print(f, c, directory);
@@ -118,7 +123,7 @@ int request_make(Context *c, const char *directory, const ProjectEntry *base, bo
                 return 0;
         request_remove(c->runtime_dir, ret->id);
         request_done(ret);
-        /* the generator has said what it is */
+        /* what it is has been said */
         return r == -EINVAL ? EXIT_CONFIGURATION
                             : fail(EXIT_FAILURE, "Failed to request a VM: %s", strerror(-r));
 }

@@ -26,7 +26,7 @@ static int spawn(char **argv, int output, int errors) {
         if (r == 0 && errors >= 0)
                 r = posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO);
         if (r == 0)
-                r = posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ);
+                r = posix_spawn(&pid, argv[0], &actions, NULL, argv, environ);
         posix_spawn_file_actions_destroy(&actions);
         return r != 0 ? -r : pid;
 }

@@ -1,8 +1,9 @@
 /* Programs that are run and waited for. */
 #pragma once
 
-/* Runs a program, looked up in the PATH if it has no slash; its standard output is `output`, or ours if that
- * is negative. Its exit status, 255 for a signal; negative errno if it could not be run. */
+/* Runs the program of an absolute path: a PATH may begin with a directory that a guest can write. Its
+ * standard output is `output`, or ours if that is negative. Its exit status, 255 for a signal; negative
+ * errno if it could not be run. */
 int run_program(char **argv, int output);
 
 /* The same with standard output and error thrown away. */

@@ -10,8 +10,10 @@
 
 #include "cleanup.h"
 #include "config.h"
+#include "printable.h"
 #include "run-program.h"
 #include "small-file.h"
+#include "vm-name.h"
 
 #define KEY_MAX 4096U
 
@@ -72,36 +74,81 @@ static int write_known_hosts(const char *directory) {
         return create_in(directory, "ssh.known_hosts", line);
 }
 
+/* A path as one word of ssh's configuration: in quotes, and its tokens (%h) stay what they are. `${` cannot
+ * be said. 0 and an owned word; -EINVAL, -ENOMEM. */
+static int quote_path(const char *path, char **ret) {
+        char *quoted, *out;
+
+        if (printable_check(path) || strstr(path, "${"))
+                return -EINVAL;
+        quoted = out = malloc(2 * strlen(path) + 3);
+        if (!quoted)
+                return -ENOMEM;
+        *out++ = '"';
+        for (; *path; path++) {
+                if (strchr("\"\\%", *path))
+                        *out++ = *path == '%' ? '%' : '\\';
+                *out++ = *path;
+        }
+        strcpy(out, "\"");
+        *ret = quoted;
+        return 0;
+}
+
+static int print_path(FILE *f, const char *keyword, const char *directory, const char *name) {
+        _cleanup_free_ char *path = path_in(directory, name), *quoted = NULL;
+        int r = path ? quote_path(path, &quoted) : -ENOMEM;
+
+        if (r >= 0)
+                fprintf(f, "  %s %s\n", keyword, quoted);
+        return r;
+}
+
+int session_files_print_config(FILE *f, const char *directory, const char *id) {
+        int r;
+
+        if (!vm_name_is_id(id))
+                return -EINVAL;
+        fprintf(f, "# Sessions in claude-vm@%s: ssh -F with this file, claude-vm\nHost claude-vm\n", id);
+        r = print_path(f, "UserKnownHostsFile", directory, "ssh.known_hosts");
+        if (r >= 0)
+                r = print_path(f, "IdentityFile", directory, "ssh.key");
+        if (r >= 0)
+                r = print_path(f, "ControlPath", directory, "ssh/control");
+        if (r < 0)
+                return r;
+        fprintf(f, "  ProxyCommand " HELPER_PATH " connect %s\n", id);
+        fputs("  User claude\n"
+              "  HostKeyAlias claude-vm\n"
+              "  GlobalKnownHostsFile none\n"
+              "  StrictHostKeyChecking yes\n"
+              "  UpdateHostKeys no\n"
+              "  IdentitiesOnly yes\n"
+              "  IdentityAgent none\n"
+              "  PreferredAuthentications publickey\n"
+              "  ProxyUseFdpass yes\n"
+              "  BatchMode yes\n"
+              "  ConnectTimeout 30\n"
+              "  ForwardAgent no\n"
+              "  ForwardX11 no\n"
+              "  SendEnv LANG LC_* TERM COLORTERM TZ\n"
+              "  LogLevel ERROR\n",
+                        f);
+        return 0;
+}
+
 static int write_config(const char *directory, const char *id) {
         _cleanup_free_ char *config = NULL;
+        size_t size;
+        FILE *f = open_memstream(&config, &size);
+        int r;
 
-        if (asprintf(&config,
-                            "# Sessions in claude-vm@%2$s: ssh -F %1$s/ssh.config claude-vm\n"
-                            "Host claude-vm\n"
-                            "  User claude\n"
-                            "  HostKeyAlias claude-vm\n"
-                            "  UserKnownHostsFile %1$s/ssh.known_hosts\n"
-                            "  GlobalKnownHostsFile none\n"
-                            "  StrictHostKeyChecking yes\n"
-                            "  UpdateHostKeys no\n"
-                            "  IdentityFile %1$s/ssh.key\n"
-                            "  IdentitiesOnly yes\n"
-                            "  IdentityAgent none\n"
-                            "  PreferredAuthentications publickey\n"
-                            "  ProxyCommand " HELPER_PATH " connect %2$s\n"
-                            "  ProxyUseFdpass yes\n"
-                            "  ControlPath %1$s/ssh/control\n"
-                            "  BatchMode yes\n"
-                            "  ConnectTimeout 30\n"
-                            "  ForwardAgent no\n"
-                            "  ForwardX11 no\n"
-                            "  SendEnv LANG LC_* TERM COLORTERM TZ\n"
-                            "  LogLevel ERROR\n",
-                            directory, id) < 0) {
-                config = NULL;
+        if (!f)
                 return -ENOMEM;
-        }
-        return create_in(directory, "ssh.config", config);
+        r = session_files_print_config(f, directory, id);
+        if (fclose(f) != 0)
+                return -ENOMEM;
+        return r < 0 ? r : create_in(directory, "ssh.config", config);
 }
 
 int session_files_make(const char *ssh_keygen, const char *directory, const char *id, SessionKeys *ret) {

@@ -1,6 +1,8 @@
 /* What is in a VM's runtime directory for its sessions: keys of this one start, ssh's configuration. */
 #pragma once
 
+#include <stdio.h>
+
 typedef struct SessionKeys {
         char *authorized_key; /* public key of the host, for the guest's sshd; a line */
         char *host_key;       /* private key of the guest's sshd; only in memory */
@@ -10,6 +12,10 @@ typedef struct SessionKeys {
  * ssh.known_hosts and ssh.config. 0, negative errno. Takes files of a former start away. */
 int session_files_make(const char *ssh_keygen, const char *directory, const char *id, SessionKeys *ret);
 void session_keys_done(SessionKeys *keys);
+
+/* The text of ssh.config, for its test. 0; -EINVAL: the directory has a name that ssh's configuration cannot
+ * say, or the id is none; -ENOMEM. */
+int session_files_print_config(FILE *f, const char *directory, const char *id);
 
 /* Writes ssh.address, which `claude-vm-helper connect` reads, in one step. `address` is
  * "tcp 127.0.0.1 PORT" or "unix NAME". 0, negative errno. */

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,16 +71,55 @@ int session_argv(const Session *s, char ***ret) {
         return 0;
 }
 
-/* The terminal as it was, whatever became of ssh: modes, main screen (1047 leaves the cursor alone), hidden
- * cursor, mouse and paste modes. */
-static void restore_terminal(const struct termios *modes) {
-        static const char reset[] = "\033[?1047l\033[?25h\033[?1000l\033[?1002l\033[?1003l\033[?1006l\033[?"
-                                    "2004l\033[?1004l"
-                                    "\033[<u\033[>4m\033[0m";
+#define ANSWER_MSEC 20   /* from a question of the guest's to the terminal's answer */
+#define ANSWER_ROUNDS 10 /* of answers that are thrown away */
 
-        tcsetattr(STDIN_FILENO, TCSADRAIN, modes);
-        if (isatty(STDOUT_FILENO))
+/* What a guest may leave behind, undone. The soft reset does most of it where the terminal knows it; the
+ * rest says the same one by one for those that do not. */
+static const char reset[] =
+                "\030\033\\"                     /* a sequence or string that it has begun ends */
+                "\033[!p"                        /* soft reset */
+                "\017\033(B\033)B"               /* letters, not lines, in both character sets */
+                "\033[?1047l"                    /* main screen; unlike 1049 it leaves the cursor alone */
+                "\033[?69l"                      /* no margins left and right … */
+                "\0337\033[?6l\033[r\0338"       /* … or above and below; those move the cursor */
+                "\033[4l\033[20l\033[2l\033[12h" /* insert, new line, locked keys, local echo */
+                "\033[?7h\033[?45l\033[?5l"      /* wrap, but not backwards; no reverse video */
+                "\033[?1l\033>\033[<99u\033[>4m" /* cursor keys, keypad, keyboard protocols */
+                "\033[?25h\033[0 q"              /* the cursor and its shape */
+                "\033[?9l\033[?1000l\033[?1001l\033[?1002l\033[?1003l" /* mouse … */
+                "\033[?1005l\033[?1006l\033[?1015l\033[?1016l"         /* … and its codes */
+                "\033[?1004l\033[?2004l\033[?2026l"                    /* focus, paste, held back updates */
+                "\033[0m"
+                "\033]104\033\\\033]110\033\\\033]111\033\\\033]112\033\\"; /* palette and colours */
+
+/* What is typed goes nowhere but is not left for the shell; Ctrl-C and Ctrl-\ still end ssh. */
+static void ignore_keys(const struct termios *modes) {
+        struct termios quiet = *modes;
+
+        quiet.c_lflag &= ~(tcflag_t) (ECHO | ICANON);
+        quiet.c_oflag &= ~(tcflag_t) OPOST;
+        tcsetattr(STDIN_FILENO, TCSADRAIN, &quiet);
+}
+
+/* A guest may ask the terminal something just before the end; the answer is input, and would be typed into
+ * the user's shell. */
+static void drop_answers(const struct termios *modes) {
+        struct pollfd in = { .fd = STDIN_FILENO, .events = POLLIN };
+
+        ignore_keys(modes);
+        for (unsigned i = 0; i < ANSWER_ROUNDS && poll(&in, 1, ANSWER_MSEC) > 0; i++)
+                tcflush(STDIN_FILENO, TCIFLUSH);
+}
+
+/* The terminal as it was, whatever became of ssh. */
+static void restore_terminal(const struct termios *modes) {
+        if (isatty(STDOUT_FILENO)) {
                 (void) !write(STDOUT_FILENO, reset, strlen(reset));
+                tcdrain(STDOUT_FILENO);
+        }
+        drop_answers(modes);
+        tcsetattr(STDIN_FILENO, TCSADRAIN, modes);
 }
 
 static volatile sig_atomic_t child;
@@ -96,15 +136,6 @@ static void pass_signals_on(void) {
 
         for (size_t i = 0; i < ELEMENTSOF(signals); i++)
                 sigaction(signals[i], &action, NULL);
-}
-
-/* What is typed goes nowhere but is not left for the shell; Ctrl-C and Ctrl-\ still end ssh. */
-static void ignore_keys(const struct termios *modes) {
-        struct termios quiet = *modes;
-
-        quiet.c_lflag &= ~(tcflag_t) (ECHO | ICANON);
-        quiet.c_oflag &= ~(tcflag_t) OPOST;
-        tcsetattr(STDIN_FILENO, TCSADRAIN, &quiet);
 }
 
 int session_exec(const Session *s) {
@@ -127,19 +158,15 @@ static void __attribute__((noreturn)) exec_ssh(char **argv, int input) {
         _exit(255);
 }
 
-int session_run(const Session *s) {
-        _cleanup_strv_free_ char **argv = NULL;
+int session_run_program(char **argv, bool terminal, bool read_only) {
         struct termios modes;
-        bool have_modes = s->terminal && tcgetattr(STDIN_FILENO, &modes) == 0;
+        bool have_modes = terminal && tcgetattr(STDIN_FILENO, &modes) == 0;
         /* a standard input that never says anything and never ends */
         int silence[2] = { -EBADF, -EBADF };
-        int r, status;
+        int status;
         pid_t pid;
 
-        r = session_argv(s, &argv);
-        if (r < 0)
-                return r;
-        if (s->read_only && pipe2(silence, O_CLOEXEC) < 0)
+        if (read_only && pipe2(silence, O_CLOEXEC) < 0)
                 return -errno;
         pass_signals_on();
         pid = fork();
@@ -148,20 +175,24 @@ int session_run(const Session *s) {
         if (pid == 0)
                 exec_ssh(argv, silence[0]);
         child = pid;
-        if (s->read_only && have_modes)
+        if (read_only && have_modes)
                 ignore_keys(&modes);
         while (waitpid(pid, &status, 0) < 0)
                 if (errno != EINTR)
                         return -errno;
         child = 0;
-        if (have_modes) {
-                if (s->read_only)
-                        tcflush(STDIN_FILENO, TCIFLUSH);
+        if (have_modes)
                 restore_terminal(&modes);
-        }
-        if (s->read_only) {
+        if (read_only) {
                 close(silence[0]);
                 close(silence[1]);
         }
         return WIFEXITED(status) ? WEXITSTATUS(status) : 255;
+}
+
+int session_run(const Session *s) {
+        _cleanup_strv_free_ char **argv = NULL;
+        int r = session_argv(s, &argv);
+
+        return r < 0 ? r : session_run_program(argv, s->terminal, s->read_only);
 }

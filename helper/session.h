@@ -31,3 +31,7 @@ int session_exec(const Session *s);
 /* Runs ssh on our standard input, output and error and restores the terminal after it. Returns its exit
  * status, 255 when a signal ended it; negative errno if it could not be run. */
 int session_run(const Session *s);
+
+/* The same for any program that shows what a guest writes; `terminal`: on this terminal, which is restored.
+ */
+int session_run_program(char **argv, bool terminal, bool read_only);

@@ -10,58 +10,64 @@
 #include "context.h"
 #include "parameters.h"
 #include "project-ini.h"
-#include "run-program.h"
+#include "say.h"
+#include "strjoin.h"
 #include "vm-name.h"
 
 DEFINE_CLEANUP(sd_json_variant *, sd_json_variant_unref, json_cleanup)
 
-/* One line of the generator's --show, taken apart in place. */
+/* An object of the generator's --show; without file and line it is a default. */
 typedef struct Setting {
-        char *section, *key, *origin, *value;
+        const char *section, *key, *value, *file;
+        unsigned line;
 } Setting;
 
-static bool parse_setting(char *line, Setting *ret) {
-        ret->section = strsep(&line, "\t");
-        ret->key = strsep(&line, "\t");
-        ret->origin = strsep(&line, "\t");
-        ret->value = line;
-        return ret->value;
+static bool parse_setting(sd_json_variant *object, Setting *ret) {
+        sd_json_variant *line = sd_json_variant_by_key(object, "line");
+
+        *ret = (Setting) {
+                .section = generator_text(object, "section"),
+                .key = generator_text(object, "key"),
+                .value = generator_text(object, "value"),
+                .file = generator_text(object, "file"),
+                .line = line ? (unsigned) sd_json_variant_unsigned(line) : 0,
+        };
+        return ret->section && ret->key && ret->value;
 }
 
 static int print_setting(const Setting *s) {
-        int n = printf("%s.%s=%s", s->section, s->key, s->value);
+        _cleanup_free_ char *setting = strjoin(s->section, ".", s->key, "=", s->value, NULL);
 
-        printf("%*s  %s\n", n < 56 ? 56 - n : 0, "", s->origin);
+        if (!setting)
+                return -ENOMEM;
+        if (s->file)
+                say_line(stdout, "%-56s  %s:%u", setting, s->file, s->line);
+        else
+                say_line(stdout, "%-56s  default", setting);
         return 0;
 }
 
-/* ORIGIN is `PATH:LINE` or `default`. */
 static int add_setting(const Setting *s, sd_json_variant **array) {
         _cleanup_(json_cleanup) sd_json_variant *object = NULL;
-        char *colon = strrchr(s->origin, ':');
         int r;
 
-        if (colon)
-                *colon++ = '\0';
         r = sd_json_buildo(&object, SD_JSON_BUILD_PAIR_STRING("section", s->section),
                         SD_JSON_BUILD_PAIR_STRING("key", s->key),
                         SD_JSON_BUILD_PAIR_STRING("value", s->value),
-                        SD_JSON_BUILD_PAIR_BOOLEAN("default", !colon),
-                        SD_JSON_BUILD_PAIR_CONDITION(!!colon, "file", SD_JSON_BUILD_STRING(s->origin)),
-                        SD_JSON_BUILD_PAIR_CONDITION(!!colon, "line",
-                                        SD_JSON_BUILD_UNSIGNED(strtoul(colon ?: "0", NULL, 10))));
+                        SD_JSON_BUILD_PAIR_BOOLEAN("default", !s->file),
+                        SD_JSON_BUILD_PAIR_CONDITION(!!s->file, "file", SD_JSON_BUILD_STRING(s->file)),
+                        SD_JSON_BUILD_PAIR_CONDITION(!!s->file, "line", SD_JSON_BUILD_UNSIGNED(s->line)));
         return r < 0 ? r : sd_json_variant_append_array(array, object);
 }
 
-static int print_settings(const Context *c, char *text) {
+static int print_settings(const Context *c, sd_json_variant *settings) {
         _cleanup_(json_cleanup) sd_json_variant *array = NULL;
         int r = c->options->json ? sd_json_variant_new_array(&array, NULL, 0) : 0;
-        char *line;
 
-        while (r >= 0 && (line = strsep(&text, "\n")) && line[0]) {
+        for (size_t i = 0; r >= 0 && i < sd_json_variant_elements(settings); i++) {
                 Setting s;
 
-                if (!parse_setting(line, &s))
+                if (!parse_setting(sd_json_variant_by_index(settings, i), &s))
                         r = -EPROTO;
                 else
                         r = c->options->json ? add_setting(&s, &array) : print_setting(&s);
@@ -100,7 +106,8 @@ static int find_id(Context *c, const char *name, char **ret) {
 }
 
 static int config_show(Context *c, const char *name) {
-        _cleanup_free_ char *id = NULL, *word = NULL, *text = NULL;
+        _cleanup_(json_cleanup) sd_json_variant *settings = NULL;
+        _cleanup_free_ char *id = NULL, *word = NULL;
         int r = find_id(c, name, &id);
 
         if (r != 0)
@@ -108,12 +115,11 @@ static int config_show(Context *c, const char *name) {
         word = word_of(c, id);
         if (!word)
                 return fail(EXIT_FAILURE, "No memory");
-        r = run_program_read(
-                        (char *[]) { (char *) c->options->generator, (char *) "--show", word, NULL }, &text);
+        r = generator_ask(c->options->generator, "--show", word, &settings);
         if (r < 0)
                 return fail(EXIT_FAILURE, "Failed to run '%s': %s", c->options->generator, strerror(-r));
         /* the generator has said what is wrong */
-        return r > 0 ? EXIT_CONFIGURATION : print_settings(c, text);
+        return r > 0 || !settings ? EXIT_CONFIGURATION : print_settings(c, settings);
 }
 
 static int config_edit_project(Context *c, const char *name) {

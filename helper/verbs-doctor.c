@@ -22,6 +22,7 @@
 #include "path.h"
 #include "run-program.h"
 #include "sandbox.h"
+#include "say.h"
 #include "strjoin.h"
 #include "strv.h"
 
@@ -56,7 +57,7 @@ static void say(Doctor *d, Level level, const char *format, ...) {
         }
         d->sick |= level == LEVEL_PROBLEM;
         if (!d->context->options->json)
-                printf("%-8s %-14s %s\n", words[level], d->check, text);
+                say_line(stdout, "%-8s %-14s %s", words[level], d->check, text);
         else if (sd_json_buildo(&object, SD_JSON_BUILD_PAIR_STRING("check", d->check),
                                  SD_JSON_BUILD_PAIR_STRING("level", words[level]),
                                  SD_JSON_BUILD_PAIR_STRING("text", text)) >= 0)

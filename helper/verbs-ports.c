@@ -12,6 +12,7 @@
 #include "forward-list.h"
 #include "parameters.h"
 #include "run-program.h"
+#include "say.h"
 #include "strv.h"
 
 DEFINE_CLEANUP(sd_json_variant *, sd_json_variant_unref, json_cleanup)
@@ -34,13 +35,13 @@ static int print_json(const ForwardList *list) {
 }
 
 static int print_list(const ForwardList *list) {
-        printf("%-10s %-28s %-10s %s\n", "DIRECTION", "HOST", "GUEST", "ORIGIN");
+        say_line(stdout, "%-10s %-28s %-10s %s", "DIRECTION", "HOST", "GUEST", "ORIGIN");
         for (size_t i = 0; i < list->n; i++) {
                 const ForwardEntry *e = &list->items[i];
                 char host[FORWARD_TEXT_MAX];
 
                 snprintf(host, sizeof(host), "%s:%u", e->forward.address, e->forward.host_port);
-                printf("%-10s %-28s %-10u %s\n", e->reverse ? "reverse" : "publish", host,
+                say_line(stdout, "%-10s %-28s %-10u %s", e->reverse ? "reverse" : "publish", host,
                                 e->forward.guest_port, e->from_ini ? "ini" : "added");
         }
         return 0;

@@ -14,6 +14,7 @@
 #include "project-ini.h"
 #include "request-files.h"
 #include "request.h"
+#include "say.h"
 #include "session.h"
 #include "strv.h"
 
@@ -96,7 +97,7 @@ static int attach(Context *c, const char *id) {
                 return not_run(session.ssh, r);
         /* who only looks ends ssh itself, which says 255 */
         if (r == 0 || (session.read_only && r == EXIT_LOST && has_sessions(c, id))) {
-                fprintf(stderr, "Detached; the agent goes on. Again with: claude-run attach %s\n", id);
+                say_line(stderr, "Detached; the agent goes on. Again with: claude-run attach %s", id);
                 return 0;
         }
         if (r == ATTACH_NO_TERMINAL)
@@ -294,7 +295,12 @@ int verb_ssh(Context *c) {
         r |= strv_append(&argv, "claude-vm");
         for (char *const *a = c->options->arguments; a && *a; a++)
                 r |= strv_append(&argv, *a);
-        return r < 0 ? fail(EXIT_FAILURE, "No memory") : exec_program(argv);
+        if (r < 0)
+                return fail(EXIT_FAILURE, "No memory");
+        if (!isatty(STDIN_FILENO))
+                return exec_program(argv);
+        r = session_run_program(argv, true, false);
+        return r < 0 ? not_run(argv[0], r) : r;
 }
 
 /* The path in NAME:PATH, and NAME; NULL for a path of the host. */

@@ -2,14 +2,19 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <systemd/sd-json.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cleanup.h"
 #include "context.h"
 #include "parameters.h"
+#include "say.h"
 #include "session.h"
 #include "strv.h"
 #include "vm-name.h"
@@ -58,32 +63,50 @@ static bool is_active(const UnitState *state) {
         return strcmp(state->active_state ?: "", "active") == 0;
 }
 
-static void print_uptime(const UnitState *state) {
+#define CELL_MAX 32
+
+static void print_uptime(const UnitState *state, char ret[static CELL_MAX]) {
         struct timespec now;
         uint64_t seconds;
 
         if (!is_active(state)) {
-                printf("%-9s", "-");
+                strcpy(ret, "-");
                 return;
         }
         clock_gettime(CLOCK_REALTIME, &now);
         seconds = (uint64_t) now.tv_sec - state->active_enter_usec / SEC;
         if (seconds < 3600)
-                printf("%2llum %2llus  ", (unsigned long long) (seconds / 60),
+                snprintf(ret, CELL_MAX, "%2llum %2llus", (unsigned long long) (seconds / 60),
                                 (unsigned long long) (seconds % 60));
         else
-                printf("%2lluh %2llum  ", (unsigned long long) (seconds / 3600),
+                snprintf(ret, CELL_MAX, "%2lluh %2llum", (unsigned long long) (seconds / 3600),
                                 (unsigned long long) (seconds / 60 % 60));
 }
 
-static void print_memory(const UnitState *state) {
+static void print_memory(const UnitState *state, char ret[static CELL_MAX]) {
         if (is_active(state) && state->memory != UINT64_MAX)
-                printf("%5lluM ", (unsigned long long) (state->memory >> 20));
+                snprintf(ret, CELL_MAX, "%lluM", (unsigned long long) (state->memory >> 20));
         else
-                printf("%6s ", "-");
+                strcpy(ret, "-");
 }
 
-/* Viewers are processes of this user: ssh with the VM's configuration, showing the agent's terminal. */
+/* A process of this user, not of somebody who calls himself so: ssh with the VM's configuration, showing the
+ * agent's terminal. */
+static bool is_viewer(const char *pid, const char *directory) {
+        char path[sizeof("/proc//cmdline") + NAME_MAX], line[1024];
+        _cleanup_close_ int fd = -EBADF;
+        struct stat st;
+        ssize_t n;
+
+        snprintf(path, sizeof(path), "/proc/%s/cmdline", pid);
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0 || fstat(fd, &st) < 0 || st.st_uid != getuid())
+                return false;
+        n = read(fd, line, sizeof(line));
+        return n > 0 && memmem(line, (size_t) n, directory, strlen(directory)) &&
+                        memmem(line, (size_t) n, PROGRAM_ATTACH, strlen(PROGRAM_ATTACH));
+}
+
 static unsigned count_viewers(const Context *c, const char *id) {
         _cleanup_closedir_ DIR *proc = opendir("/proc");
         _cleanup_free_ char *directory = directory_of(c, id);
@@ -91,22 +114,11 @@ static unsigned count_viewers(const Context *c, const char *id) {
 
         while (proc && directory) {
                 const struct dirent *entry = readdir(proc);
-                char path[sizeof("/proc//cmdline") + sizeof(entry->d_name)], line[1024];
-                size_t length = 0;
-                FILE *f;
 
                 if (!entry)
                         break;
-                if (entry->d_name[0] < '1' || entry->d_name[0] > '9')
-                        continue;
-                snprintf(path, sizeof(path), "/proc/%s/cmdline", entry->d_name);
-                f = fopen(path, "re");
-                if (f) {
-                        length = fread(line, 1, sizeof(line), f);
-                        fclose(f);
-                }
-                n += memmem(line, length, directory, strlen(directory)) &&
-                                memmem(line, length, PROGRAM_ATTACH, strlen(PROGRAM_ATTACH));
+                if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9')
+                        n += is_viewer(entry->d_name, directory);
         }
         return n;
 }
@@ -127,16 +139,18 @@ static int build_json(const Row *row, sd_json_variant **ret) {
 }
 
 static int print_row(Context *c, Row *row, sd_json_variant **array) {
+        char uptime[CELL_MAX], memory[CELL_MAX];
+
         if (c->options->json) {
                 _cleanup_(json_cleanup) sd_json_variant *object = NULL;
                 int r = build_json(row, &object);
 
                 return r < 0 ? r : sd_json_variant_append_array(array, object);
         }
-        printf("%-20s %-10s ", row->name, row->state.active_state ?: "inactive");
-        print_uptime(&row->state);
-        print_memory(&row->state);
-        printf("%7u %s %s\n", row->viewers, row->uuid, row->directory);
+        print_uptime(&row->state, uptime);
+        print_memory(&row->state, memory);
+        say_line(stdout, "%-20s %-10s %-9s%6s %7u %s %s", row->name, row->state.active_state ?: "inactive",
+                        uptime, memory, row->viewers, row->uuid, row->directory);
         return 0;
 }
 
@@ -209,8 +223,8 @@ int verb_list(Context *c) {
         if (r >= 0 && c->options->json)
                 r = sd_json_variant_new_array(&array, NULL, 0);
         else if (r >= 0)
-                printf("%-20s %-10s %-9s%6s %7s %-36s %s\n", "NAME", "STATE", "UPTIME", "MEMORY", "VIEWERS",
-                                "UUID", "DIRECTORY");
+                say_line(stdout, "%-20s %-10s %-9s%6s %7s %-36s %s", "NAME", "STATE", "UPTIME", "MEMORY",
+                                "VIEWERS", "UUID", "DIRECTORY");
         if (r >= 0)
                 r = list_all(c, units, &array);
         if (r >= 0 && c->options->json)
@@ -255,7 +269,7 @@ int verb_status(Context *c) {
                 return print_status_json(c, id);
         unit = unit_of(id);
         return exec_program((char *[]) {
-                        (char *) "systemctl", (char *) "--user", (char *) "status", unit, NULL });
+                        (char *) c->options->systemctl, (char *) "--user", (char *) "status", unit, NULL });
 }
 
 /* The VM, its shares and its ssh master, in order. */
@@ -266,7 +280,7 @@ int verb_logs(Context *c) {
 
         if (r != 0)
                 return r;
-        r = strv_append(&argv, "journalctl");
+        r = strv_append(&argv, c->options->journalctl);
         r |= strv_append(&argv, "--user");
         r |= strv_appendf(&argv, "--unit=claude-vm@%s.service", id);
         r |= strv_appendf(&argv, "--unit=claude-vm-devshell@%s.service", id);

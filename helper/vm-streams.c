@@ -61,7 +61,9 @@ static void on_notify_line(void *userdata, const char *line) {
                 break;
         case GUEST_STATUS:
                 snprintf(vm->guest_status, sizeof(vm->guest_status), "%s", message.text);
-                vm->status_pending = vm->facts.agent_status < 0 && !vm->facts.stop_requested;
+                /* once it is ready the status is ours to say */
+                vm->status_pending =
+                                !vm->facts.ready && vm->facts.agent_status < 0 && !vm->facts.stop_requested;
                 break;
         case GUEST_EXIT_STATUS:
                 agent_has_ended(vm, message.number);
@@ -126,8 +128,11 @@ static int on_notify(sd_event_source *source, int fd, uint32_t revents, void *us
         Vm *vm = s->text.userdata;
         int r = on_stream(source, fd, revents, s);
 
-        if (vm->status_pending)
-                sd_notifyf(0, "STATUS=%s", vm->guest_status);
+        if (vm->status_pending) {
+                _cleanup_free_ char *quoted = guest_text_quote(vm->guest_status);
+
+                sd_notifyf(0, "STATUS=guest: %s", quoted ?: "");
+        }
         vm->status_pending = false;
         return r;
 }

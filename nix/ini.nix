@@ -32,7 +32,10 @@ let
 in
 {
   # As in common/vm-name.c; what is a UUID is left to the generator.
-  isName = name: builtins.match "[A-Za-z0-9_][A-Za-z0-9_.-]{0,39}" name != null;
+  isName =
+    name:
+    builtins.match "[A-Za-z0-9_][A-Za-z0-9_.-]{0,39}" name != null
+    && builtins.match "claude-vm[.].*" name == null;
 
   toIni = concatAttrs section;
 }

@@ -87,6 +87,8 @@ stdenv.mkDerivation {
     (lib.mesonOption "scp" "${openssh}/bin/scp")
     (lib.mesonOption "ssh_keygen" "${openssh}/bin/ssh-keygen")
     (lib.mesonOption "systemd_creds" "${systemd}/bin/systemd-creds")
+    (lib.mesonOption "systemctl" "${systemd}/bin/systemctl")
+    (lib.mesonOption "journalctl" "${systemd}/bin/journalctl")
     (lib.mesonOption "guest_dirs" (lib.concatStringsSep ":" (guests ++ [ "/var/lib/claude-microvm/guests" ])))
     (lib.mesonOption "default_guest" (if guest == null then "debian" else "nixos"))
     (lib.mesonEnable "tests" doCheck)

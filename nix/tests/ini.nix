@@ -47,6 +47,7 @@ assert fails (ini.toIni { Project.WorkDirectory = "/a\rHome=/etc"; });
 assert fails (ini.toIni { Project.WorkDirectory.path = "/a"; });
 assert ini.isName "web_1.x-y";
 assert !ini.isName "-web";
+assert !ini.isName "claude-vm.web";
 assert !ini.isName "a/b";
 assert !ini.isName "";
 expected

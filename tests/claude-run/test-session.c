@@ -1,5 +1,11 @@
 #include "test.h"
 
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "cleanup.h"
 #include "session.h"
 #include "strv.h"
 
@@ -45,10 +51,72 @@ static void test_argv(void **state) {
         strv_free(argv);
 }
 
+/* Our standard input and output are the terminal for the time of a session; returns what it wrote. */
+static char *session_in(int leader, int follower, const char *script) {
+        int input = dup(STDIN_FILENO), output = dup(STDOUT_FILENO);
+        char *argv[] = { (char *) "/bin/sh", (char *) "-c", (char *) script, NULL };
+        char *text = calloc(1, 65536);
+        size_t size = 0;
+        ssize_t n;
+
+        fflush(stdout);
+        dup2(follower, STDIN_FILENO);
+        dup2(follower, STDOUT_FILENO);
+        assert_int_equal(session_run_program(argv, true, false), 7);
+        dup2(input, STDIN_FILENO);
+        dup2(output, STDOUT_FILENO);
+        close(input);
+        close(output);
+        while ((n = read(leader, text + size, 65535 - size)) > 0)
+                size += (size_t) n;
+        return text;
+}
+
+static int count_input(int fd) {
+        int n = -1;
+
+        assert_int_equal(ioctl(fd, FIONREAD, &n), 0);
+        return n;
+}
+
+/* F17: whatever the guest has set, the user's terminal is as it was, and nothing is typed into his shell. */
+static void test_terminal_is_restored(void **state) {
+        static const char *const undone[] = { "\033[!p", "\033(B", "\017", "\033[?1047l", "\033[r",
+                "\033[4l", "\033[20l", "\033[2l", "\033[?7h", "\033[?5l", "\033[?6l", "\033[?1l", "\033>",
+                "\033[?25h", "\033[?1000l", "\033[?1002l", "\033[?1003l", "\033[?1005l", "\033[?1006l",
+                "\033[?1015l", "\033[?1016l", "\033[?1004l", "\033[?2004l", "\033]104\033\\",
+                "\033]110\033\\", "\033]111\033\\", "\033]112\033\\", "\033[0m" };
+        int leader = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC), follower;
+        struct termios before, after;
+        const char *reset;
+        char *text;
+
+        assert_true(leader >= 0 && grantpt(leader) == 0 && unlockpt(leader) == 0);
+        follower = open(ptsname(leader), O_RDWR | O_NOCTTY | O_CLOEXEC);
+        assert_true(follower >= 0);
+        assert_int_equal(tcgetattr(follower, &before), 0);
+        /* the answer to the guest's question, with a line end and without */
+        assert_int_equal(write(leader, "\033[?62;c\nrm -rf", 15), 15);
+        text = session_in(leader, follower, "stty -echo -icanon; printf 'LAST\\033]0;open'; exit 7");
+        reset = strstr(text, "LAST\033]0;open\030\033\\\033[!p");
+        assert_non_null(reset);
+        for (size_t i = 0; i < ELEMENTSOF(undone); i++)
+                if (!strstr(reset, undone[i]))
+                        fail_msg("the terminal is not told ESC%s", undone[i] + 1);
+        assert_int_equal(count_input(follower), 0);
+        assert_int_equal(tcgetattr(follower, &after), 0);
+        assert_int_equal(before.c_lflag, after.c_lflag);
+        assert_int_equal(before.c_oflag, after.c_oflag);
+        free(text);
+        close(follower);
+        close(leader);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_quote),
                 cmocka_unit_test(test_argv),
+                cmocka_unit_test(test_terminal_is_restored),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -181,7 +181,8 @@ wait_screen() {
         new_project boot '[VM]' "Guest=$image"
         run -75 claude-run start boot
         [[ "$output" == *"Failed to start 'boot'"* ]]
-        [[ "$output" == *"Kernel panic"* ]]
+        # marked as the guest's
+        [[ "$output" == *$'\n'"guest| "*"Kernel panic"* ]]
         rm -r "$image"
         systemctl --user reset-failed
         assert_nothing_left boot

@@ -167,7 +167,7 @@ PRINT='AgentArguments=-p --dangerously-skip-permissions'
 @test "a project answers to its UUID" {
         local uuid
         new_project byuuid
-        uuid=$(/usr/lib/systemd/user-generators/claude-vm-generator --list | awk '$1 == "byuuid" { print $2 }')
+        uuid=$(/usr/lib/systemd/user-generators/claude-vm-generator --list | jq --raw-output '.[] | select(.name == "byuuid").uuid')
         systemctl --user start "claude-vm@$uuid"
         [ "$(vm_property byuuid ActiveState)" = active ]
         systemctl --user stop "claude-vm@$uuid"

@@ -1,5 +1,6 @@
 /* From an ini to its units: whatever it says, each line that comes out is one of ours. */
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -7,33 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cleanup.h"
-#include "emit.h"
-#include "project.h"
-
-static const char *const starts[] = { "# ", "[Unit]", "[Service]", "SourcePath=", "Description=",
-        "Requires=", "After=", "PropagatesStopTo=", "CollectMode=", "Wants=", "Environment=\"CLAUDE_VM_",
-        "LoadCredential=", "MemoryMax=", "MemoryHigh=", "MemorySwapMax=", "CPUQuota=", "CPUWeight=",
-        "TasksMax=", "Nice=", "RuntimeMaxSec=", "TimeoutStartSec=", "TimeoutStopSec=" };
-
-static void check_line(const char *line) {
-        size_t n = strlen(line);
-
-        if (n == 0)
-                return;
-        /* a backslash at the end would join the next line to this one */
-        if (line[n - 1] == '\\')
-                abort();
-        for (size_t i = 0; i < ELEMENTSOF(starts); i++)
-                if (strncmp(line, starts[i], strlen(starts[i])) == 0)
-                        return;
-        abort();
-}
-
-static void check_output(char *text) {
-        for (char *line; (line = strsep(&text, "\n"));)
-                check_line(line);
-}
+#include "dropin.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         static const UserPaths paths = {
@@ -45,7 +20,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         static int dir = -1;
         static FILE *out;
         Project *p = NULL;
-        UnitWriter *w = NULL;
         int fd;
 
         if (dir < 0) {
@@ -59,19 +33,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (fd < 0 || write(fd, data, size) != (ssize_t) size)
                 abort();
         close(fd);
-        if (project_load(&paths, dir, directory, "p.ini", false, &p) == 0 &&
-                        unit_writer_new(NULL, &w) == 0) {
-                char *text = NULL;
-                size_t n;
-
-                stdout = open_memstream(&text, &n);
-                (void) emit_project(w, p);
-                fclose(stdout);
-                stdout = out;
-                check_output(text);
-                free(text);
-        }
-        unit_writer_free(w);
+        if (project_load(&paths, dir, directory, "p.ini", false, &p) == 0)
+                dropin_check(p, out);
         project_free(p);
         return 0;
 }

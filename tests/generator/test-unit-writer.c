@@ -15,7 +15,7 @@ static void test_files(void **state) {
         assert_non_null(mkdtemp(directory));
         assert_int_equal(unit_writer_new(directory, &w), 0);
         assert_int_equal(unit_writer_begin_dropin(w, "a@b.service"), 0);
-        unit_writer_print(w, "a long text that the next one is shorter than\n", NULL);
+        unit_writer_print_literal(w, "a long text that the next one is shorter than\n");
         assert_int_equal(unit_writer_end(w), 0);
         /* there is one already: never overwritten */
         assert_int_equal(unit_writer_begin_dropin(w, "a@b.service"), 0);
@@ -46,9 +46,69 @@ static void test_files(void **state) {
         assert_int_equal(unit_writer_new(directory, &w), -ENOENT);
 }
 
+typedef void (*print_function)(UnitWriter *w, const char *value);
+
+static void print_as_name(UnitWriter *w, const char *value) {
+        unit_writer_print_environment(w, value, "x");
+}
+
+static void print_as_value(UnitWriter *w, const char *value) {
+        unit_writer_print_environment(w, "X", value);
+}
+
+/* F1: a directory's name was a line of the unit. Whichever way a value goes in, there is no file. */
+static void test_refuses(void **state) {
+        static const char *const bad[] = { "/a\nExecStartPre=/bin/touch /tmp/x\n#", "\033]0;x\a", "\x7f",
+                "\xc2\x9b", "\u202E", "\xff", "\r" };
+        static const print_function print[] = { unit_writer_print_verbatim, unit_writer_print_raw,
+                unit_writer_print_quoted, print_as_name, print_as_value };
+        char directory[] = "/tmp/test-unit-writer.XXXXXX", path[128];
+        const char *value = NULL, *why = NULL;
+        UnitWriter *w;
+
+        assert_non_null(mkdtemp(directory));
+        snprintf(path, sizeof(path), "%s/a.service.d/50-claude-microvm.conf", directory);
+        assert_int_equal(unit_writer_new(directory, &w), 0);
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++)
+                for (size_t j = 0; j < ELEMENTSOF(print); j++) {
+                        assert_int_equal(unit_writer_begin_dropin(w, "a.service"), 0);
+                        print[j](w, bad[i]);
+                        /* a good one after it changes nothing */
+                        print[j](w, "good");
+                        assert_int_equal(unit_writer_check(w, &value, &why), -EBADMSG);
+                        assert_string_equal(value, bad[i]);
+                        assert_non_null(why);
+                        assert_int_equal(unit_writer_end(w), -EBADMSG);
+                        assert_int_equal(access(path, F_OK), -1);
+                }
+        /* a tab is for quotes only */
+        assert_int_equal(unit_writer_begin_dropin(w, "a.service"), 0);
+        unit_writer_print_environment(w, "X", "a\tb");
+        assert_int_equal(unit_writer_check(w, &value, &why), 0);
+        unit_writer_print_raw(w, "a\tb");
+        assert_int_equal(unit_writer_end(w), -EBADMSG);
+        /* the next line would be this one's end; in quotes it is escaped */
+        assert_int_equal(unit_writer_begin_dropin(w, "a.service"), 0);
+        unit_writer_print_quoted(w, "a\\");
+        assert_int_equal(unit_writer_check(w, &value, &why), 0);
+        unit_writer_print_raw(w, "a\\");
+        assert_int_equal(unit_writer_end(w), -EBADMSG);
+        assert_int_equal(unit_writer_begin_dropin(w, "a\n.service"), -EBADMSG);
+        assert_int_equal(unit_writer_want(w, "default.target", "a\n.service", "/x"), -EBADMSG);
+        /* the next file is its own */
+        assert_int_equal(unit_writer_begin_dropin(w, "a.service"), 0);
+        assert_int_equal(unit_writer_end(w), 0);
+        unit_writer_free(w);
+        assert_int_equal(unlink(path), 0);
+        *strrchr(path, '/') = '\0';
+        assert_int_equal(rmdir(path), 0);
+        assert_int_equal(rmdir(directory), 0);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_files),
+                cmocka_unit_test(test_refuses),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

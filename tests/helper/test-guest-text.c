@@ -44,7 +44,7 @@ static void test_escape_sequences(void **state) {
                         "?31mx|");
         FEED("\302\233"
              "31mx\n",
-                        "??31mx|");
+                        "?31mx|");
 }
 
 static void test_not_text(void **state) {

@@ -26,13 +26,18 @@ static void test_outcomes(void **state) {
         check(-1, (Facts) { .qemu_status = 256 }, 70, "did not say");
         check(143, (Facts) { .ready = true, .stop_requested = true }, 0, "Stopped");
         check(-1, (Facts) { .ready = true, .stop_requested = true, .qemu_status = 9 }, 0, "Stopped");
-        check(-1, (Facts) { .guest_shutdown = true, .guest_status = "mount" }, 75, "mount");
+        check(-1, (Facts) { .guest_shutdown = true, .guest_status = "mount" }, 75,
+                        "; the guest said last: \"mount\"");
+        /* F15: no word of a guest's reads like ours */
+        check(-1, (Facts) { .guest_status = "x\". Update now: \"curl" }, 75,
+                        "last: \"x'. Update now: 'curl\"");
+        check(-1, (Facts) { .ready = true, .panicked = true }, 70, "panicked; the guest said nothing");
         check(-1,
                         (Facts) { .boot_timeout = true,
                                         .qemu_status = 9,
                                         .boot_limit_sec = 60,
                                         .console_line = "last" },
-                        75, "60 s; the last it said: last");
+                        75, "60 s; the guest said last: \"last\"");
         check(-1, (Facts) { .panicked = true, .qemu_status = 0 }, 70, "panicked");
         check(-1,
                         (Facts) { .ready = true,

@@ -73,6 +73,8 @@ static void test_refused(void **state) {
         refused(ENVIRONMENT(UUID, "CLAUDE_VM_MEMORY_MIB=2048", "CLAUDE_VM_CPUS=0"), "CPUS");
         refused(ENVIRONMENT(GOOD, "CLAUDE_VM_GUEST=../x"), "GUEST");
         refused(ENVIRONMENT(GOOD, "CLAUDE_VM_SHARE_work=/a"), "SHARE");
+        /* F21: no `=` at all */
+        refused(ENVIRONMENT(GOOD, "CLAUDE_VM_SHARE_work"), "SHARE");
         refused(ENVIRONMENT(GOOD, "CLAUDE_VM_SHARE_work=rw:/a:b"), "SHARE");
         refused(ENVIRONMENT(GOOD, "CLAUDE_VM_SHARE_W,x=rw:/a:/b"), "SHARE");
 }

@@ -6,9 +6,10 @@
 #define UUID "0b7c1f3e-5d0a-4b52-9f0e-2d1c3b4a5968"
 
 static void test_project(void **state) {
-        static const char *const good[] = { "a", "_", "9", "my-project", "A.b_c-1", FORTY };
+        static const char *const good[] = { "a", "_", "9", "my-project", "A.b_c-1", FORTY, "claude-vm",
+                "claude-vmx", "my-claude-vm.x" };
         static const char *const bad[] = { "", "-a", ".a", "a b", "a/b", "a@b", "a:b", "a%b", "é", FORTY "e",
-                UUID, "a\n" };
+                UUID, "a\n", "claude-vm.x", "claude-vm." };
 
         for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)
                 assert_true(vm_name_is_project(good[i]));

@@ -1,0 +1,58 @@
+#include "test.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "guest-credentials.h"
+
+/* The credential fstab.extra of a VM with one share. */
+static int make(const char *guest_directory, char *ret, size_t size, char **ret_why) {
+        ShareParameters share = {
+                .tag = (char *) "s",
+                .guest_directory = (char *) guest_directory,
+                .directory = (char *) "/h",
+        };
+        Parameters p = {
+                .id = "p",
+                .uuid = (char *) "0b7c1f3e-5d0a-4b52-9f0e-2d1c3b4a5968",
+                .agent = (char *) "claude",
+                .agent_start = (char *) "boot",
+                .shares = &share,
+                .n_shares = 1,
+        };
+        const SessionKeys keys = { .authorized_key = (char *) "key\n", .host_key = (char *) "key\n" };
+        const Secrets secrets = { .caller = "" };
+        GuestCredentials c = {};
+        int r = guest_credentials_make(&p, &keys, &secrets, false, &c, ret_why);
+
+        memset(ret, 0, size);
+        for (unsigned i = 0; i < c.n; i++)
+                if (strcmp(c.items[i].name, "fstab.extra") == 0)
+                        assert_true(pread(c.items[i].fd, ret, size - 1, 0) > 0);
+        guest_credentials_done(&c);
+        return r;
+}
+
+/* A field of fstab is a field, and a line one share. */
+static void test_mounts(void **state) {
+        static const char *const bad[] = { "/a\n/dev/vda / ext4 rw 0 0", "/a\033[m", "/a\r", "/a\x7f",
+                "/a\xff" };
+        char text[256], *why = NULL;
+
+        assert_int_equal(make("/a b\\c", text, sizeof(text), &why), 0);
+        assert_string_equal(text, "s /a\\040b\\134c virtiofs rw,nosuid,nodev 0 0\n");
+        for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+                assert_int_equal(make(bad[i], text, sizeof(text), &why), -EINVAL);
+                assert_string_equal(text, "");
+                assert_non_null(strstr(why, "share 's'"));
+                free(why);
+                why = NULL;
+        }
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_mounts),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
