@@ -229,8 +229,8 @@ static int read_whole(int fd, char *buffer, size_t size, size_t *ret) {
         return 0;
 }
 
-int config_file_read(
-                int dir_fd, const char *name, Messages *m, config_file_handler handler, void *userdata) {
+int config_file_read(int dir_fd, const char *name, Messages *m, config_file_handler handler, void *userdata,
+                ConfigFile *ret_file) {
         _cleanup_close_ int fd = -EBADF;
         _cleanup_free_ char *text = NULL;
         struct stat st;
@@ -266,6 +266,8 @@ int config_file_read(
                 messages_error(m, 0, "cannot be read: %s", strerror(-r));
                 return r;
         }
+        ret_file->is_own = st.st_uid == getuid();
+        config_id_of(text, size, ret_file->id);
         config_file_parse(text, size, m, handler, userdata);
         return 0;
 }

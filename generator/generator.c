@@ -171,6 +171,17 @@ static bool is_hidden(char **seen, size_t n, const char *name) {
 }
 
 static int load_directory(Generator *g, const char *dir, bool requests, char ***seen, ProjectList *list) {
+/* The files of this name in the directories before `dir`; a request has none. */
+static int find_earlier(const Generator *g, const char *dir, const char *name, Project *p) {
+        int r = 0;
+
+        if (p->is_request)
+                return 0;
+        for (char **earlier = g->config_dirs; r >= 0 && *earlier && *earlier != dir; earlier++)
+                r = strv_appendf(&p->earlier, "%s/%s", *earlier, name);
+        return r;
+}
+
         _cleanup_strv_free_ char **names = NULL;
         _cleanup_close_ int fd = -EBADF;
         size_t n_seen = strv_length(*seen);
@@ -200,6 +211,8 @@ static int load_directory(Generator *g, const char *dir, bool requests, char ***
                 if (r == 0)
                         r = project_list_add(list, p);
                 if (r == -ENOMEM)
+                if (r == 0)
+                        r = find_earlier(g, dir, names[i], p);
                         return r;
         }
         if (requests)

@@ -239,7 +239,7 @@ int project_load(const UserPaths *paths, int dir_fd, const char *dir, const char
                                 p->id, VM_NAME_MAX);
                 p->id[0] = '\0';
         } else {
-                r = config_file_read(dir_fd, name, &p->messages, handle_assignment, &parser);
+                r = config_file_read(dir_fd, name, &p->messages, handle_assignment, &parser, &p->file);
                 if (r == -ENOENT || r == -ENOMEM || r > 0)
                         return r;
                 if (r == 0)
@@ -272,6 +272,7 @@ Project *project_free(Project *p) {
         free(p->path);
         free(p->work_directory);
         free(p->home);
+        strv_free(p->earlier);
         free(p->agent);
         free(p->agent_start);
         free(p->publish);

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "config-file.h"
 #include "forward.h"
 #include "messages.h"
 #include "paths.h"
@@ -31,11 +32,13 @@ typedef struct AssignmentList {
 } AssignmentList;
 
 typedef struct Project {
-        char *id;          /* instance name: of the file, without `.ini` */
-        char *path;        /* of the ini */
-        char uuid[37];     /* lower case */
-        bool has_uuid;     /* UUID= is set */
-        bool is_request;   /* ad-hoc: the id is the UUID */
+        char *id;        /* instance name: of the file, without `.ini` */
+        char *path;      /* of the ini */
+        char uuid[37];   /* lower case */
+        bool has_uuid;   /* UUID= is set */
+        bool is_request; /* ad-hoc: the id is the UUID */
+        ConfigFile file;
+        char **earlier;    /* files that would count instead of this one, if there were any */
         Messages messages; /* `path` borrowed from above */
 
         char *work_directory; /* canonical */
