@@ -16,6 +16,7 @@ typedef struct Share {
         char *directory;       /* on the host, canonical */
         char *guest_directory; /* where it is mounted */
         bool read_only;
+        unsigned line; /* that names the directory; 0: none does */
         bool create;   /* make the directory if it is missing */
         bool optional; /* without the directory there is no share */
 } Share;
@@ -45,6 +46,7 @@ typedef struct Project {
         char *home;           /* canonical */
         bool read_only;
         bool dev_shell;
+        char **allow_hidden; /* canonical */
         char *agent;
         char *agent_start; /* "boot", "session" */
         char **agent_arguments;
