@@ -95,7 +95,7 @@ int config_check(char *const *variables, char **ret_why) {
         const char *id = get(variables, PARAMETER_CONFIG_ID), *path = get_file(variables, 0), *next;
         struct stat st;
 
-        if (!path || !id)
+        if (!path || !id || !id[0])
                 return say(ret_why, -ENODATA, "The unit does not say which ini it was made from: " REMEDY);
         for (unsigned i = 1; (next = get_file(variables, i)); i++) {
                 if (lstat(path, &st) == 0)
