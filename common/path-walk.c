@@ -250,17 +250,28 @@ static bool keep_parent(PathWalker *walker, const char *path, size_t n) {
         return false;
 }
 
+static int refuse_length(PathPlace *place) {
+        path_place_done(place);
+        return -ENAMETOOLONG;
+}
+
 /* The last component, from the parent that was walked before: its links were judged then, and the
  * descriptor is still that directory. */
 static int walk_from_parent(const PathWalker *walker, const char *name, PathPlace *ret) {
         Walk walk = { .walker = walker, .place = ret };
 
-        ret->fd = fcntl(walker->parent.fd, F_DUPFD_CLOEXEC, 3);
-        if (ret->fd < 0)
-                return -errno;
         ret->error = 0;
         ret->existing = 0;
         strcpy(ret->path, strcmp(walker->parent.path, "/") == 0 ? "" : walker->parent.path);
+        /* nearly always it is a directory, which takes one call */
+        ret->fd = name[1] == '.' ? -EBADF : openat(walker->parent.fd, name + 1, DIRECTORY);
+        if (ret->fd >= 0) {
+                walk.rest[0] = '\0';
+                return append_name(ret, name + 1) < 0 ? refuse_length(ret) : go_on(&walk);
+        }
+        ret->fd = fcntl(walker->parent.fd, F_DUPFD_CLOEXEC, 3);
+        if (ret->fd < 0)
+                return -errno;
         strcpy(walk.rest, name);
         return go_on(&walk);
 }

@@ -177,7 +177,7 @@ static int find_earlier(const Generator *g, const char *dir, const char *name, P
 
         if (p->is_request)
                 return 0;
-        for (char **earlier = g->config_dirs; r >= 0 && *earlier && *earlier != dir; earlier++)
+        for (char **earlier = g->config_dirs; r >= 0 && earlier && *earlier && *earlier != dir; earlier++)
                 r = strv_appendf(&p->earlier, "%s/%s", *earlier, name);
         return r;
 }
