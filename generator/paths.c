@@ -86,20 +86,18 @@ static const unsigned long pseudo_file_systems[] = { AUTOFS_SUPER_MAGIC, BPF_FS_
 
 /* The path without links. A link in it was made by the user, or a guest could not have made it: this is for
  * places that no guest gets. */
-static char *resolve_own(const char *path) {
-        PathWalker walker = PATH_WALKER(PATH_LINKS_ALL, NULL);
+static char *resolve_own(const UserPaths *paths, const char *path) {
         PathPlace place;
         char *canonical;
-        int r = path_walk(&walker, path, &place);
+        int r = path_walk(paths->own_walker, path, &place);
 
-        path_walker_done(&walker);
         canonical = strdup(r < 0 ? path : place.path);
         path_place_done(&place);
         return canonical;
 }
 
-static int from_environment(
-                const char *variable, const char *home, const char *below, const char *suffix, char **ret) {
+static int from_environment(const UserPaths *paths, const char *variable, const char *below,
+                const char *suffix, char **ret) {
         const char *value = getenv(variable);
         _cleanup_free_ char *path = NULL;
 
@@ -107,13 +105,13 @@ static int from_environment(
         if (value && value[0] == '/')
                 path = strjoin(value, suffix, NULL);
         else
-                path = strjoin(home, below, suffix, NULL);
-        *ret = path ? resolve_own(path) : NULL;
+                path = strjoin(paths->home, below, suffix, NULL);
+        *ret = path ? resolve_own(paths, path) : NULL;
         return *ret ? 0 : -ENOMEM;
 }
 
 int user_paths_protect(UserPaths *paths, const char *path, const char *why) {
-        _cleanup_free_ char *canonical = resolve_own(path);
+        _cleanup_free_ char *canonical = resolve_own(paths, path);
 
         if (!canonical || strv_append(&paths->protected, canonical) < 0)
                 return -ENOMEM;
@@ -125,7 +123,7 @@ static int protect_places(UserPaths *paths) {
         int r = user_paths_protect(paths, paths->config_home, places[0][1]);
 
         if (r >= 0)
-                r = from_environment("XDG_CACHE_HOME", paths->home, "/.cache", "/claude-microvm", &cache);
+                r = from_environment(paths, "XDG_CACHE_HOME", "/.cache", "/claude-microvm", &cache);
         if (r >= 0)
                 r = user_paths_protect(paths, cache, "holds the dev shells, which only the host may write");
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(places); i++) {
@@ -138,12 +136,18 @@ static int protect_places(UserPaths *paths) {
         return r;
 }
 
-static int make_walker(UserPaths *paths) {
-        paths->walker = malloc(sizeof(PathWalker));
-        if (!paths->walker)
-                return -ENOMEM;
-        *paths->walker = PATH_WALKER(PATH_LINKS_TRUSTED, paths->home);
-        return 0;
+static PathWalker *walker_new(PathLinks links) {
+        PathWalker *walker = malloc(sizeof(PathWalker));
+
+        if (walker)
+                *walker = PATH_WALKER(links, NULL);
+        return walker;
+}
+
+static void walker_free(PathWalker *walker) {
+        if (walker)
+                path_walker_done(walker);
+        free(walker);
 }
 
 int user_paths_init(UserPaths *paths) {
@@ -153,15 +157,22 @@ int user_paths_init(UserPaths *paths) {
         if (!home || home[0] != '/')
                 return -ENOENT;
 
-        paths->home = resolve_own(home);
+        paths->walker = walker_new(PATH_LINKS_TRUSTED);
+        paths->own_walker = walker_new(PATH_LINKS_ALL);
+        if (!paths->walker || !paths->own_walker) {
+                user_paths_done(paths);
+                return -ENOMEM;
+        }
+        paths->home = resolve_own(paths, home);
+        paths->walker->home = paths->home;
         if (runtime && runtime[0] == '/')
-                paths->runtime_dir = resolve_own(runtime);
+                paths->runtime_dir = resolve_own(paths, runtime);
         if (!paths->home || (runtime && runtime[0] == '/' && !paths->runtime_dir) ||
-                        from_environment("XDG_CONFIG_HOME", paths->home, "/.config", "",
-                                        &paths->config_home) < 0 ||
-                        from_environment("XDG_DATA_HOME", paths->home, "/.local/share", "/claude-microvm",
+                        from_environment(paths, "XDG_CONFIG_HOME", "/.config", "", &paths->config_home) <
+                                        0 ||
+                        from_environment(paths, "XDG_DATA_HOME", "/.local/share", "/claude-microvm",
                                         &paths->data_home) < 0 ||
-                        protect_places(paths) < 0 || make_walker(paths) < 0) {
+                        protect_places(paths) < 0) {
                 user_paths_done(paths);
                 return -ENOMEM;
         }
@@ -174,9 +185,8 @@ void user_paths_done(UserPaths *paths) {
         free(paths->data_home);
         free(paths->runtime_dir);
         strv_free(paths->protected);
-        if (paths->walker)
-                path_walker_done(paths->walker);
-        free(paths->walker);
+        walker_free(paths->walker);
+        walker_free(paths->own_walker);
         *paths = (UserPaths) {};
 }
 

@@ -8,12 +8,13 @@
 
 /* Where things of this user are. All absolute, without links as far as they exist, owned. */
 typedef struct UserPaths {
-        char *home;         /* $HOME */
-        char *config_home;  /* $XDG_CONFIG_HOME or ~/.config */
-        char *data_home;    /* $XDG_DATA_HOME or ~/.local/share, and /claude-microvm */
-        char *runtime_dir;  /* $XDG_RUNTIME_DIR; NULL if there is none */
-        char **protected;   /* pairs: a place, and the reason why no guest may have it */
-        PathWalker *walker; /* for what an ini names; NULL: each walk begins at the root */
+        char *home;             /* $HOME */
+        char *config_home;      /* $XDG_CONFIG_HOME or ~/.config */
+        char *data_home;        /* $XDG_DATA_HOME or ~/.local/share, and /claude-microvm */
+        char *runtime_dir;      /* $XDG_RUNTIME_DIR; NULL if there is none */
+        char **protected;       /* pairs: a place, and the reason why no guest may have it */
+        PathWalker *walker;     /* for what an ini names; NULL: each walk begins at the root */
+        PathWalker *own_walker; /* for the places above, where every link counts */
 } UserPaths;
 
 /* From the environment. 0, -ENOMEM, or -ENOENT without an absolute $HOME. */
