@@ -5,6 +5,10 @@
 
 /* claude-vm@ID.service */
 #define PARAMETER_CONFIG_ERROR "CLAUDE_VM_CONFIG_ERROR" /* set: refuse to start with this message */
+/* + 0, 1, 2 … = the files that could be the ini of this unit, in their order: it was made from the last one,
+ * and the others did not exist. */
+#define PARAMETER_CONFIG_FILE_PREFIX "CLAUDE_VM_CONFIG_FILE_"
+#define PARAMETER_CONFIG_ID "CLAUDE_VM_CONFIG_ID" /* of its content, see config-id.h */
 #define PARAMETER_UUID "CLAUDE_VM_UUID"
 #define PARAMETER_WORK_DIRECTORY "CLAUDE_VM_WORK_DIRECTORY" /* on the host; for messages and lists */
 #define PARAMETER_GUEST "CLAUDE_VM_GUEST"                   /* name of an image, or absolute directory */

@@ -70,7 +70,7 @@ static int open_failed(int r, int dir_fd, const char *name, char why[static TRUS
 }
 
 int trusted_file_read(int dir_fd, const char *name, size_t max, char **ret, size_t *ret_size,
-                char ret_why[static TRUSTED_FILE_WHY_MAX]) {
+                uid_t *ret_owner, char ret_why[static TRUSTED_FILE_WHY_MAX]) {
         _cleanup_close_ int fd = -EBADF;
         _cleanup_free_ char *text = NULL;
         struct stat st;
@@ -94,6 +94,7 @@ int trusted_file_read(int dir_fd, const char *name, size_t max, char **ret, size
         r = read_whole(fd, text, (size_t) st.st_size, ret_size);
         if (r < 0)
                 return refuse(r, ret_why, "cannot be read: %s", strerror(-r));
+        *ret_owner = st.st_uid;
         *ret = TAKE_PTR(text);
         return 0;
 }

@@ -11,6 +11,7 @@
 #include <ini.h>
 #include <stdbool.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cleanup.h"
 #include "printable.h"
@@ -152,16 +153,20 @@ void config_file_parse(
         (void) ini_parse_stream(reader_fgets, &r, reader_handler, &r);
 }
 
-int config_file_read(
-                int dir_fd, const char *name, Messages *m, config_file_handler handler, void *userdata) {
+int config_file_read(int dir_fd, const char *name, Messages *m, config_file_handler handler, void *userdata,
+                ConfigFile *ret_file) {
         char why[TRUSTED_FILE_WHY_MAX];
         _cleanup_free_ char *text = NULL;
+        uid_t owner = 0;
         size_t size;
-        int r = trusted_file_read(dir_fd, name, CONFIG_FILE_MAX, &text, &size, why);
+        int r = trusted_file_read(dir_fd, name, CONFIG_FILE_MAX, &text, &size, &owner, why);
 
         if (r < 0 && r != -ENOENT && r != -ENOMEM)
                 messages_error(m, 0, "%s", why);
-        if (r == 0)
-                config_file_parse(text, size, m, handler, userdata);
-        return r;
+        if (r != 0)
+                return r;
+        ret_file->is_own = owner == getuid();
+        config_id_of(text, size, ret_file->id);
+        config_file_parse(text, size, m, handler, userdata);
+        return 0;
 }

@@ -117,8 +117,24 @@ static void print_caller_credentials(UnitWriter *w, const Project *p) {
         unit_writer_print_literal(w, "\"\n");
 }
 
+/* What a start compares with the files as they are then. */
+static void print_config(UnitWriter *w, const Project *p) {
+        char name[64];
+        unsigned n = 0;
+
+        for (; p->earlier && p->earlier[n]; n++) {
+                snprintf(name, sizeof(name), PARAMETER_CONFIG_FILE_PREFIX "%u", n);
+                unit_writer_print_environment(w, name, p->earlier[n]);
+        }
+        snprintf(name, sizeof(name), PARAMETER_CONFIG_FILE_PREFIX "%u", n);
+        unit_writer_print_environment(w, name, p->path);
+        if (p->file.id[0])
+                unit_writer_print_environment(w, PARAMETER_CONFIG_ID, p->file.id);
+}
+
 static void print_vm(UnitWriter *w, const Project *p) {
         unit_writer_print_literal(w, "\n[Service]\n");
+        print_config(w, p);
         unit_writer_print_environment(w, PARAMETER_UUID, p->uuid);
         unit_writer_print_environment(w, PARAMETER_WORK_DIRECTORY, p->work_directory);
         unit_writer_print_environment(w, PARAMETER_GUEST, p->guest);
@@ -206,6 +222,7 @@ static int add_dev_shell(UnitWriter *w, const Project *p) {
         if (r < 0)
                 return r;
         unit_writer_print_literal(w, "\n[Service]\n");
+        print_config(w, p);
         unit_writer_print_environment(w, PARAMETER_UUID, p->uuid);
         unit_writer_print_environment(w, PARAMETER_WORK_DIRECTORY, p->work_directory);
         return unit_writer_end(w);
@@ -223,6 +240,7 @@ static int add_broken(UnitWriter *w, const Project *p) {
         unit_writer_print_literal(w, "Description=Claude Code microVM ");
         unit_writer_print_raw(w, p->id);
         unit_writer_print_literal(w, " (configuration error)\n\n[Service]\n");
+        print_config(w, p);
         unit_writer_print_environment(w, PARAMETER_CONFIG_ERROR,
                         p->messages.first_error ?: "see: claude-vm-generator --check");
         return unit_writer_end(w);

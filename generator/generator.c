@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent-homes.h"
 #include "cleanup.h"
 #include "config.h"
 #include "emit.h"
@@ -171,6 +172,17 @@ static bool is_hidden(char **seen, size_t n, const char *name) {
         return seen && n > 0 && bsearch(&name, seen, n, sizeof(char *), compare_strings);
 }
 
+/* The files of this name in the directories before `dir`; a request has none. */
+static int find_earlier(const Generator *g, const char *dir, const char *name, Project *p) {
+        int r = 0;
+
+        if (p->is_request)
+                return 0;
+        for (char **earlier = g->config_dirs; r >= 0 && earlier && *earlier && *earlier != dir; earlier++)
+                r = strv_appendf(&p->earlier, "%s/%s", *earlier, name);
+        return r;
+}
+
 static int load_directory(Generator *g, const char *dir, bool requests, char ***seen, ProjectList *list) {
         _cleanup_strv_free_ char **names = NULL;
         _cleanup_close_ int fd = -EBADF;
@@ -200,6 +212,8 @@ static int load_directory(Generator *g, const char *dir, bool requests, char ***
                         messages_error(&p->messages, 0, "its directory '%s' %s", dir, why);
                 if (r == 0)
                         r = project_list_add(list, p);
+                if (r == 0)
+                        r = find_earlier(g, dir, names[i], p);
                 if (r == -ENOMEM)
                         return r;
         }
@@ -287,7 +301,8 @@ static int load_all(Generator *g, ProjectList *list) {
                 return 0;
         check_uuids(list);
         check_work_directories(list);
-        return host_files_check(list->items, list->n);
+        r = agent_homes_check(list->items, list->n);
+        return r < 0 ? r : host_files_check(list->items, list->n);
 }
 
 static void emit(Generator *g, UnitWriter *w, Project *p) {

@@ -1,8 +1,9 @@
 /* systemd reads the file of a credential, and QEMU those of an image, by their names and
  * through links. A guest that may write to the directory of such a name could put a link
  * there to any file of this user's, and a guest would be given what is in it. Share roots are
- * no such case: they are opened without links (helper/share-root.c), so a project may lie
- * in another one's work directory. */
+ * another case: links that a guest can have made do not count when an ini is read
+ * (common/path-walk.c), and none counts when the directory is opened (helper/share-root.c), so a project may
+ * lie in another one's work directory. */
 
 #include "host-files.h"
 
@@ -80,16 +81,8 @@ static const Root *find_root(Roots *roots, const char *path) {
         return roots->found;
 }
 
-/* By the name that is written and by the one that it leads to. */
-static const Root *find_root_of_file(Roots *roots, const char *path) {
-        _cleanup_free_ char *canonical = path_canonical(path);
-        const Root *root = find_root(roots, path);
-
-        return root || !canonical || strcmp(canonical, path) == 0 ? root : find_root(roots, canonical);
-}
-
 static void check_file(Project *p, Roots *roots, const char *key, unsigned line, const char *path) {
-        const Root *root = find_root_of_file(roots, path);
+        const Root *root = find_root(roots, path);
 
         if (root)
                 messages_error(&p->messages, line,
@@ -98,30 +91,22 @@ static void check_file(Project *p, Roots *roots, const char *key, unsigned line,
                                 key, path, root->share->tag, root->project->path, root->directory);
 }
 
-/* One guest would read and change another's login; still it may be what somebody wants. */
-static void check_home(Project *p, Roots *roots) {
-        const Root *root = project_line(p, "Home") > 0 ? find_root(roots, p->home) : NULL;
-
-        if (root && root->project != p)
-                messages_warning(&p->messages, project_line(p, "Home"),
-                                "Home=%s: lies in the share '%s' of %s, whose guest reads and changes the "
-                                "agent's login and settings",
-                                p->home, root->share->tag, root->project->path);
+static void check_files(Project *p, Roots *roots, const AssignmentList *list) {
+        for (size_t i = 0; i < list->n; i++)
+                check_file(p, roots, list->items[i].name, list->items[i].line, list->items[i].value);
 }
 
 static void check_project(Project *p, Roots *roots) {
-        for (size_t i = 0; i < p->credentials.n; i++)
-                check_file(p, roots, p->credentials.items[i].name, p->credentials.items[i].line,
-                                p->credentials.items[i].value);
+        check_files(p, roots, &p->credentials);
+        check_files(p, roots, &p->encrypted_credentials);
         if (p->guest[0] == '/')
                 check_file(p, roots, "Guest", project_line(p, "Guest"), p->guest);
-        check_home(p, roots);
 }
 
 /* Most configurations have nothing to look at, and then nothing is sorted. */
 static bool has_files(const Project *p) {
         return p->messages.n_errors == 0 &&
-                        (p->credentials.n > 0 || p->guest[0] == '/' || project_line(p, "Home") > 0);
+                        (p->credentials.n > 0 || p->encrypted_credentials.n > 0 || p->guest[0] == '/');
 }
 
 static int check_own(Project *p) {

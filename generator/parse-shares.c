@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "config.h"
 #include "parameters.h"
+#include "strv.h"
 
 static bool is_tag(const char *s) {
         size_t n = strlen(s);
@@ -28,6 +30,7 @@ void shares_add(Parser *parser, const char *tag, char *directory, const char *gu
         Share share = {
                 .tag = strdup(tag),
                 .directory = directory,
+                .line = parser->line,
                 .guest_directory = strdup(guest_directory),
                 .read_only = read_only,
                 .create = create,
@@ -123,6 +126,68 @@ void shares_check_nested(Parser *parser) {
                                                 "replace it; use directories beside each other",
                                                 p->shares[i].tag, p->shares[i].directory, p->shares[j].tag,
                                                 p->shares[j].directory);
+}
+
+static bool is_opened(const Project *p, const char *directory) {
+        for (size_t i = 0; p->allow_hidden && p->allow_hidden[i]; i++)
+                if (path_is_in(directory, p->allow_hidden[i]))
+                        return true;
+        return false;
+}
+
+/* ~/.NAME of what lies below it; `directory` lies in the home. */
+static int length_of_hidden(const UserPaths *paths, const char *directory) {
+        size_t n = strlen(paths->home) + 1;
+
+        return (int) (n + strcspn(directory + n, "/"));
+}
+
+void shares_check_hidden(Parser *parser) {
+        Project *p = parser->project;
+
+        for (size_t i = 0; i < p->n_shares; i++) {
+                const Share *share = &p->shares[i];
+
+                /* without a line it is a directory of ours */
+                if (share->line == 0 || !path_is_hidden(parser->paths, share->directory) ||
+                                is_opened(p, share->directory))
+                        continue;
+                parser->line = share->line;
+                refuse(parser,
+                                "the directory '%s' of the share '%s' lies in the hidden '%.*s', and such "
+                                "directories hold settings and secrets: take another one, or name it in a "
+                                "project of your own: AllowHidden=%s",
+                                share->directory, share->tag,
+                                length_of_hidden(parser->paths, share->directory), share->directory,
+                                share->directory);
+        }
+        parser->line = 0;
+}
+
+/* Root is a user, too, and the administrator's projects are root's. */
+static bool is_of_the_user(const Project *p) {
+        return p->file.is_own && !p->is_request && !path_is_in(p->path, SYSTEM_CONFIG_DIR);
+}
+
+/* An ini of somebody else's, or a command line, does not say what of this user's home is given away. */
+void parse_allow_hidden(Parser *parser, const Key *key, const char *value) {
+        _cleanup_free_ char *path = NULL, *canonical = NULL;
+        const char *why = NULL;
+
+        if (!is_of_the_user(parser->project))
+                refuse(parser,
+                                "%s=%s: counts only in a project of your own, in your configuration "
+                                "directory: take the line out",
+                                key->key, value);
+        else if (path_parse(parser->paths, value, &path, &why) < 0)
+                refuse(parser, "%s=%s: the path %s", key->key, value, why ?: "needs memory");
+        else if (!(canonical = resolve_file(parser, key->key, value, path)))
+                return;
+        else if ((why = path_stays_closed(parser->paths, canonical)))
+                refuse(parser, "%s=%s: cannot be opened for a guest: '%s' %s", key->key, value, canonical,
+                                why);
+        else if (strv_append(&parser->project->allow_hidden, canonical) < 0)
+                parser->out_of_memory = true;
 }
 
 /* The programs of a dev shell are in the host's store. Not at its place at once: a guest made by Nix has one

@@ -23,13 +23,19 @@ static void *member(Parser *parser, const Key *key) {
         return (char *) parser->project + key->offset;
 }
 
-static void set_string(Parser *parser, const Key *key, const char *value) {
-        char **target = member(parser, key), *copy = strdup(value);
+static char *copy_string(Parser *parser, const char *value) {
+        char *copy = strdup(value);
 
-        if (!copy) {
+        if (!copy)
                 parser->out_of_memory = true;
+        return copy;
+}
+
+static void set_string(Parser *parser, const Key *key, const char *value) {
+        char **target = member(parser, key), *copy = copy_string(parser, value);
+
+        if (!copy)
                 return;
-        }
         free(*target);
         *target = copy;
 }
@@ -57,10 +63,42 @@ void parse_boolean(Parser *parser, const Key *key, const char *value) {
         refuse(parser, "%s=%s: has to be yes or no", key->key, value);
 }
 
-/* The canonical form of a directory that may be shared, or NULL with a message. */
+/* A link that does not count, or what else keeps a path from being walked. */
+static void refuse_walk(Parser *parser, const char *key, const char *value, const char *link, int error) {
+        const char *slash = strrchr(link, '/');
+
+        if (error == -ELOOP)
+                refuse(parser,
+                                "%s=%s: '%s' is a symbolic link, and the guest of another VM that may write "
+                                "to '%.*s' could have made it: write the real path",
+                                key, value, link, slash > link ? (int) (slash - link) : 1, link);
+        else
+                refuse(parser, "%s=%s: the path cannot be resolved: %s", key, value, strerror(-error));
+}
+
+static int resolve_path(
+                Parser *parser, const char *key, const char *value, const char *path, PathPlace *ret) {
+        int r = path_resolve(parser->paths, path, ret);
+
+        if (r < 0)
+                refuse_walk(parser, key, value, ret->path, r);
+        return r;
+}
+
+char *resolve_file(Parser *parser, const char *key, const char *value, const char *path) {
+        PathPlace place;
+
+        if (resolve_path(parser, key, value, path, &place) < 0)
+                return NULL;
+        path_place_done(&place);
+        return copy_string(parser, place.path);
+}
+
 char *shareable_directory(Parser *parser, const char *key, const char *value, bool is_agent_home) {
-        _cleanup_free_ char *path = NULL, *canonical = NULL;
+        _cleanup_free_ char *path = NULL;
         const char *why = NULL;
+        char *canonical = NULL;
+        PathPlace place;
 
         if (path_parse(parser->paths, value, &path, &why) < 0) {
                 if (why)
@@ -69,17 +107,15 @@ char *shareable_directory(Parser *parser, const char *key, const char *value, bo
                         parser->out_of_memory = true;
                 return NULL;
         }
-        canonical = path_canonical(path);
-        if (!canonical) {
-                parser->out_of_memory = true;
+        if (resolve_path(parser, key, value, path, &place) < 0)
                 return NULL;
-        }
-        why = path_refused(parser->paths, canonical, is_agent_home);
-        if (why) {
-                refuse(parser, "%s=%s: cannot be shared with a guest: '%s' %s", key, value, canonical, why);
-                return NULL;
-        }
-        return TAKE_PTR(canonical);
+        why = path_refused(parser->paths, &place, is_agent_home);
+        path_place_done(&place);
+        if (why)
+                refuse(parser, "%s=%s: cannot be shared with a guest: '%s' %s", key, value, place.path, why);
+        else
+                canonical = copy_string(parser, place.path);
+        return canonical;
 }
 
 void parse_directory(Parser *parser, const Key *key, const char *value) {
@@ -146,7 +182,7 @@ void parse_uuid(Parser *parser, const Key *key, const char *value) {
 }
 
 void parse_guest(Parser *parser, const Key *key, const char *value) {
-        _cleanup_free_ char *path = NULL;
+        _cleanup_free_ char *path = NULL, *canonical = NULL;
         const char *why = NULL;
 
         if (vm_name_is_project(value)) {
@@ -156,8 +192,8 @@ void parse_guest(Parser *parser, const Key *key, const char *value) {
         if (path_parse(parser->paths, value, &path, &why) < 0)
                 refuse(parser, "%s=%s: has to be the name of a guest image or its directory; a path %s",
                                 key->key, value, why ?: "needs memory");
-        else
-                set_string(parser, key, path);
+        else if ((canonical = resolve_file(parser, key->key, value, path)))
+                set_string(parser, key, canonical);
 }
 
 /* The next word of `*p`, unquoted in place; NULL at the end. -EINVAL: a quote is not closed. */

@@ -79,7 +79,7 @@ static void parse_caller_credential(Parser *parser, const char *name) {
 }
 
 static void parse_credential(Parser *parser, AssignmentList *list, const char *name, const char *value) {
-        _cleanup_free_ char *path = NULL;
+        _cleanup_free_ char *path = NULL, *canonical = NULL;
         const char *why = NULL;
 
         if (!check_variable(parser, name))
@@ -87,8 +87,8 @@ static void parse_credential(Parser *parser, AssignmentList *list, const char *n
         if (path_parse(parser->paths, value, &path, &why) < 0)
                 refuse(parser, "%s=%s: has to name the file with the secret; the path %s", name, value,
                                 why ?: "needs memory");
-        else
-                assignments_add(parser, list, name, path);
+        else if ((canonical = resolve_file(parser, name, value, path)))
+                assignments_add(parser, list, name, canonical);
 }
 
 void parse_credentials(Parser *parser, const char *name, const char *value) {

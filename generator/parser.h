@@ -20,6 +20,7 @@ struct Parser {
 void parse_word(Parser *parser, const Key *key, const char *value);
 void parse_boolean(Parser *parser, const Key *key, const char *value);
 void parse_directory(Parser *parser, const Key *key, const char *value);
+void parse_allow_hidden(Parser *parser, const Key *key, const char *value);
 void parse_memory(Parser *parser, const Key *key, const char *value);
 void parse_cpus(Parser *parser, const Key *key, const char *value);
 void parse_uuid(Parser *parser, const Key *key, const char *value);
@@ -29,8 +30,12 @@ void parse_publish(Parser *parser, const Key *key, const char *value);
 void parse_service(Parser *parser, const Key *key, const char *value);
 void parse_wanted(Parser *parser, const Key *key, const char *value);
 
-/* The canonical form of a directory that may be shared, owned, or NULL with a message. */
+/* The canonical form of a directory that may be shared, owned, or NULL with a message. Whether it is hidden
+ * is not asked here: a later line may open it. */
 char *shareable_directory(Parser *parser, const char *key, const char *value, bool is_agent_home);
+
+/* The same of a parsed path that the host will read, as a file or a directory. */
+char *resolve_file(Parser *parser, const char *key, const char *value, const char *path);
 
 /* parse-shares.c */
 void parse_share(Parser *parser, const Key *key, const char *value);
@@ -40,6 +45,9 @@ void shares_add(Parser *parser, const char *tag, char *directory, const char *gu
                 bool read_only, bool create);
 void shares_add_nix_store(Parser *parser);
 void shares_check_nested(Parser *parser);
+
+/* Refuses what lies in a hidden directory of the home that AllowHidden= does not open. */
+void shares_check_hidden(Parser *parser);
 
 /* parse-variables.c: sections whose keys are names of variables */
 void parse_environment(Parser *parser, const char *name, const char *value);

@@ -33,6 +33,7 @@ static const Key keys[] = {
         { "Project", "ReadOnly", parse_boolean, MEMBER(read_only), .fallback = "no" },
         { "Project", "DevShell", parse_boolean, MEMBER(dev_shell), .fallback = "no" },
         { "Project", "Share", parse_share, .list = true },
+        { "Project", "AllowHidden", parse_allow_hidden, MEMBER(allow_hidden), .list = true },
         { "Project", "UUID", parse_uuid, .project_only = true },
         { "VM", "Guest", parse_guest, MEMBER(guest), .fallback = DEFAULT_GUEST },
         { "VM", "Memory", parse_memory, MEMBER(memory_mib), .fallback = "4G" },
@@ -181,11 +182,15 @@ static void complete(Parser *parser) {
         if (p->messages.n_errors > 0)
                 return;
         work = strdup(p->work_directory);
+        parser->line = project_line(p, "WorkDirectory");
         shares_add(parser, "work", work, "/work", p->read_only, false);
+        parser->line = project_line(p, "Home");
         shares_add(parser, "home", p->home ? strdup(p->home) : NULL, "/home/claude", false, true);
+        parser->line = 0;
         if (p->dev_shell)
                 shares_add_nix_store(parser);
         shares_check_nested(parser);
+        shares_check_hidden(parser);
         if (p->wanted && p->caller_credentials.n > 0)
                 messages_error(&p->messages, p->caller_credentials.items[0].line,
                                 "%s= is taken from the environment of claude-run, which does not start the "
@@ -240,7 +245,7 @@ int project_load(const UserPaths *paths, int dir_fd, const char *dir, const char
                                 p->id);
                 p->id[0] = '\0';
         } else {
-                r = config_file_read(dir_fd, name, &p->messages, handle_assignment, &parser);
+                r = config_file_read(dir_fd, name, &p->messages, handle_assignment, &parser, &p->file);
                 if (r == -ENOENT || r == -ENOMEM || r > 0)
                         return r;
                 if (r == 0)
@@ -268,6 +273,8 @@ Project *project_free(Project *p) {
         assignments_free(&p->caller_credentials);
         assignments_free(&p->service);
         strv_free(p->agent_arguments);
+        strv_free(p->earlier);
+        strv_free(p->allow_hidden);
         messages_done(&p->messages);
         free(p->id);
         free(p->path);

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "config-file.h"
 #include "forward.h"
 #include "messages.h"
 #include "paths.h"
@@ -15,6 +16,7 @@ typedef struct Share {
         char *directory;       /* on the host, canonical */
         char *guest_directory; /* where it is mounted */
         bool read_only;
+        unsigned line; /* that names the directory; 0: none does */
         bool create;   /* make the directory if it is missing */
         bool optional; /* without the directory there is no share */
 } Share;
@@ -31,17 +33,20 @@ typedef struct AssignmentList {
 } AssignmentList;
 
 typedef struct Project {
-        char *id;          /* instance name: of the file, without `.ini` */
-        char *path;        /* of the ini */
-        char uuid[37];     /* lower case */
-        bool has_uuid;     /* UUID= is set */
-        bool is_request;   /* ad-hoc: the id is the UUID */
+        char *id;        /* instance name: of the file, without `.ini` */
+        char *path;      /* of the ini */
+        char uuid[37];   /* lower case */
+        bool has_uuid;   /* UUID= is set */
+        bool is_request; /* ad-hoc: the id is the UUID */
+        ConfigFile file;
+        char **earlier;    /* files that would count instead of this one, if there were any */
         Messages messages; /* `path` borrowed from above */
 
         char *work_directory; /* canonical */
         char *home;           /* canonical */
         bool read_only;
         bool dev_shell;
+        char **allow_hidden; /* canonical */
         char *agent;
         char *agent_start; /* "boot", "session" */
         char **agent_arguments;

@@ -99,10 +99,11 @@ int show_project(const Project *p) {
         _cleanup_(text_done) Text text = {};
         JsonWriter w = { .f = stdout };
         Messages messages = { .path = p->path };
+        ConfigFile file;
         const Key *key;
         int r;
 
-        r = config_file_read(AT_FDCWD, p->path, &messages, keep_line, &text);
+        r = config_file_read(AT_FDCWD, p->path, &messages, keep_line, &text, &file);
         messages_done(&messages);
         if (r < 0 || text.out_of_memory)
                 return r < 0 ? r : -ENOMEM;

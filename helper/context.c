@@ -9,6 +9,7 @@
 
 #include "caller-credentials.h"
 #include "cleanup.h"
+#include "config-check.h"
 #include "own-units.h"
 #include "parameters.h"
 #include "run-program.h"
@@ -334,9 +335,21 @@ static int provide_units(Context *c) {
         return r > 0 ? reload(c) : 0;
 }
 
-/* An ini that is newer than what the manager knows is read first: who edits one expects that. */
+/* True if the unit was made from what its ini says now. systemd's own NeedDaemonReload does not tell: for a
+ * unit that it has not loaded before it compares nothing. */
+static bool is_up_to_date(Context *c, const char *unit) {
+        _cleanup_strv_free_ char **environment = NULL;
+        _cleanup_free_ char *why = NULL;
+
+        return manager_environments(c->manager, unit, &environment) >= 0 && environment &&
+                        config_check(environment, &why) >= 0;
+}
+
+/* An ini that differs from what the manager knows is read first: who edits one expects that. */
 static int refresh(Context *c, const char *unit, UnitState *state) {
-        if ((state->configured && !state->need_daemon_reload) || strcmp(state->active_state, "active") == 0)
+        if (strcmp(state->active_state, "active") == 0)
+                return 0;
+        if (state->configured && !state->need_daemon_reload && is_up_to_date(c, unit))
                 return 0;
         return reload(c);
 }

@@ -9,13 +9,13 @@
 #include "devshell-source.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 #include <uuid.h>
 
 #include "cleanup.h"
+#include "path-walk.h"
 #include "small-file.h"
 
 #define FILE_MAX (1024U * 1024U)
@@ -25,26 +25,6 @@ UUID_DEFINE(namespace, 0x52, 0xd4, 0x3b, 0x1f, 0x90, 0x0e, 0x4c, 0x6b, 0xa1, 0x1
 
 static const char *const names[DEVSHELL_FILES] = { "flake.nix", "flake.lock", "devenv.nix", "devenv.yaml",
         "devenv.lock" };
-
-/* Step by step: openat2() could do it in one, but RestrictSUIDSGID= of our units takes it away. */
-static int open_directory(const char *path) {
-        _cleanup_close_ int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-        _cleanup_free_ char *copy = strdup(path);
-        char *rest = copy, *name;
-
-        while (fd >= 0 && (name = strsep(&rest, "/"))) {
-                int next;
-
-                if (!name[0])
-                        continue;
-                next = openat(fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-                if (next < 0)
-                        return errno == ENOTDIR ? -ELOOP : -errno;
-                close(fd);
-                fd = next;
-        }
-        return fd < 0 ? -errno : !copy ? -ENOMEM : TAKE_FD(fd);
-}
 
 static void uuid_of(const char *data, size_t size, char ret[static 37]) {
         uuid_t uuid;
@@ -77,7 +57,7 @@ static DevShellKind kind_of(const DevShellSource *s) {
 }
 
 int devshell_source_read(const char *work_directory, DevShellSource *ret, const char **ret_name) {
-        DevShellSource s = { .directory_fd = open_directory(work_directory) };
+        DevShellSource s = { .directory_fd = path_open_directory(work_directory) };
         int r = s.directory_fd < 0 ? s.directory_fd : 0;
 
         *ret_name = work_directory;

@@ -9,6 +9,7 @@
 
 #include "accelerator.h"
 #include "cleanup.h"
+#include "config-check.h"
 #include "config.h"
 #include "connect.h"
 #include "devshell.h"
@@ -44,6 +45,16 @@ static int refuse(const char *why) {
         return EXIT_CONFIGURATION;
 }
 
+/* Without a UUID there is no project, or a broken one: parameters_read() says which. */
+static int check_config(char **ret_why) {
+        int r = config_check(environ, ret_why);
+
+        if (r != -ENODATA || getenv(PARAMETER_UUID))
+                return r;
+        free(TAKE_PTR(*ret_why));
+        return 0;
+}
+
 static int verb_run(const char *id) {
         _cleanup_(parameters_cleanup) Parameters *p = NULL;
         _cleanup_free_ char *why = NULL, *data = path_xdg("XDG_DATA_HOME", "/.local/share"),
@@ -74,7 +85,9 @@ static int verb_run(const char *id) {
         name = !getenv(PARAMETER_UUID) && vm_name_is_uuid(id) ? proxy_find(GENERATOR_PATH, id) : NULL;
         if (name)
                 return proxy_run(name);
-        r = parameters_read(id, environ, &p, &why);
+        r = check_config(&why);
+        if (r >= 0)
+                r = parameters_read(id, environ, &p, &why);
         if (r < 0)
                 return refuse(why ?: "No memory");
         parameters_drop_missing_shares(p);
@@ -84,12 +97,15 @@ static int verb_run(const char *id) {
 static int verb_devshell(const char *id) {
         _cleanup_free_ char *directory = dev_shell_dir();
         const char *work_directory = getenv(PARAMETER_WORK_DIRECTORY);
+        _cleanup_free_ char *why = NULL;
 
         log_set_vm(id, getenv(PARAMETER_UUID) ?: "");
         if (!vm_name_is_id(id) || !work_directory || !directory)
                 return refuse(PARAMETER_WORK_DIRECTORY " is not set: this program is run by "
                                                        "claude-vm-devshell@.service of a VM with "
                                                        "DevShell=yes");
+        if (config_check(environ, &why) < 0)
+                return refuse(why ?: "No memory");
         return devshell_evaluate(NIX_DIRS, directory, work_directory);
 }
 

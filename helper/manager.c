@@ -336,16 +336,20 @@ int manager_list(Manager *m, const char *pattern, char ***ret) {
         return 0;
 }
 
+int manager_environments(Manager *m, const char *unit, char ***ret) {
+        _cleanup_free_ char *path = NULL;
+        int r = unit_path(unit, &path);
+
+        return r < 0 ? r
+                     : sd_bus_get_property_strv(m->bus, DESTINATION, path, SERVICE_INTERFACE, "Environment",
+                                       NULL, ret);
+}
+
 int manager_environment(Manager *m, const char *unit, const char *variable, char **ret) {
         _cleanup_strv_free_ char **environment = NULL;
-        _cleanup_free_ char *path = NULL;
         size_t n = strlen(variable);
-        int r;
+        int r = manager_environments(m, unit, &environment);
 
-        r = unit_path(unit, &path);
-        if (r >= 0)
-                r = sd_bus_get_property_strv(m->bus, DESTINATION, path, SERVICE_INTERFACE, "Environment",
-                                NULL, &environment);
         if (r < 0)
                 return r;
         for (size_t i = 0; environment && environment[i]; i++)

@@ -56,5 +56,8 @@ int manager_wait_inactive(
 /* Names of the loaded units that match `pattern`, in an owned array. 0, negative errno. */
 int manager_list(Manager *m, const char *pattern, char ***ret);
 
+/* All of Environment=, owned. 0, negative errno. */
+int manager_environments(Manager *m, const char *unit, char ***ret);
+
 /* The value of a variable of Environment=, owned. 1; 0 if it is not set; negative errno. */
 int manager_environment(Manager *m, const char *unit, const char *variable, char **ret);

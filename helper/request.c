@@ -26,7 +26,8 @@
 static int read_base(const ProjectEntry *base, char **ret) {
         char why[TRUSTED_FILE_WHY_MAX];
         size_t size = 0;
-        int r = trusted_file_read(AT_FDCWD, base->ini, INI_MAX, ret, &size, why);
+        uid_t owner;
+        int r = trusted_file_read(AT_FDCWD, base->ini, INI_MAX, ret, &size, &owner, why);
 
         if (r == 0 && strlen(*ret) == size)
                 return 0;

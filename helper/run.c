@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -18,6 +17,7 @@
 #include "devshell.h"
 #include "log.h"
 #include "parameters.h"
+#include "path-walk.h"
 #include "publish.h"
 #include "sandbox.h"
 #include "session-files.h"
@@ -178,21 +178,39 @@ static int run_loop(Vm *vm, const GuestImage *image) {
         return settle(vm);
 }
 
-/* What is to be made is made by its virtiofsd; the rest has to be there. */
-static int check_directories(const Parameters *p, char **ret_why) {
-        struct stat st;
+static char *explain_directory(const ShareParameters *share, int error) {
+        char *why;
+        int r;
 
+        if (error == -ELOOP)
+                r = asprintf(&why,
+                                "The directory '%s' of share '%s': a part of the path is a symbolic link "
+                                "now, which the guest of another VM could have made: put the directory "
+                                "back, or write the real path in the ini",
+                                share->directory, share->tag);
+        else if (error == -ENOENT || error == -ENOTDIR)
+                r = asprintf(&why,
+                                "The directory '%s' of share '%s' does not exist: make it, or change the "
+                                "ini",
+                                share->directory, share->tag);
+        else
+                r = asprintf(&why, "The directory '%s' of share '%s' cannot be opened: %s", share->directory,
+                                share->tag, strerror(-error));
+        return r < 0 ? NULL : why;
+}
+
+/* A virtiofsd makes what may be made; the rest must be there, and at the place that the generator found. */
+static int check_directories(const Parameters *p, char **ret_why) {
         for (unsigned i = 0; i < p->n_shares; i++) {
                 const ShareParameters *share = p->shares + i;
+                int fd = path_open_directory(share->directory);
 
-                if (share->create || (stat(share->directory, &st) == 0 && S_ISDIR(st.st_mode)))
-                        continue;
-                if (asprintf(ret_why,
-                                    "The directory '%s' of share '%s' does not exist: make it, or change "
-                                    "the ini",
-                                    share->directory, share->tag) < 0)
-                        *ret_why = NULL;
-                return -ENOENT;
+                if (fd >= 0)
+                        close(fd);
+                else if (fd != -ENOENT || !share->create) {
+                        *ret_why = explain_directory(share, fd);
+                        return fd;
+                }
         }
         return 0;
 }

@@ -8,59 +8,46 @@
 #include "share-root.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "cleanup.h"
 #include "mount-namespace.h"
+#include "path-walk.h"
 
-static int open_without_links(int parent, const char *path) {
-        struct open_how how = {
-                .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
-                .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
-        };
-        long fd = syscall(SYS_openat2, parent, path, &how, sizeof(how));
+/* Makes the first component that is missing at `place`. */
+static int make_next(const PathPlace *place) {
+        const char *name = place->path + place->existing + 1;
+        _cleanup_free_ char *copy = strndup(name, strcspn(name, "/"));
 
-        return fd < 0 ? -errno : (int) fd;
-}
-
-static int open_or_make(int parent, const char *name) {
-        int fd = open_without_links(parent, name);
-
-        if (fd != -ENOENT)
-                return fd;
-        if (mkdirat(parent, name, 0700) < 0 && errno != EEXIST)
-                return -errno;
-        return open_without_links(parent, name);
-}
-
-int share_root_open(const char *path, bool create) {
-        _cleanup_free_ char *copy = NULL;
-        _cleanup_close_ int fd = -EBADF;
-        char *rest, *name;
-        int r = open_without_links(AT_FDCWD, path);
-
-        if (r != -ENOENT || !create)
-                return r;
-        rest = copy = strdup(path);
         if (!copy)
                 return -ENOMEM;
-        fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-        while (fd >= 0 && (name = strsep(&rest, "/"))) {
-                if (!name[0])
-                        continue;
-                r = open_or_make(fd, name);
-                close(fd);
-                fd = r;
+        return mkdirat(place->fd, copy, 0700) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+/* Makes one component after the other, and walks the whole path again after each: somebody who may write
+ * there could have put a link in its place. */
+int share_root_open(const char *path, bool create) {
+        size_t n_tries = strlen(path);
+        int r = path_open_directory(path);
+
+        while (r == -ENOENT && create && n_tries-- > 0) {
+                PathWalker walker = PATH_WALKER(PATH_LINKS_NONE, NULL);
+                PathPlace place;
+
+                r = path_walk(&walker, path, &place);
+                if (r >= 0 && place.error == -ENOENT)
+                        r = make_next(&place);
+                path_place_done(&place);
+                path_walker_done(&walker);
+                if (r >= 0)
+                        r = path_open_directory(path);
         }
-        return TAKE_FD(fd);
+        return r;
 }
 
 int share_root_bind(const char *path, bool create, const char *point) {

@@ -65,9 +65,9 @@ static const char *split_instance(const char *instance, char ret_id[static VM_NA
 static void explain(const char *directory, int error) {
         if (error == -ELOOP)
                 log_status(LOG_ERR,
-                                "Refusing to share '%s': a part of the path is a symbolic link now. If you "
-                                "put it "
-                                "there, run: systemctl --user daemon-reload",
+                                "Refusing to share '%s': a part of the path is a symbolic link now, which "
+                                "the guest of another VM could have made: put the directory back, or write "
+                                "the real path in the ini",
                                 directory);
         else if (error == -EUSERS)
                 log_status(LOG_ERR,

@@ -97,6 +97,50 @@ in_guest() {
         run -0 in_guest 'rm /work/part && mv /work/aside /work/part'
 }
 
+@test "the same before the host reads its projects again: the link does not count" {
+        run -0 in_guest 'mv /work/part /work/aside && ln -s /home/tester/secrets /work/part'
+        systemctl --user daemon-reload
+        run ! systemctl --user start claude-vm@part
+        [ "$(vm_property part ExecMainStatus)" = 78 ]
+        [[ "$(vm_property part StatusText)" == *part.ini:2*"'$(project_dir safe)/part' is a symbolic link"*"write the real path"* ]]
+        run -78 claude-run start part
+        [[ "$output" == *"write the real path"* ]]
+        run -0 systemctl --user show --value --property=Environment claude-vm@part
+        [[ "$output" != *CLAUDE_VM_SHARE_* ]]
+        run -0 in_guest 'rm /work/part && mv /work/aside /work/part'
+        systemctl --user daemon-reload
+}
+
+@test "set-user-ID bits and devices of a guest do not get to the host; git and tar work" {
+        local place
+        for place in /work /home/claude; do
+                # each of these may fail in the guest; what counts is what is left
+                run in_guest "cd $place && mkdir -p bits && cd bits || exit 9
+                        for mode in 4755 2755 6755; do
+                                cp /usr/bin/id user\$mode; chmod \$mode user\$mode
+                                sudo cp /usr/bin/id root\$mode; sudo chmod \$mode root\$mode
+                                sudo install --mode=\$mode /usr/bin/id made\$mode
+                                python3 -c \"import os; os.close(os.open('open\$mode', os.O_CREAT | os.O_WRONLY, 0o\$mode))\"
+                                sudo python3 -c \"import os; os.mknod('mknod\$mode', 0o100000 | 0o\$mode)\"
+                                mkdir --mode=\$mode directory\$mode
+                        done
+                        mkdir -p /tmp/bits && sudo install --mode=6755 /usr/bin/id /tmp/bits/tar
+                        sudo tar --create --directory=/tmp/bits --preserve-permissions tar | sudo tar --extract --preserve-permissions
+                        sudo mknod null c 1 3; sudo mknod block b 8 0; true"
+                [ "$status" != 9 ]
+        done
+        run -0 find "$(project_dir safe)/bits" "$HOME/homes/safe/bits" -perm /6000 -o -type b -o -type c
+        [ -z "$output" ]
+        # the files themselves are there
+        [ -x "$(project_dir safe)/bits/user4755" ] && [ -x "$HOME/homes/safe/bits/root6755" ]
+        # the home has links that lead nowhere
+        run -0 in_guest 'export HOME=/tmp; cd /work && git init --quiet --initial-branch=main repository && cd repository && echo one >file && git add file &&
+                git -c user.name=a -c user.email=a@example.org commit --quiet --message=one && git status &&
+                cd .. && tar --create --file=archive.tar repository && mkdir unpacked && tar --extract --file=archive.tar --directory=unpacked &&
+                diff --recursive repository unpacked/repository'
+        run -0 in_guest 'rm -rf /work/bits /work/repository /work/unpacked /work/archive.tar ~/bits'
+}
+
 @test "virtiofsd serves a place that no guest can rename" {
         local pid
         pid=$(unit_property claude-vm-virtiofsd@safe:work.service MainPID)

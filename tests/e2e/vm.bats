@@ -130,6 +130,47 @@ PRINT='AgentArguments=-p --dangerously-skip-permissions'
         systemctl --user daemon-reload
 }
 
+@test "an ini that was changed by hand counts at the next start, or there is no start" {
+        local ini=$HOME/.config/claude-microvm/tight.ini
+        new_project tight AgentStart=session
+        # a unit that systemd has not loaded: it takes what it finds now for what it has read
+        sed -i 's/1536M/1280M/' "$ini"
+        printf '[Network]\nMode=none\n' >>"$ini"
+        run ! systemctl --user start claude-vm@tight
+        [ "$(vm_property tight ExecMainStatus)" = 78 ]
+        [[ "$(vm_property tight StatusText)" == "'$ini' has changed since systemd read it: run systemctl --user daemon-reload, or start the VM with claude-run" ]]
+        systemctl --user reset-failed
+
+        run -0 claude-run start tight
+        run -0 systemctl --user show --value --property=Environment claude-vm@tight
+        [[ "$output" == *CLAUDE_VM_MEMORY_MIB=1280* && "$output" == *CLAUDE_VM_NETWORK=none* ]]
+        run ! claude-run exec tight -- bash -c "timeout 5 bash -c '</dev/tcp/10.0.2.2/$API_PORT'"
+
+        # the steps of a report: stopped, read again, changed, started
+        claude-run stop tight
+        systemctl --user reset-failed
+        systemctl --user daemon-reload
+        sed -i 's/1280M/1152M/' "$ini"
+        run -0 claude-run start tight
+        run -0 systemctl --user show --value --property=Environment claude-vm@tight
+        [[ "$output" == *CLAUDE_VM_MEMORY_MIB=1152* ]]
+        claude-run stop tight
+
+        # a mistake that is put right, and a file that is gone
+        echo 'Mode=nono' >>"$ini"
+        run -78 claude-run start tight
+        [[ "$output" == *nono* ]]
+        sed -i '$d' "$ini"
+        run ! systemctl --user start claude-vm@tight
+        [[ "$(vm_property tight StatusText)" == *"has changed since systemd read it"* ]]
+        systemctl --user daemon-reload
+        rm "$ini"
+        run ! systemctl --user start claude-vm@tight
+        [[ "$(vm_property tight StatusText)" == *"is gone since systemd read it"* ]]
+        systemctl --user daemon-reload
+        systemctl --user reset-failed
+}
+
 @test "kill -9 of QEMU" {
         new_project kq
         systemctl --user start claude-vm@kq

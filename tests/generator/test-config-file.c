@@ -89,10 +89,11 @@ static void create(int dir, const char *name, const char *content, mode_t mode) 
 
 static int read_file(int dir, const char *name, unsigned *errors) {
         Messages m = { .path = name };
+        ConfigFile file;
         int r;
 
         seen[0] = '\0';
-        r = config_file_read(dir, name, &m, handler, NULL);
+        r = config_file_read(dir, name, &m, handler, NULL, &file);
         *errors = m.n_errors;
         messages_done(&m);
         return r;

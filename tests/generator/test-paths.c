@@ -64,30 +64,90 @@ static void test_is_in(void **state) {
         assert_false(path_is_in("/a", "/a/b"));
 }
 
-static void test_refused(void **state) {
-        static const char *const refused[] = { "/", "/home", "/home/u", "/home/u/.config",
-                "/home/u/.config/x", "/home/u/.ssh", "/home/u/.ssh/x", "/home/u/.gnupg", "/home/u/.local",
-                "/home/u/.local/bin", "/home/u/.local/share", "/home/u/.local/share/claude-microvm",
-                "/home/u/.cache", "/home/u/.cache/claude-microvm/devshell", "/home/u/bin",
-                "/home/u/.local/share/systemd/user", "/run/user/9999", "/run/user/9999/x", "/run", "/etc",
-                "/usr", "/var" };
-        static const char *const allowed[] = { "/home/u/src", "/home/u/.configuration", "/home/other",
-                "/srv/x", "/home/u/.local/share/other", "/home/u/.cache/other", "/run/user/99991" };
+/* The reason, with what is really at the path. */
+static const char *refused(const UserPaths *p, const char *path, bool is_agent_home) {
+        PathPlace place;
+        const char *why;
 
-        for (size_t i = 0; i < sizeof(refused) / sizeof(*refused); i++)
-                if (!path_refused(&paths, refused[i], 0))
-                        fail_msg("%s is not refused", refused[i]);
+        assert_int_equal(path_resolve(p, path, &place), 0);
+        why = path_refused(p, &place, is_agent_home);
+        path_place_done(&place);
+        return why;
+}
+
+static void test_refused(void **state) {
+        static const char *const never[] = { "/", "/home", "/home/u", "/home/u/.config", "/home/u/.config/x",
+                "/home/u/.ssh", "/home/u/.ssh/x", "/home/u/.gnupg", "/home/u/.local", "/home/u/.local/bin",
+                "/home/u/.local/share", "/home/u/.local/share/claude-microvm", "/home/u/.cache",
+                "/home/u/.cache/claude-microvm/devshell", "/home/u/bin", "/home/u/go", "/home/u/go/bin",
+                "/home/u/.cargo", "/home/u/.npm-global", "/home/u/.local/lib", "/home/u/.local/lib/x",
+                "/home/u/.local/share/applications", "/home/u/.local/share/keyrings", "/home/u/.pki",
+                "/home/u/.password-store", "/home/u/.claude", "/home/u/snap", "/home/u/snap/x",
+                "/home/u/.local/share/systemd/user", "/run/user/9999", "/run/user/9999/x", "/run/user",
+                "/run", "/etc", "/etc/systemd", "/usr", "/usr/local", "/usr/lib/x", "/var", "/var/lib",
+                "/var/lib/x", "/var/spool/cron", "/root", "/root/x", "/boot", "/tmp", "/var/tmp", "/dev",
+                "/dev/shm", "/dev/shm/x", "/dev/pts", "/proc", "/proc/self/fd", "/proc/sys", "/sys",
+                "/sys/fs/cgroup", "/sys/kernel/debug", "/nix", "/nix/var/nix", "/home/linuxbrew" };
+        static const char *const allowed[] = { "/home/u/src", "/home/u/src/.hidden", "/home/u/go/src",
+                "/home/u/binaries", "/home/u/Desktop", "/home/other/x", "/srv/x", "/srv", "/opt/x", "/mnt/x",
+                "/tmp/x", "/var/tmp/x", "/var/www/x", "/usr/src/x", "/usr/local/src/x", "/nix/store" };
+
+        for (size_t i = 0; i < sizeof(never) / sizeof(*never); i++)
+                if (!refused(&paths, never[i], false))
+                        fail_msg("%s is not refused", never[i]);
         for (size_t i = 0; i < sizeof(allowed) / sizeof(*allowed); i++)
-                if (path_refused(&paths, allowed[i], 0))
-                        fail_msg("%s: %s", allowed[i], path_refused(&paths, allowed[i], 0));
-        assert_non_null(path_refused(&paths, "/home/u/.local/share/claude-microvm/x", 0));
-        assert_null(path_refused(&paths, "/home/u/.local/share/claude-microvm/x", 1));
-        assert_non_null(path_refused(&paths, "/home/u/.local/share/claude-microvm", 1));
+                if (refused(&paths, allowed[i], false))
+                        fail_msg("%s: %s", allowed[i], refused(&paths, allowed[i], false));
+}
+
+/* One level below our data directory, and not the images. */
+static void test_homes(void **state) {
+        assert_non_null(refused(&paths, "/home/u/.local/share/claude-microvm/x", false));
+        assert_null(refused(&paths, "/home/u/.local/share/claude-microvm/x", true));
+        assert_non_null(refused(&paths, "/home/u/.local/share/claude-microvm/x/y", true));
+        assert_non_null(refused(&paths, "/home/u/.local/share/claude-microvm", true));
+        assert_non_null(refused(&paths, "/home/u/.local/share/claude-microvm/guests", true));
+        assert_non_null(refused(&paths, "/home/u/.local/share/claude-microvm/guests/debian", true));
+}
+
+static void test_hidden(void **state) {
+        static const char *const hidden[] = { "/home/u/.aws", "/home/u/.kube/x", "/home/u/.mozilla",
+                "/home/u/.docker", "/home/u/.vscode", "/home/u/.vim", "/home/u/.emacs.d",
+                "/home/u/.oh-my-zsh", "/home/u/.nix-profile", "/home/u/.cargo/registry",
+                "/home/u/.claude/skills", "/home/u/.local/share/fish", "/home/u/.local/state",
+                "/home/u/.cache/other", "/home/u/.gradle", "/home/u/.var", "/home/u/..x" };
+        static const char *const seen[] = { "/home/u/src", "/home/u/src/.git", "/home/u", "/home/us/.x",
+                "/srv/.x", "/home/u/.local/share/claude-microvm/x" };
+
+        for (size_t i = 0; i < sizeof(hidden) / sizeof(*hidden); i++)
+                if (!path_is_hidden(&paths, hidden[i]))
+                        fail_msg("%s is not hidden", hidden[i]);
+        for (size_t i = 0; i < sizeof(seen) / sizeof(*seen); i++)
+                if (path_is_hidden(&paths, seen[i]))
+                        fail_msg("%s is hidden", seen[i]);
+}
+
+static void test_stays_closed(void **state) {
+        static const char *const closed[] = { "/home/u/.config", "/home/u/.config/nvim", "/home/u/.ssh",
+                "/home/u/.gnupg", "/home/u/.local", "/home/u/.local/bin", "/home/u/.local/share",
+                "/home/u/.local/share/claude-microvm/x", "/home/u/.cache", "/home/u/.claude",
+                "/home/u/.cargo", "/home/u/.pki", "/home/u/src", "/home/u", "/", "/srv/.x",
+                "/run/user/9999" };
+        static const char *const open[] = { "/home/u/.dotfiles", "/home/u/.claude/skills",
+                "/home/u/.local/share/chezmoi" };
+
+        for (size_t i = 0; i < sizeof(closed) / sizeof(*closed); i++)
+                if (!path_stays_closed(&paths, closed[i]))
+                        fail_msg("%s can be opened", closed[i]);
+        for (size_t i = 0; i < sizeof(open) / sizeof(*open); i++)
+                if (path_stays_closed(&paths, open[i]))
+                        fail_msg("%s: %s", open[i], path_stays_closed(&paths, open[i]));
 }
 
 /* Whose configuration is somewhere else by way of a link has it there. */
 static void test_refused_behind_links(void **state) {
         char directory[] = "/tmp/test-paths.XXXXXX", *dotfiles, *ssh, *link, *new;
+        PathPlace place;
         UserPaths p;
 
         assert_non_null(mkdtemp(directory));
@@ -100,12 +160,12 @@ static void test_refused_behind_links(void **state) {
         assert_int_equal(symlink(dotfiles, ssh), 0);
         setenv("HOME", directory, 1);
         assert_int_equal(user_paths_init(&p), 0);
-        assert_non_null(path_refused(&p, dotfiles, 0));
+        assert_non_null(refused(&p, dotfiles, false));
         /* a directory that is still to be made is where it will be */
-        free(link);
-        link = path_canonical(new);
-        assert_true(path_is_in(link, dotfiles));
-        assert_non_null(path_refused(&p, link, 0));
+        assert_int_equal(path_resolve(&p, new, &place), 0);
+        path_place_done(&place);
+        assert_true(path_is_in(place.path, dotfiles));
+        assert_non_null(refused(&p, new, false));
         user_paths_done(&p);
         free(link);
         assert_true(asprintf(&link, "rm -r '%s'", directory) > 0);
@@ -140,6 +200,9 @@ int main(void) {
                 cmocka_unit_test(test_parse),
                 cmocka_unit_test(test_is_in),
                 cmocka_unit_test(test_refused),
+                cmocka_unit_test(test_homes),
+                cmocka_unit_test(test_hidden),
+                cmocka_unit_test(test_stays_closed),
                 cmocka_unit_test(test_refused_behind_links),
                 cmocka_unit_test(test_environment),
         };

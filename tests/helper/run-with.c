@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "config-check.h"
 #include "config.h"
 #include "parameters-reader.h"
 #include "run.h"
@@ -17,7 +18,7 @@ int main(int argc, char **argv) {
 
         if (argc != 6)
                 return 2;
-        if (parameters_read(argv[2], environ, &p, &why) == 0) {
+        if (config_check(environ, &why) == 0 && parameters_read(argv[2], environ, &p, &why) == 0) {
                 const RunConfig config = {
                         .qemu = argv[1],
                         .ssh_keygen = SSH_KEYGEN_PATH,

@@ -12,10 +12,11 @@ static char directory[] = "/tmp/test-trusted-file.XXXXXX";
 
 static int read_it(const char *name, char **ret, char why[static TRUSTED_FILE_WHY_MAX]) {
         size_t size = 0;
+        uid_t owner;
         int r;
 
         *ret = NULL;
-        r = trusted_file_read(dir, name, 16, ret, &size, why);
+        r = trusted_file_read(dir, name, 16, ret, &size, &owner, why);
         if (r == 0)
                 assert_int_equal((*ret)[size], '\0');
         else

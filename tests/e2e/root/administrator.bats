@@ -55,6 +55,20 @@ memory() {
         run ! grep --quiet "$SYSTEM" <<<"$output"
 }
 
+@test "a user's new file hides the administrator's at the next start, not some time later" {
+        as_user systemctl --user daemon-reload
+        as_user touch "$CONFIG/administrator.ini"
+        run ! as_user systemctl --user start claude-vm@administrator
+        run -0 as_user systemctl --user show --value --property StatusText claude-vm@administrator
+        [[ "$output" == "'$CONFIG/administrator.ini' is new since systemd read the projects"*"daemon-reload, or start the VM with claude-run" ]]
+}
+
+@test "the administrator does not open a user's hidden directories" {
+        sed -i '/^WorkDirectory=/a AllowHidden=~/.dotfiles' "$SYSTEM/administrator.ini"
+        run -78 as_user claude-run config administrator
+        [[ "$output" == *"AllowHidden=~/.dotfiles: counts only in a project of your own"* ]]
+}
+
 @test "an empty file and a link to /dev/null take the project away" {
         local mask
         for mask in 'touch' 'ln -s /dev/null'; do

@@ -1,0 +1,8 @@
+/* The homes of agents, which have the logins of one project and are no other's. */
+#pragma once
+
+#include "project.h"
+
+/* A share that has another project's home in it, or lies in one, is an error of the project that shares it;
+ * so is Home= of a home that is another project's. 0, -ENOMEM. */
+int agent_homes_check(Project *const *projects, size_t n);
