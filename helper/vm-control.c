@@ -26,10 +26,21 @@ void vm_share_has_died(Vm *vm) {
 static int on_share_grace(sd_event_source *source, uint64_t usec, void *userdata) {
         Vm *vm = userdata;
 
-        vm_share_has_died(vm);
+        if (vm->share_tag[0])
+                vm_share_has_died(vm);
+        else
+                log_message(LOG_WARNING, "QEMU has lost a share at its end and goes on; killing it");
         /* the guest may hang on the dead share, so it is not asked */
         vm_kill_qemu(vm);
         return 0;
+}
+
+/* QEMU's end, or its death. */
+static void set_grace(Vm *vm) {
+        if (!vm->qemu_ended && !vm->share_timer &&
+                        sd_event_add_time_relative(vm->event, &vm->share_timer, CLOCK_MONOTONIC, SHARE_GRACE,
+                                        0, on_share_grace, vm) < 0)
+                on_share_grace(NULL, 0, vm);
 }
 
 /* Not the end that comes with QEMU's, nor one of which nobody has said how. */
@@ -45,8 +56,11 @@ bool vm_share_has_failed(const Vm *vm) {
 static void share_has_ended(Vm *vm, const char *tag, const char *result) {
         bool known = vm->share_tag[0], other = known && strcmp(vm->share_tag, tag) != 0;
 
-        if (vm->facts.stop_requested || vm->facts.agent_status >= 0)
+        /* no failure any more, but a QEMU that outlives its shares may connect to fresh ones */
+        if (vm->facts.stop_requested || vm->facts.agent_status >= 0) {
+                set_grace(vm);
                 return;
+        }
         /* the first that failed is the reason of the others' ends */
         if (other && (vm_share_has_failed(vm) || !is_failure(result)))
                 return;
@@ -59,10 +73,8 @@ static void share_has_ended(Vm *vm, const char *tag, const char *result) {
                         return;
                 vm_share_has_died(vm);
                 sd_event_exit(vm->event, 0);
-        } else if (!vm->share_timer &&
-                        sd_event_add_time_relative(vm->event, &vm->share_timer, CLOCK_MONOTONIC, SHARE_GRACE,
-                                        0, on_share_grace, vm) < 0)
-                on_share_grace(NULL, 0, vm);
+        } else
+                set_grace(vm);
 }
 
 static int on_share_process(sd_event_source *source, int fd, uint32_t revents, void *userdata) {

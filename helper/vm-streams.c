@@ -19,16 +19,16 @@
 
 static int on_poweroff_limit(sd_event_source *source, uint64_t usec, void *userdata) {
         log_message(LOG_WARNING, "The agent has ended, but the guest does not power off; ending QEMU");
-        vm_quit_qemu(userdata);
+        vm_end(userdata);
         return 0;
 }
 
-/* Lifts the limit of the boot, but none that a stop or the agent's end has set. */
+/* Lifts the limit of the boot, but none that a stop or an end has set. */
 static void guest_is_ready(Vm *vm) {
-        if (vm->facts.ready)
+        if (vm->facts.ready || vm->facts.boot_timeout)
                 return;
         vm->facts.ready = true;
-        if (vm->facts.agent_status < 0 && !vm->facts.stop_requested)
+        if (vm->facts.agent_status < 0 && !vm->ending)
                 vm->timer = sd_event_source_disable_unref(vm->timer);
         vm->status_pending = false;
         sd_notifyf(0, "READY=1\nSTATUS=%s",
@@ -44,7 +44,7 @@ static void agent_has_ended(Vm *vm, int status) {
         vm->facts.agent_status = status;
         vm->status_pending = false;
         sd_notifyf(0, "STATUS=The agent exited with status %d", status);
-        if (!vm->facts.stop_requested)
+        if (!vm->ending)
                 vm_set_timer(vm, POWEROFF_STEPS * vm->config->stop_step_usec, on_poweroff_limit);
 }
 
