@@ -8,6 +8,7 @@
 #include "guest-credentials.h"
 #include "guest-image.h"
 #include "guest-text.h"
+#include "line-limit.h"
 #include "outcome.h"
 #include "parameters.h"
 #include "qmp.h"
@@ -20,6 +21,7 @@ typedef struct Stream {
         int fd;
         sd_event_source *source;
         GuestText text;
+        LineLimit limit; /* of what goes to the journal */
         char last[GUEST_LINE_MAX + 1];
 } Stream;
 
@@ -46,8 +48,6 @@ typedef struct Vm {
         sd_event_source *share_timer; /* a share has ended: has QEMU too? */
         unsigned stop_step;
         bool ending; /* the timer is that of the stop or the kill */
-        unsigned console_lines, console_suppressed;
-        uint64_t console_window;
         char guest_status[256];
         bool status_pending; /* systemd has not heard of it yet */
         char share_tag[SHARE_TAG_MAX + 1], share_result[64];
