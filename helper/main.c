@@ -11,6 +11,7 @@
 #include "cleanup.h"
 #include "config.h"
 #include "connect.h"
+#include "core-dump.h"
 #include "devshell.h"
 #include "gc.h"
 #include "log.h"
@@ -63,7 +64,7 @@ static int verb_run(const char *id) {
         };
         int r;
 
-        /* secrets pass through this memory: no core dump, no debugger */
+        /* secrets pass through this memory: no debugger either */
         prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
         log_set_vm(id, getenv(PARAMETER_UUID) ?: "");
         if (!vm_name_is_id(id))
@@ -150,6 +151,7 @@ static int usage(FILE *f) {
 }
 
 int main(int argc, char **argv) {
+        core_dump_empty();
         if (argc == 2 && strcmp(argv[1], "--help") == 0)
                 return usage(stdout);
         if (argc == 2 && strcmp(argv[1], "--version") == 0)
