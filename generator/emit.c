@@ -43,7 +43,7 @@ static void print_number(UnitWriter *w, const char *name, uint64_t value) {
 static void print_share_dependencies(UnitWriter *w, const Project *p) {
         static const char *const settings[] = { "Requires", "After", "PropagatesStopTo" };
 
-        for (size_t s = 0; s < (p->dev_shell ? 3 : 2); s++) {
+        for (size_t s = 0; s < (project_has_dev_shell(p) ? 3 : 2); s++) {
                 unit_writer_print(w, settings[s], "=", NULL);
                 for (size_t i = 0; i < p->n_shares; i++)
                         unit_writer_print(w, i > 0 ? " " : "", "claude-vm-virtiofsd@", p->id, ":",
@@ -121,8 +121,8 @@ static void print_vm(UnitWriter *w, const Project *p) {
         unit_writer_print_environment(w, PARAMETER_ACCELERATOR, p->accelerator);
         unit_writer_print_environment(w, PARAMETER_MACHINE, p->machine);
         unit_writer_print_environment(w, PARAMETER_NETWORK, p->network);
-        if (p->dev_shell)
-                unit_writer_print_environment(w, PARAMETER_DEV_SHELL, "yes");
+        if (project_has_dev_shell(p))
+                unit_writer_print_environment(w, PARAMETER_DEV_SHELL, p->dev_shell);
         print_publish(w, p);
         print_shares(w, p);
         print_agent(w, p);
@@ -162,7 +162,7 @@ static int add_vm(UnitWriter *w, const Project *p) {
         print_description(w, p);
         print_share_dependencies(w, p);
         unit_writer_print(w, "Wants=claude-vm-ssh@", p->id, ".service\n", NULL);
-        if (p->dev_shell)
+        if (project_has_dev_shell(p))
                 unit_writer_print(w, "Wants=claude-vm-devshell@", p->id, ".service\n", NULL);
         if (p->is_request)
                 unit_writer_print(w, "CollectMode=inactive-or-failed\n", NULL);
@@ -182,6 +182,7 @@ static int add_dev_shell(UnitWriter *w, const Project *p) {
         unit_writer_print(w, "\n[Service]\n", NULL);
         unit_writer_print_environment(w, PARAMETER_UUID, p->uuid);
         unit_writer_print_environment(w, PARAMETER_WORK_DIRECTORY, p->work_directory);
+        unit_writer_print_environment(w, PARAMETER_DEV_SHELL, p->dev_shell);
         return unit_writer_end(w);
 }
 
@@ -211,7 +212,7 @@ int emit_project(UnitWriter *w, const Project *p) {
                 return add_broken(w, p);
 
         r = add_vm(w, p);
-        if (r >= 0 && p->dev_shell)
+        if (r >= 0 && project_has_dev_shell(p))
                 r = add_dev_shell(w, p);
         if (r >= 0 && p->wanted) {
                 unit_name(p->id, unit);

@@ -11,7 +11,7 @@
 #include "vm.h"
 
 #define POWEROFF_STEPS 4U /* from the agent's end to QEMU's, in steps of a stop */
-#define READS_MAX 50U /* of a stream, of 8 KiB each, in READS_WINDOW */
+#define READS_MAX 50U     /* of a stream, of 8 KiB each, in READS_WINDOW */
 #define READS_WINDOW (SEC / 2)
 #define LAST_READ_MAX (1024 * 1024) /* of what a guest wrote before its end */
 #define GUEST_IDENTIFIER "claude-vm-guest"
