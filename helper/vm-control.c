@@ -9,11 +9,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "control-message.h"
 #include "log.h"
 #include "vm.h"
 
-#define SHARE_GRACE (SEC / 2) /* a virtiofsd may end a moment before the QEMU that it ends with */
-#define CONTROL_MESSAGE_MAX 256
+#define SHARE_GRACE (SEC / 2)   /* a virtiofsd may end a moment before the QEMU that it ends with */
 #define SHARE_ENDED "has ended" /* until its unit says more */
 
 /* --- shares ---------------------------------------------------------------------------- */
@@ -129,19 +129,19 @@ static size_t receive(int fd, char *buffer, size_t size, pid_t *ret_pid) {
         return sender.uid == getuid() ? (size_t) n : 0;
 }
 
-/* "SHARE_STARTED=TAG" from our own `virtiofsd`, "SHARE_EXITED=TAG\nwas killed by signal KILL" from
- * `share-exited`. */
 static int on_socket(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
         Vm *vm = userdata;
-        char message[CONTROL_MESSAGE_MAX + 1], tag[SHARE_TAG_MAX + 1], result[64];
+        char text[CONTROL_MESSAGE_MAX + 1];
+        ControlMessage message;
         pid_t pid = 0;
-        size_t n = receive(fd, message, sizeof(message) - 1, &pid);
+        size_t n = receive(fd, text, sizeof(text) - 1, &pid);
 
-        message[n] = '\0';
-        if (sscanf(message, "SHARE_STARTED=%16[a-z0-9_]", tag) == 1)
-                share_has_started(vm, tag, pid);
-        else if (sscanf(message, "SHARE_EXITED=%16[a-z0-9_]\n%63[a-zA-Z0-9 ]", tag, result) == 2)
-                share_has_ended(vm, tag, result);
+        text[n] = '\0';
+        message = control_message_parse(text);
+        if (message.word == CONTROL_SHARE_STARTED)
+                share_has_started(vm, message.tag, pid);
+        else if (message.word == CONTROL_SHARE_EXITED)
+                share_has_ended(vm, message.tag, message.result);
         return 0;
 }
 
