@@ -16,6 +16,9 @@ check: ## all tests
 quick: ## the inner loop: build, unit and generator tests
 	tests/check quick
 
+fuzz: ## each fuzz target for TIME (1h, 10m, default 1m), as many at once as there are processors
+	tests/host/run --no-boot -- /src/tests/stages/fuzz $(or $(TIME),1m)
+
 build: ## compile in the test host's root
 	tests/host/run --no-boot -- /src/tests/stages/build gcc
 
@@ -38,5 +41,5 @@ host: ## a shell in the test host, with the project installed
 clean: ## remove build directories, the test host's root and its guest images
 	tests/host/clean
 
-.PHONY: help demo check quick build format bench install vm.run host clean
+.PHONY: help demo check quick fuzz build format bench install vm.run host clean
 .DEFAULT_GOAL := help

@@ -19,7 +19,7 @@
 #define PARAMETER_NETWORK "CLAUDE_VM_NETWORK"         /* user, none */
 #define PARAMETER_AGENT "CLAUDE_VM_AGENT"             /* claude */
 #define PARAMETER_AGENT_START "CLAUDE_VM_AGENT_START" /* boot, session */
-#define PARAMETER_DEV_SHELL "CLAUDE_VM_DEV_SHELL"     /* yes */
+#define PARAMETER_DEV_SHELL "CLAUDE_VM_DEV_SHELL"     /* yes, devenv */
 /* Lists: one variable an element. */
 /* + TAG = OPTIONS:GUESTDIR:HOSTDIR; options are rw or ro, and `,create`: make HOSTDIR (0700) if
  * it is missing, or `,optional`: without HOSTDIR there is no share. GUESTDIR has no colon. */

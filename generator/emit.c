@@ -37,7 +37,7 @@ static void print_number(UnitWriter *w, const char *name, uint64_t value) {
 static void print_share_dependencies(UnitWriter *w, const Project *p) {
         static const char *const settings[] = { "Requires", "After", "PropagatesStopTo" };
 
-        for (size_t s = 0; s < (p->dev_shell ? 3 : 2); s++) {
+        for (size_t s = 0; s < (project_has_dev_shell(p) ? 3 : 2); s++) {
                 unit_writer_print_raw(w, settings[s]);
                 for (size_t i = 0; i < p->n_shares; i++) {
                         unit_writer_print_raw(w, i > 0 ? " " : "=");
@@ -143,8 +143,8 @@ static void print_vm(UnitWriter *w, const Project *p) {
         unit_writer_print_environment(w, PARAMETER_ACCELERATOR, p->accelerator);
         unit_writer_print_environment(w, PARAMETER_MACHINE, p->machine);
         unit_writer_print_environment(w, PARAMETER_NETWORK, p->network);
-        if (p->dev_shell)
-                unit_writer_print_environment(w, PARAMETER_DEV_SHELL, "yes");
+        if (project_has_dev_shell(p))
+                unit_writer_print_environment(w, PARAMETER_DEV_SHELL, p->dev_shell);
         print_publish(w, p);
         print_shares(w, p);
         print_agent(w, p);
@@ -188,7 +188,7 @@ static void print_wants(UnitWriter *w, const Project *p) {
         unit_writer_print_literal(w, "Wants=claude-vm-ssh@");
         unit_writer_print_raw(w, p->id);
         unit_writer_print_literal(w, ".service\n");
-        if (p->dev_shell) {
+        if (project_has_dev_shell(p)) {
                 unit_writer_print_literal(w, "Wants=claude-vm-devshell@");
                 unit_writer_print_raw(w, p->id);
                 unit_writer_print_literal(w, ".service\n");
@@ -225,6 +225,7 @@ static int add_dev_shell(UnitWriter *w, const Project *p) {
         print_config(w, p);
         unit_writer_print_environment(w, PARAMETER_UUID, p->uuid);
         unit_writer_print_environment(w, PARAMETER_WORK_DIRECTORY, p->work_directory);
+        unit_writer_print_environment(w, PARAMETER_DEV_SHELL, p->dev_shell);
         return unit_writer_end(w);
 }
 
@@ -278,7 +279,7 @@ static int add_vm(UnitWriter *w, const Project *p) {
 
         if (r >= 0)
                 r = unit_writer_end(w);
-        if (r >= 0 && p->dev_shell)
+        if (r >= 0 && project_has_dev_shell(p))
                 r = add_dev_shell(w, p);
         if (r >= 0 && p->wanted) {
                 unit_name(p->id, unit);

@@ -52,15 +52,34 @@ void parse_word(Parser *parser, const Key *key, const char *value) {
         refuse(parser, "%s=%s: has to be one of:%s", key->key, value, key->words);
 }
 
-void parse_boolean(Parser *parser, const Key *key, const char *value) {
+/* 0 or 1; -1 if the word is neither. */
+static int boolean_of(const char *value) {
         static const char *const words[] = { "no", "false", "off", "0", "yes", "true", "on", "1" };
 
         for (size_t i = 0; i < ELEMENTSOF(words); i++)
-                if (strcmp(value, words[i]) == 0) {
-                        *(bool *) member(parser, key) = i >= ELEMENTSOF(words) / 2;
-                        return;
-                }
-        refuse(parser, "%s=%s: has to be yes or no", key->key, value);
+                if (strcmp(value, words[i]) == 0)
+                        return i >= ELEMENTSOF(words) / 2;
+        return -1;
+}
+
+void parse_boolean(Parser *parser, const Key *key, const char *value) {
+        int b = boolean_of(value);
+
+        if (b < 0)
+                refuse(parser, "%s=%s: has to be yes or no", key->key, value);
+        else
+                *(bool *) member(parser, key) = b;
+}
+
+/* A boolean with a third word: devenv evaluates impurely, so it must be asked for by its name. */
+void parse_dev_shell(Parser *parser, const Key *key, const char *value) {
+        int b = boolean_of(value);
+
+        if (b < 0 && strcmp(value, "devenv") != 0)
+                refuse(parser, "%s=%s: must be no, yes (a flake.nix) or devenv (a devenv.nix)", key->key,
+                                value);
+        else
+                set_string(parser, key, b < 0 ? "devenv" : b ? "yes" : "no");
 }
 
 /* A link that does not count, or what else keeps a path from being walked. */

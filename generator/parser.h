@@ -19,6 +19,7 @@ struct Parser {
 /* parse-values.c: of one key */
 void parse_word(Parser *parser, const Key *key, const char *value);
 void parse_boolean(Parser *parser, const Key *key, const char *value);
+void parse_dev_shell(Parser *parser, const Key *key, const char *value);
 void parse_directory(Parser *parser, const Key *key, const char *value);
 void parse_allow_hidden(Parser *parser, const Key *key, const char *value);
 void parse_memory(Parser *parser, const Key *key, const char *value);

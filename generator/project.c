@@ -31,7 +31,7 @@ static const Key keys[] = {
         { "Project", "AgentStart", parse_word, MEMBER(agent_start), " boot session", .fallback = "boot" },
         { "Project", "AgentArguments", parse_arguments, MEMBER(agent_arguments), .list = true },
         { "Project", "ReadOnly", parse_boolean, MEMBER(read_only), .fallback = "no" },
-        { "Project", "DevShell", parse_boolean, MEMBER(dev_shell), .fallback = "no" },
+        { "Project", "DevShell", parse_dev_shell, MEMBER(dev_shell), .fallback = "no" },
         { "Project", "Share", parse_share, .list = true },
         { "Project", "AllowHidden", parse_allow_hidden, MEMBER(allow_hidden), .list = true },
         { "Project", "UUID", parse_uuid, .project_only = true },
@@ -63,6 +63,10 @@ const char *project_meaning(const Project *p, const Key *key) {
         if (key->parse == parse_directory || key->parse == parse_guest)
                 return *(char *const *) (const void *) ((const char *) p + key->offset);
         return key->parse == parse_uuid ? p->uuid : NULL;
+}
+
+bool project_has_dev_shell(const Project *p) {
+        return strcmp(p->dev_shell, "no") != 0;
 }
 
 unsigned project_line(const Project *p, const char *key) {
@@ -187,7 +191,7 @@ static void complete(Parser *parser) {
         parser->line = project_line(p, "Home");
         shares_add(parser, "home", p->home ? strdup(p->home) : NULL, "/home/claude", false, true);
         parser->line = 0;
-        if (p->dev_shell)
+        if (project_has_dev_shell(p))
                 shares_add_nix_store(parser);
         shares_check_nested(parser);
         shares_check_hidden(parser);
@@ -282,6 +286,7 @@ Project *project_free(Project *p) {
         free(p->home);
         free(p->agent);
         free(p->agent_start);
+        free(p->dev_shell);
         free(p->publish);
         free(p->guest);
         free(p->accelerator);

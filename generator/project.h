@@ -45,7 +45,7 @@ typedef struct Project {
         char *work_directory; /* canonical */
         char *home;           /* canonical */
         bool read_only;
-        bool dev_shell;
+        char *dev_shell;     /* "no", "yes", "devenv" */
         char **allow_hidden; /* canonical */
         char *agent;
         char *agent_start; /* "boot", "session" */
@@ -101,6 +101,8 @@ bool project_section_has_variables(const char *section);
 /* What the value of a key stands for in a good project, if that is not its text: a canonical path, a UUID.
  * Borrowed from `p`; NULL if the text says all. */
 const char *project_meaning(const Project *p, const Key *key);
+
+bool project_has_dev_shell(const Project *p);
 
 /* The line that sets the key, 0 for none. */
 unsigned project_line(const Project *p, const char *key);

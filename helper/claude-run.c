@@ -72,7 +72,7 @@ static const Option options[] = {
                         "EncryptedCredentials" },
         { 0, "property", "NAME=VALUE", "a limit, as in [Service]", 0, "Service" },
         { 0, "read-only", NULL, "run: the directory is read-only; attach: only look", MEMBER(read_only) },
-        { 0, "dev-shell", NULL, "run: with the dev shell of flake.nix or devenv.nix", MEMBER(dev_shell) },
+        { 0, "dev-shell", NULL, "run: with the dev shell of flake.nix", MEMBER(dev_shell) },
         { 0, "new", NULL, "run: a fresh VM although one runs here", MEMBER(new) },
         { 0, "name", "NAME", "run: make a project of it, as config new does", MEMBER(name) },
         { 'C', "directory", "DIR", "instead of the working directory", MEMBER(directory) },

@@ -71,15 +71,28 @@ static int connect_unix(const char *directory, const char *name) {
         return r < 0 ? r : TAKE_FD(fd);
 }
 
-static int connect_address(const char *directory, const char *text) {
-        char host[16], name[32];
-        unsigned port;
+int connect_parse(const char *text, ConnectAddress *ret) {
+        ConnectAddress a = {};
+        struct in_addr address;
 
-        if (sscanf(text, "tcp %15[0-9.] %u", host, &port) == 2 && port > 0 && port < 65536)
-                return connect_tcp(host, port);
-        if (sscanf(text, "unix %31[a-z.]", name) == 1)
-                return connect_unix(directory, name);
-        return -EINVAL;
+        if (sscanf(text, "tcp %15[0-9.] %u", a.host, &a.port) == 2) {
+                if (a.port == 0 || a.port > 65535 || inet_pton(AF_INET, a.host, &address) != 1)
+                        return -EINVAL;
+        } else if (sscanf(text, "unix %31[a-z.]", a.name) != 1 || a.name[0] == '.')
+                return -EINVAL;
+        else
+                a.host[0] = '\0';
+        *ret = a;
+        return 0;
+}
+
+static int connect_address(const char *directory, const char *text) {
+        ConnectAddress a;
+        int r = connect_parse(text, &a);
+
+        if (r < 0)
+                return r;
+        return a.host[0] ? connect_tcp(a.host, a.port) : connect_unix(directory, a.name);
 }
 
 static int pass_fd(int fd) {

@@ -42,7 +42,7 @@ static int make_key(DevShellSource *s) {
 
         if (!f)
                 return -ENOMEM;
-        fputs("1\n", f);
+        fputs(s->kind == DEVSHELL_DEVENV ? "2 devenv\n" : "2 flake\n", f);
         for (size_t i = 0; i < DEVSHELL_FILES; i++)
                 if (s->files[i].text)
                         fprintf(f, "%s %zu\n%s", names[i], strlen(s->files[i].text), s->files[i].text);
@@ -52,12 +52,19 @@ static int make_key(DevShellSource *s) {
         return 0;
 }
 
-static DevShellKind kind_of(const DevShellSource *s) {
-        return s->files[0].text ? DEVSHELL_FLAKE : s->files[2].text ? DEVSHELL_DEVENV : DEVSHELL_NONE;
+DevShellKind devshell_kind(const char *word) {
+        return strcmp(word, "yes") == 0               ? DEVSHELL_FLAKE
+                        : strcmp(word, "devenv") == 0 ? DEVSHELL_DEVENV
+                                                      : DEVSHELL_NONE;
 }
 
-int devshell_source_read(const char *work_directory, DevShellSource *ret, const char **ret_name) {
-        DevShellSource s = { .directory_fd = path_open_directory(work_directory) };
+bool devshell_source_has(const DevShellSource *s, DevShellKind kind) {
+        return (kind == DEVSHELL_FLAKE && s->files[0].text) || (kind == DEVSHELL_DEVENV && s->files[2].text);
+}
+
+int devshell_source_read(
+                const char *work_directory, DevShellKind kind, DevShellSource *ret, const char **ret_name) {
+        DevShellSource s = { .kind = kind, .directory_fd = path_open_directory(work_directory) };
         int r = s.directory_fd < 0 ? s.directory_fd : 0;
 
         *ret_name = work_directory;
@@ -74,7 +81,8 @@ int devshell_source_read(const char *work_directory, DevShellSource *ret, const 
                 return r;
         }
         uuid_of(work_directory, strlen(work_directory), s.project);
-        s.kind = kind_of(&s);
+        if (!devshell_source_has(&s, kind))
+                s.kind = DEVSHELL_NONE;
         *ret = s;
         return 0;
 }

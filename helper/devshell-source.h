@@ -1,6 +1,7 @@
 /* What a work directory has of a dev shell, and the name under which its evaluation is kept. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { DEVSHELL_FILES = 5 };
@@ -8,7 +9,7 @@ enum { DEVSHELL_FILES = 5 };
 typedef enum DevShellKind {
         DEVSHELL_NONE,
         DEVSHELL_FLAKE,  /* flake.nix: nix print-dev-env */
-        DEVSHELL_DEVENV, /* devenv.nix alone: devenv print-dev-env */
+        DEVSHELL_DEVENV, /* devenv.nix: devenv print-dev-env */
 } DevShellKind;
 
 typedef struct DevShellFile {
@@ -17,16 +18,23 @@ typedef struct DevShellFile {
 } DevShellFile;
 
 typedef struct DevShellSource {
-        DevShellKind kind;
+        DevShellKind kind; /* what was asked for, DEVSHELL_NONE if its file is not there */
         int directory_fd;
         DevShellFile files[DEVSHELL_FILES];
         char project[37]; /* from the path of the directory */
         char key[37];     /* from the content of the files */
 } DevShellSource;
 
+/* Of the word in CLAUDE_VM_DEV_SHELL=. */
+DevShellKind devshell_kind(const char *word);
+
+/* True if the directory has the file that `kind` is made from. */
+bool devshell_source_has(const DevShellSource *source, DevShellKind kind);
+
 /* Reads the files without following a link, in the directory or on the way to it. 0 and an owned result,
  * also for a directory that has none of them. Negative errno and in `ret_name` what could not be read:
  * borrowed. */
-int devshell_source_read(const char *work_directory, DevShellSource *ret, const char **ret_name);
+int devshell_source_read(
+                const char *work_directory, DevShellKind kind, DevShellSource *ret, const char **ret_name);
 
 void devshell_source_done(DevShellSource *source);

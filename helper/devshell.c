@@ -1,9 +1,12 @@
 /* The work directory is a guest's to write, so evaluating its flake runs what the guest wrote: Nix's
  * language, in its pure mode, and builds in Nix's sandbox, because DevShell= asks for just that. Nothing
  * else of the directory may have a say: nix finds no git, ssh or hg, whose configuration in the directory
- * can name programs (since Nix 2.20 it reads a repository itself; inputs that are fetched with git have to
- * be fetched before), settings of the flake are not accepted, and nothing is written there. devenv does
+ * can name programs (since Nix 2.20 it reads a repository itself; inputs that are fetched with git must be
+ * fetched before), settings of the flake are not accepted, and nothing is written there. devenv does
  * write beside its files, so it gets copies of them.
+ *
+ * devshell-view.c hides home, runtime directory and /tmp. The environment is ours to hide: a build with a
+ * known hash may ask for variables of it (impureEnvVars), and pure mode does not keep devenv from any.
  *
  * The result is kept under the hash that the files had before, and only if they still have it after. */
 
@@ -45,12 +48,11 @@ static int open_project(const char *dir, const DevShellSource *source) {
         return fd < 0 ? -errno : fd;
 }
 
-int devshell_open(const char *dir, const char *work_directory) {
+int devshell_open(const char *dir, const char *work_directory, DevShellKind kind) {
         _cleanup_free_ char *path = NULL;
         DevShellSource source;
         const char *name;
-        DevShellKind kind;
-        int fd, r = devshell_source_read(work_directory, &source, &name);
+        int fd, r = devshell_source_read(work_directory, kind, &source, &name);
 
         if (r < 0)
                 return r;
@@ -95,17 +97,47 @@ static char *find_program(const char *dirs, const char *program) {
 
 /* --- nix and devenv -------------------------------------------------------------------- */
 
+/* Where the store is, and how to fetch from behind a proxy. The journal is our own. */
+static const char *const kept_variables[] = { "NIX_REMOTE", "NIX_SSL_CERT_FILE", "SSL_CERT_FILE",
+        "http_proxy", "https_proxy", "all_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY",
+        "NO_PROXY", "TMPDIR", "LANG", "JOURNAL_STREAM" };
+
+/* Of this process too, which is at its end. */
+static int make_environment(const char *dir, const char *path) {
+        char *values[ELEMENTSOF(kept_variables)];
+        int r = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(kept_variables); i++) {
+                const char *value = getenv(kept_variables[i]);
+
+                values[i] = value ? strdup(value) : NULL;
+        }
+        clearenv();
+        for (size_t i = 0; i < ELEMENTSOF(kept_variables); i++) {
+                if (values[i])
+                        r |= setenv(kept_variables[i], values[i], 1);
+                free(values[i]);
+        }
+        /* what a program keeps in its home is gone with the unit; nix's own caches are ours, too */
+        r |= setenv("HOME", getenv("TMPDIR") ?: "/var/empty", 1) | setenv("XDG_CACHE_HOME", dir, 1) |
+                        setenv("PATH", path, 1);
+        return r < 0 ? -ENOMEM : 0;
+}
+
 /* The profile keeps the garbage collector away from what the script names. */
-static int run_nix(const DevShellSource *source, const char *nix, const char *project, int output) {
+static int run_nix(const DevShellSource *source, const char *dir, const char *nix, const char *project,
+                int output) {
         _cleanup_free_ char *profile = NULL;
+        int r;
 
         if (asprintf(&profile, "%s/profile", project) < 0) {
                 profile = NULL;
                 return -ENOMEM;
         }
-        /* a directory that nobody makes */
-        if (fchdir(source->directory_fd) < 0 || setenv("PATH", "/var/empty", 1) < 0)
-                return -errno;
+        /* a PATH that nobody makes */
+        r = make_environment(dir, "/var/empty");
+        if (r < 0 || fchdir(source->directory_fd) < 0)
+                return r < 0 ? r : -errno;
         char *argv[] = {
                 (char *) nix,
                 (char *) "print-dev-env",
@@ -114,6 +146,14 @@ static int run_nix(const DevShellSource *source, const char *nix, const char *pr
                 /* settings that the flake itself brings along could turn the sandbox off */
                 (char *) "--option",
                 (char *) "accept-flake-config",
+                (char *) "false",
+                /* so could the user's own, and where it cannot be made nix would build without it: a builder
+                 * is a program of the guest's. With a daemon the daemon decides. */
+                (char *) "--option",
+                (char *) "sandbox",
+                (char *) "true",
+                (char *) "--option",
+                (char *) "sandbox-fallback",
                 (char *) "false",
                 (char *) "--no-write-lock-file",
                 (char *) "--profile",
@@ -144,9 +184,9 @@ static int copy_files(const DevShellSource *source, const char *directory) {
         return r;
 }
 
-static int run_devenv(const DevShellSource *source, const char *dirs, const char *devenv,
+static int run_devenv(const DevShellSource *source, const DevShellConfig *c, const char *devenv,
                 const char *project, int output) {
-        _cleanup_free_ char *directory = NULL, *path = NULL, *nix = find_program(dirs, "nix");
+        _cleanup_free_ char *directory = NULL, *path = NULL, *nix = find_program(c->dirs, "nix");
         int r;
 
         /* it runs nix by name */
@@ -160,8 +200,14 @@ static int run_devenv(const DevShellSource *source, const char *dirs, const char
         r = copy_files(source, directory);
         if (r < 0)
                 return r;
-        if (chdir(directory) < 0 || setenv("PATH", path, 1) < 0)
-                return -errno;
+        r = make_environment(c->dir, path);
+        /* the settings that run_nix() has as arguments */
+        if (r < 0 || chdir(directory) < 0 ||
+                        setenv("NIX_CONFIG",
+                                        "accept-flake-config = false\nsandbox = true\n"
+                                        "sandbox-fallback = false",
+                                        1) < 0)
+                return r < 0 ? r : -errno;
         return run_program((char *[]) { (char *) devenv, (char *) "print-dev-env", NULL }, output);
 }
 
@@ -198,44 +244,43 @@ static void remove_old(int project_fd, const DevShellSource *source) {
 }
 
 /* True if the files are what they were. */
-static bool is_unchanged(const DevShellSource *source, const char *work_directory) {
+static bool is_unchanged(const DevShellSource *source, const DevShellConfig *c) {
         DevShellSource now;
         const char *name;
         bool same;
 
-        if (devshell_source_read(work_directory, &now, &name) < 0)
+        if (devshell_source_read(c->work_directory, c->kind, &now, &name) < 0)
                 return false;
         same = strcmp(now.key, source->key) == 0;
         devshell_source_done(&now);
         return same;
 }
 
-static int evaluate_to(const DevShellSource *source, const char *dirs, const char *program,
+static int evaluate_to(const DevShellSource *source, const DevShellConfig *c, const char *program,
                 const char *project, int output) {
-        int r = source->kind == DEVSHELL_FLAKE ? run_nix(source, program, project, output)
-                                               : run_devenv(source, dirs, program, project, output);
+        int r = source->kind == DEVSHELL_FLAKE ? run_nix(source, c->dir, program, project, output)
+                                               : run_devenv(source, c, program, project, output);
 
         return r == 0 ? check_script(output) : r;
 }
 
 /* Positive: the program failed and has said why. */
-static int make_script(const DevShellSource *source, const char *dirs, const char *dir, int project_fd,
-                const char *program) {
+static int make_script(
+                const DevShellSource *source, const DevShellConfig *c, int project_fd, const char *program) {
         _cleanup_free_ char *project = NULL;
         _cleanup_close_ int fd = -EBADF;
         int r;
 
-        if (asprintf(&project, "%s/%s", dir, source->project) < 0) {
+        if (asprintf(&project, "%s/%s", c->dir, source->project) < 0) {
                 project = NULL;
                 return -ENOMEM;
         }
         if (unlinkat(project_fd, "new", 0) < 0 && errno != ENOENT)
                 return -errno;
         fd = openat(project_fd, "new", O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-        /* nix's own caches are ours too */
-        if (fd < 0 || setenv("XDG_CACHE_HOME", dir, 1) < 0)
+        if (fd < 0)
                 return -errno;
-        r = evaluate_to(source, dirs, program, project, fd);
+        r = evaluate_to(source, c, program, project, fd);
         if (r != 0)
                 (void) unlinkat(project_fd, "new", 0);
         return r;
@@ -254,21 +299,21 @@ static const char *reason_of(int r) {
                                         : strerror(-r);
 }
 
-static int evaluate(const DevShellSource *source, const char *dirs, const char *dir, int project_fd,
-                const char *work_directory) {
-        const char *name = source->kind == DEVSHELL_FLAKE ? "nix" : "devenv";
-        _cleanup_free_ char *program = find_program(dirs, name);
+static int evaluate(const DevShellSource *source, const DevShellConfig *c, int project_fd) {
+        const char *name = source->kind == DEVSHELL_FLAKE ? "nix" : "devenv",
+                   *work_directory = c->work_directory;
+        _cleanup_free_ char *program = find_program(c->dirs, name);
         int r;
 
         if (!program) {
                 log_message(LOG_WARNING, "No dev shell for '%s': there is no program '%s' in %s",
-                                work_directory, name, dirs);
+                                work_directory, name, c->dirs);
                 return EXIT_FAILURE;
         }
-        r = make_script(source, dirs, dir, project_fd, program);
+        r = make_script(source, c, project_fd, program);
         if (r != 0)
                 return complain(work_directory, reason_of(r));
-        if (!is_unchanged(source, work_directory)) {
+        if (!is_unchanged(source, c)) {
                 (void) unlinkat(project_fd, "new", 0);
                 return complain(work_directory, "its files changed during the evaluation");
         }
@@ -280,17 +325,16 @@ static int evaluate(const DevShellSource *source, const char *dirs, const char *
 }
 
 /* One at a time: what another VM of the directory evaluates is ours too. */
-static int evaluate_once(const DevShellSource *source, const char *dirs, const char *dir,
-                const char *work_directory) {
-        _cleanup_close_ int project_fd = open_project(dir, source);
+static int evaluate_once(const DevShellSource *source, const DevShellConfig *c) {
+        _cleanup_close_ int project_fd = open_project(c->dir, source);
 
         if (project_fd < 0)
-                return complain(work_directory, strerror(-project_fd));
+                return complain(c->work_directory, strerror(-project_fd));
         if (flock(project_fd, LOCK_EX) < 0)
-                return complain(work_directory, strerror(errno));
+                return complain(c->work_directory, strerror(errno));
         if (!is_cached(project_fd, source))
-                return evaluate(source, dirs, dir, project_fd, work_directory);
-        log_message(LOG_INFO, "Dev shell of '%s': as evaluated before", work_directory);
+                return evaluate(source, c, project_fd);
+        log_message(LOG_INFO, "Dev shell of '%s': as evaluated before", c->work_directory);
         return EXIT_SUCCESS;
 }
 
@@ -303,19 +347,28 @@ static int cannot_read(const char *work_directory, const char *name, int error) 
         return EXIT_FAILURE;
 }
 
-int devshell_evaluate(const char *dirs, const char *dir, const char *work_directory) {
+/* The kind's file is not there: fine, unless the other kind's is. */
+static int nothing_to_evaluate(const DevShellSource *source, const DevShellConfig *c) {
+        if (c->kind == DEVSHELL_FLAKE && devshell_source_has(source, DEVSHELL_DEVENV))
+                return complain(c->work_directory,
+                                "it has a devenv.nix and no flake.nix. devenv evaluates impurely: if it "
+                                "may, write DevShell=devenv");
+        log_message(LOG_INFO, "'%s' has no %s: no dev shell", c->work_directory,
+                        c->kind == DEVSHELL_FLAKE ? "flake.nix" : "devenv.nix");
+        return EXIT_SUCCESS;
+}
+
+int devshell_evaluate(const DevShellConfig *c) {
         DevShellSource source;
         const char *name;
-        int r = devshell_source_read(work_directory, &source, &name);
+        int r = devshell_source_read(c->work_directory, c->kind, &source, &name);
 
         if (r < 0)
-                return cannot_read(work_directory, name, r);
-        if (source.kind == DEVSHELL_NONE) {
-                log_message(LOG_INFO, "'%s' has neither flake.nix nor devenv.nix: no dev shell",
-                                work_directory);
-                r = EXIT_SUCCESS;
-        } else
-                r = evaluate_once(&source, dirs, dir, work_directory);
+                return cannot_read(c->work_directory, name, r);
+        if (source.kind == DEVSHELL_NONE)
+                r = nothing_to_evaluate(&source, c);
+        else
+                r = evaluate_once(&source, c);
         devshell_source_done(&source);
         return r;
 }

@@ -9,8 +9,6 @@
 #include "cleanup.h"
 #include "small-file.h"
 
-#define LINE_MAX_BYTES 96U
-
 static const char *const directions[] = { "publish", "reverse" }, *const origins[] = { "added", "ini" };
 
 static char *path_in(const char *directory, const char *name) {
@@ -51,21 +49,13 @@ static int parse_line(const char *line, ForwardEntry *ret) {
         return 0;
 }
 
-int forward_list_read(const char *directory, ForwardList *ret) {
-        _cleanup_free_ char *path = path_in(directory, "ports"), *text = NULL;
-        char *rest, *line;
-        int r;
+int forward_list_parse(char *text, ForwardList *ret) {
+        char *line;
 
         ret->n = 0;
-        if (!path)
-                return -ENOMEM;
-        r = small_file_read(path, FORWARDS_MAX * LINE_MAX_BYTES, &text);
-        if (r == -ENOENT)
-                return 0;
-        if (r < 0)
-                return r;
-        rest = text;
-        while ((line = strsep(&rest, "\n")) && line[0]) {
+        while ((line = strsep(&text, "\n")) && line[0]) {
+                int r;
+
                 if (ret->n == FORWARDS_MAX)
                         return -E2BIG;
                 r = parse_line(line, &ret->items[ret->n]);
@@ -76,23 +66,42 @@ int forward_list_read(const char *directory, ForwardList *ret) {
         return 0;
 }
 
-int forward_list_write(const char *directory, const ForwardList *list) {
-        _cleanup_free_ char *path = path_in(directory, "ports"), *new = path_in(directory, "ports.new");
-        char text[FORWARDS_MAX * LINE_MAX_BYTES], one[FORWARD_TEXT_MAX];
-        size_t size = 0;
+int forward_list_read(const char *directory, ForwardList *ret) {
+        _cleanup_free_ char *path = path_in(directory, "ports"), *text = NULL;
         int r;
 
-        if (!path || !new)
+        ret->n = 0;
+        if (!path)
                 return -ENOMEM;
+        r = small_file_read(path, FORWARDS_MAX * FORWARD_LINE_MAX, &text);
+        if (r == -ENOENT)
+                return 0;
+        return r < 0 ? r : forward_list_parse(text, ret);
+}
+
+size_t forward_list_print(const ForwardList *list, char ret[static FORWARDS_MAX * FORWARD_LINE_MAX]) {
+        char one[FORWARD_TEXT_MAX];
+        size_t size = 0;
+
         for (size_t i = 0; i < list->n; i++) {
                 const ForwardEntry *e = &list->items[i];
 
                 forward_print(&e->forward, one);
-                size += (size_t) snprintf(text + size, LINE_MAX_BYTES, "%s %s %s\n", directions[e->reverse],
+                size += (size_t) snprintf(ret + size, FORWARD_LINE_MAX, "%s %s %s\n", directions[e->reverse],
                                 one, origins[e->from_ini]);
         }
+        return size;
+}
+
+int forward_list_write(const char *directory, const ForwardList *list) {
+        _cleanup_free_ char *path = path_in(directory, "ports"), *new = path_in(directory, "ports.new");
+        char text[FORWARDS_MAX * FORWARD_LINE_MAX];
+        int r;
+
+        if (!path || !new)
+                return -ENOMEM;
         unlink(new);
-        r = small_file_create(new, 0600, text, size);
+        r = small_file_create(new, 0600, text, forward_list_print(list, text));
         if (r < 0)
                 return r;
         return rename(new, path) < 0 ? -errno : 0;

@@ -8,6 +8,7 @@
 #include "forward.h"
 
 #define FORWARDS_MAX 256U
+#define FORWARD_LINE_MAX 96U
 
 typedef struct ForwardEntry {
         bool reverse;  /* a port of the guest that leads to the host */
@@ -25,6 +26,12 @@ int forward_list_lock(const char *directory);
 
 /* Reads the list; one that is not there is empty. 0, -EIO for a file that is none, other negative errno. */
 int forward_list_read(const char *directory, ForwardList *ret);
+
+/* The same of a text, which is taken apart. 0; -EIO, -E2BIG. */
+int forward_list_parse(char *text, ForwardList *ret);
+
+/* The text of a list, in a buffer for all of them. Its length. */
+size_t forward_list_print(const ForwardList *list, char ret[static FORWARDS_MAX * FORWARD_LINE_MAX]);
 
 /* Replaces the list. 0, negative errno. */
 int forward_list_write(const char *directory, const ForwardList *list);

@@ -12,6 +12,8 @@
 #include "config-check.h"
 #include "config.h"
 #include "connect.h"
+#include "core-dump.h"
+#include "devshell-view.h"
 #include "devshell.h"
 #include "gc.h"
 #include "log.h"
@@ -73,7 +75,7 @@ static int verb_run(const char *id) {
         };
         int r;
 
-        /* secrets pass through this memory: no core dump, no debugger */
+        /* secrets pass through this memory: no debugger either */
         prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
         log_set_vm(id, getenv(PARAMETER_UUID) ?: "");
         if (!vm_name_is_id(id))
@@ -94,19 +96,38 @@ static int verb_run(const char *id) {
         return run_vm(&config, p);
 }
 
+static int no_view(const char *work_directory, int error) {
+        if (error == -ELOOP)
+                log_message(LOG_WARNING,
+                                "No dev shell: cannot read '%s': it is a symbolic link, or one leads to it",
+                                work_directory);
+        else
+                log_message(LOG_WARNING, "No dev shell for '%s': cannot hide your home from it: %s",
+                                work_directory,
+                                error == -EUSERS ? "this user may not have user namespaces"
+                                                 : strerror(-error));
+        return EXIT_FAILURE;
+}
+
 static int verb_devshell(const char *id) {
         _cleanup_free_ char *directory = dev_shell_dir();
-        const char *work_directory = getenv(PARAMETER_WORK_DIRECTORY);
         _cleanup_free_ char *why = NULL;
+        const DevShellConfig config = {
+                .dirs = NIX_DIRS,
+                .dir = directory,
+                .work_directory = getenv(PARAMETER_WORK_DIRECTORY),
+                .kind = devshell_kind(getenv(PARAMETER_DEV_SHELL) ?: ""),
+        };
+        int r;
 
         log_set_vm(id, getenv(PARAMETER_UUID) ?: "");
-        if (!vm_name_is_id(id) || !work_directory || !directory)
+        if (!vm_name_is_id(id) || !config.work_directory || !directory || !config.kind)
                 return refuse(PARAMETER_WORK_DIRECTORY " is not set: this program is run by "
-                                                       "claude-vm-devshell@.service of a VM with "
-                                                       "DevShell=yes");
+                                                       "claude-vm-devshell@.service of a VM with DevShell=");
         if (config_check(environ, &why) < 0)
                 return refuse(why ?: "No memory");
-        return devshell_evaluate(NIX_DIRS, directory, work_directory);
+        r = devshell_view_enter(config.work_directory, directory);
+        return r < 0 ? no_view(config.work_directory, r) : devshell_evaluate(&config);
 }
 
 static int verb_gc(const char *id) {
@@ -165,6 +186,7 @@ static int usage(FILE *f) {
 }
 
 int main(int argc, char **argv) {
+        core_dump_empty();
         if (argc == 2 && strcmp(argv[1], "--help") == 0)
                 return usage(stdout);
         if (argc == 2 && strcmp(argv[1], "--version") == 0)

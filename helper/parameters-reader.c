@@ -175,7 +175,7 @@ static int read_vm(Parameters *p, char *const *variables, char **ret_why) {
         if (r < 0)
                 return r;
         p->cpus = (unsigned) cpus;
-        p->dev_shell = strcmp(get(variables, PARAMETER_DEV_SHELL) ?: "", "yes") == 0;
+        p->dev_shell = devshell_kind(get(variables, PARAMETER_DEV_SHELL) ?: "");
         if (get_word(variables, PARAMETER_GUEST, DEFAULT_GUEST, &p->guest) < 0 ||
                         get_word(variables, PARAMETER_ACCELERATOR, "auto", &p->accelerator) < 0 ||
                         get_word(variables, PARAMETER_MACHINE, "auto", &p->machine) < 0 ||

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "devshell-source.h"
 #include "forward.h"
 
 typedef struct ShareParameters {
@@ -21,7 +22,7 @@ typedef struct Parameters {
         char *accelerator, *machine, *network, *agent, *agent_start;
         uint64_t memory_mib;
         unsigned cpus;
-        bool dev_shell;
+        DevShellKind dev_shell;
         ShareParameters *shares;
         unsigned n_shares;
         Forward *publish;

@@ -45,7 +45,8 @@ static bool choose_kvm(const Parameters *p) {
 /* claude-vm-devshell@.service has evaluated it before us, or said why not: a VM without it is one all the
  * same. */
 static void open_dev_shell(Vm *vm) {
-        int r = devshell_open(vm->config->dev_shell_dir, parameters_share_directory(vm->parameters, "work"));
+        int r = devshell_open(vm->config->dev_shell_dir, parameters_share_directory(vm->parameters, "work"),
+                        vm->parameters->dev_shell);
 
         if (r >= 0)
                 vm->dev_shell_fd = r;

@@ -48,8 +48,7 @@ int share_write_files(const char *directory, const Parameters *p) {
         return r;
 }
 
-/* Splits ID:TAG; the id goes to `ret_id`, the tag is the rest. NULL if it is none. */
-static const char *split_instance(const char *instance, char ret_id[static VM_NAME_MAX + 1]) {
+const char *share_split_instance(const char *instance, char ret_id[static VM_NAME_MAX + 1]) {
         const char *colon = strchr(instance, ':');
         size_t n = colon ? (size_t) (colon - instance) : 0;
 
@@ -138,7 +137,7 @@ static int become_virtiofsd(const char *virtiofsd, const char *root, const char 
 int share_exec(const char *virtiofsd, const char *runtime_dir, const char *instance) {
         _cleanup_free_ char *path = NULL, *text = NULL, *root = NULL;
         char id[VM_NAME_MAX + 1], message[64], *directory;
-        const char *tag = split_instance(instance, id);
+        const char *tag = share_split_instance(instance, id);
         int r;
 
         if (!tag) {
@@ -177,7 +176,7 @@ int share_exited(const char *runtime_dir, const char *instance) {
                    *status = getenv("EXIT_STATUS");
         _cleanup_free_ char *message = NULL;
         char id[VM_NAME_MAX + 1];
-        const char *tag = split_instance(instance, id);
+        const char *tag = share_split_instance(instance, id);
 
         if (!tag)
                 return EXIT_CONFIGURATION;

@@ -2,6 +2,10 @@
 #pragma once
 
 #include "parameters-reader.h"
+#include "vm-name.h"
+
+/* Splits ID:TAG; the id goes to `ret_id`, the tag is the rest. NULL if it is none. */
+const char *share_split_instance(const char *instance, char ret_id[static VM_NAME_MAX + 1]);
 
 /* Writes `share.TAG` for each share into the VM's runtime directory. 0, negative errno. */
 int share_write_files(const char *directory, const Parameters *p);

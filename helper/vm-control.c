@@ -9,11 +9,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "control-message.h"
 #include "log.h"
 #include "vm.h"
 
-#define SHARE_GRACE (SEC / 2) /* a virtiofsd may end a moment before the QEMU that it ends with */
-#define CONTROL_MESSAGE_MAX 256
+#define SHARE_GRACE (SEC / 2)   /* a virtiofsd may end a moment before the QEMU that it ends with */
 #define SHARE_ENDED "has ended" /* until its unit says more */
 
 /* --- shares ---------------------------------------------------------------------------- */
@@ -26,10 +26,21 @@ void vm_share_has_died(Vm *vm) {
 static int on_share_grace(sd_event_source *source, uint64_t usec, void *userdata) {
         Vm *vm = userdata;
 
-        vm_share_has_died(vm);
+        if (vm->share_tag[0])
+                vm_share_has_died(vm);
+        else
+                log_message(LOG_WARNING, "QEMU has lost a share at its end and goes on; killing it");
         /* the guest may hang on the dead share, so it is not asked */
         vm_kill_qemu(vm);
         return 0;
+}
+
+/* QEMU's end, or its death. */
+static void set_grace(Vm *vm) {
+        if (!vm->qemu_ended && !vm->share_timer &&
+                        sd_event_add_time_relative(vm->event, &vm->share_timer, CLOCK_MONOTONIC, SHARE_GRACE,
+                                        0, on_share_grace, vm) < 0)
+                on_share_grace(NULL, 0, vm);
 }
 
 /* Not the end that comes with QEMU's, nor one of which nobody has said how. */
@@ -45,8 +56,11 @@ bool vm_share_has_failed(const Vm *vm) {
 static void share_has_ended(Vm *vm, const char *tag, const char *result) {
         bool known = vm->share_tag[0], other = known && strcmp(vm->share_tag, tag) != 0;
 
-        if (vm->facts.stop_requested || vm->facts.agent_status >= 0)
+        /* no failure any more, but a QEMU that outlives its shares may connect to fresh ones */
+        if (vm->facts.stop_requested || vm->facts.agent_status >= 0) {
+                set_grace(vm);
                 return;
+        }
         /* the first that failed is the reason of the others' ends */
         if (other && (vm_share_has_failed(vm) || !is_failure(result)))
                 return;
@@ -59,10 +73,8 @@ static void share_has_ended(Vm *vm, const char *tag, const char *result) {
                         return;
                 vm_share_has_died(vm);
                 sd_event_exit(vm->event, 0);
-        } else if (!vm->share_timer &&
-                        sd_event_add_time_relative(vm->event, &vm->share_timer, CLOCK_MONOTONIC, SHARE_GRACE,
-                                        0, on_share_grace, vm) < 0)
-                on_share_grace(NULL, 0, vm);
+        } else
+                set_grace(vm);
 }
 
 static int on_share_process(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
@@ -117,19 +129,19 @@ static size_t receive(int fd, char *buffer, size_t size, pid_t *ret_pid) {
         return sender.uid == getuid() ? (size_t) n : 0;
 }
 
-/* "SHARE_STARTED=TAG" from our own `virtiofsd`, "SHARE_EXITED=TAG\nwas killed by signal KILL" from
- * `share-exited`. */
 static int on_socket(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
         Vm *vm = userdata;
-        char message[CONTROL_MESSAGE_MAX + 1], tag[SHARE_TAG_MAX + 1], result[64];
+        char text[CONTROL_MESSAGE_MAX + 1];
+        ControlMessage message;
         pid_t pid = 0;
-        size_t n = receive(fd, message, sizeof(message) - 1, &pid);
+        size_t n = receive(fd, text, sizeof(text) - 1, &pid);
 
-        message[n] = '\0';
-        if (sscanf(message, "SHARE_STARTED=%16[a-z0-9_]", tag) == 1)
-                share_has_started(vm, tag, pid);
-        else if (sscanf(message, "SHARE_EXITED=%16[a-z0-9_]\n%63[a-zA-Z0-9 ]", tag, result) == 2)
-                share_has_ended(vm, tag, result);
+        text[n] = '\0';
+        message = control_message_parse(text);
+        if (message.word == CONTROL_SHARE_STARTED)
+                share_has_started(vm, message.tag, pid);
+        else if (message.word == CONTROL_SHARE_EXITED)
+                share_has_ended(vm, message.tag, message.result);
         return 0;
 }
 

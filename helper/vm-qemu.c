@@ -210,10 +210,13 @@ static void on_qmp_event(void *userdata, const char *name, sd_json_variant *data
                 vm->facts.panicked = true;
 }
 
-/* Its end comes with QEMU's; before that it means that QEMU is not to be trusted any more. */
+/* Its end comes with QEMU's. A QEMU that hangs up and goes on, or breaks the protocol, is not to be trusted
+ * any more. */
 static void on_qmp_closed(void *userdata, const char *why) {
-        if (strcmp(why, "end of file") == 0)
+        if (strcmp(why, "end of file") == 0) {
+                vm_expect_end(userdata);
                 return;
+        }
         log_message(LOG_ERR, "QEMU's monitor: %s; killing QEMU", why);
         vm_kill_qemu(userdata);
 }

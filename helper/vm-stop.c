@@ -1,6 +1,9 @@
 /* A stop is a ladder: the guest is asked over its control port, then by the ACPI
  * button, then QEMU is told to quit, then it is killed; a second request goes to the
- * last step. A guest that is not up yet has nothing to save, so its QEMU quits at once. */
+ * last step. A guest that is not up yet has nothing to save, so its QEMU quits at once.
+ *
+ * QEMU may belong to the guest by then. So each way to the end sets the timer of the kill,
+ * and from then on nothing that guest or QEMU says moves or lifts it. */
 
 #include <signal.h>
 #include <string.h>
@@ -17,7 +20,7 @@ void vm_kill_qemu(Vm *vm) {
                 kill(vm->pid, SIGKILL);
 }
 
-void vm_quit_qemu(Vm *vm) {
+static void quit_qemu(Vm *vm) {
         if (!vm->qmp || qmp_execute(vm->qmp, "quit", NULL, NULL, NULL) < 0)
                 vm_kill_qemu(vm);
 }
@@ -47,10 +50,11 @@ static void stop_step(Vm *vm) {
                 break;
         case STEP_QUIT:
                 log_message(LOG_NOTICE, "The guest does not power off; ending QEMU");
-                vm_quit_qemu(vm);
+                quit_qemu(vm);
                 vm_set_timer(vm, vm->config->stop_step_usec / 2, on_stop_timer);
                 break;
         default:
+                log_message(LOG_WARNING, "QEMU does not end; killing it");
                 vm_kill_qemu(vm);
         }
 }
@@ -63,13 +67,18 @@ static int on_stop_timer(sd_event_source *source, uint64_t usec, void *userdata)
 void vm_request_stop(Vm *vm) {
         if (vm->facts.stop_requested || !vm->facts.ready)
                 vm->stop_step = vm->stop_step < STEP_QUIT ? STEP_QUIT : STEP_KILL;
-        vm->facts.stop_requested = true;
+        vm->facts.stop_requested = vm->ending = true;
         sd_notify(0, "STOPPING=1\nSTATUS=Stopping");
         stop_step(vm);
 }
 
-void vm_end(Vm *vm) {
+void vm_expect_end(Vm *vm) {
+        vm->ending = true;
         vm->stop_step = STEP_KILL;
-        vm_quit_qemu(vm);
-        vm_set_timer(vm, 2 * SEC, on_stop_timer);
+        vm_set_timer(vm, vm->config->stop_step_usec / 2, on_stop_timer);
+}
+
+void vm_end(Vm *vm) {
+        quit_qemu(vm);
+        vm_expect_end(vm);
 }

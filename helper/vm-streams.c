@@ -10,25 +10,25 @@
 #include "log.h"
 #include "vm.h"
 
-#define POWEROFF_STEPS 4U       /* from the agent's end to QEMU's, in steps of a stop */
-#define CONSOLE_LINES_MAX 1000U /* in CONSOLE_WINDOW; the rest is counted */
-#define CONSOLE_WINDOW (10 * SEC)
-#define READS_MAX 50U /* of a stream, of 8 KiB each, in READS_WINDOW */
+#define POWEROFF_STEPS 4U /* from the agent's end to QEMU's, in steps of a stop */
+#define READS_MAX 50U     /* of a stream, of 8 KiB each, in READS_WINDOW */
 #define READS_WINDOW (SEC / 2)
 #define LAST_READ_MAX (1024 * 1024) /* of what a guest wrote before its end */
+#define GUEST_IDENTIFIER "claude-vm-guest"
+#define QEMU_IDENTIFIER "qemu"
 
 static int on_poweroff_limit(sd_event_source *source, uint64_t usec, void *userdata) {
         log_message(LOG_WARNING, "The agent has ended, but the guest does not power off; ending QEMU");
-        vm_quit_qemu(userdata);
+        vm_end(userdata);
         return 0;
 }
 
-/* Lifts the limit of the boot, but none that a stop or the agent's end has set. */
+/* Lifts the limit of the boot, but none that a stop or an end has set. */
 static void guest_is_ready(Vm *vm) {
-        if (vm->facts.ready)
+        if (vm->facts.ready || vm->facts.boot_timeout)
                 return;
         vm->facts.ready = true;
-        if (vm->facts.agent_status < 0 && !vm->facts.stop_requested)
+        if (vm->facts.agent_status < 0 && !vm->ending)
                 vm->timer = sd_event_source_disable_unref(vm->timer);
         vm->status_pending = false;
         sd_notifyf(0, "READY=1\nSTATUS=%s",
@@ -44,7 +44,7 @@ static void agent_has_ended(Vm *vm, int status) {
         vm->facts.agent_status = status;
         vm->status_pending = false;
         sd_notifyf(0, "STATUS=The agent exited with status %d", status);
-        if (!vm->facts.stop_requested)
+        if (!vm->ending)
                 vm_set_timer(vm, POWEROFF_STEPS * vm->config->stop_step_usec, on_poweroff_limit);
 }
 
@@ -74,31 +74,35 @@ static void on_notify_line(void *userdata, const char *line) {
         }
 }
 
+static void say_left_out(const char *identifier, unsigned n) {
+        if (n > 0)
+                log_message(LOG_NOTICE, "%u lines of %s left out", n, identifier);
+}
+
+/* Who floods fills neither the journal nor this loop's time. QEMU writes for a guest too: its user network
+ * and its devices complain of what a guest does. */
+static void log_stream(Vm *vm, Stream *s, int priority, const char *identifier, const char *line) {
+        uint64_t now = 0;
+        unsigned left_out;
+
+        (void) sd_event_now(vm->event, CLOCK_MONOTONIC, &now);
+        strcpy(s->last, line);
+        if (!line_limit_pass(&s->limit, now, &left_out))
+                return;
+        say_left_out(identifier, left_out);
+        log_line(priority, identifier, line);
+}
+
 static void on_error_line(void *userdata, const char *line) {
         Vm *vm = userdata;
 
-        strcpy(vm->errors.last, line);
-        log_line(LOG_WARNING, "qemu", line);
+        log_stream(vm, &vm->errors, LOG_WARNING, QEMU_IDENTIFIER, line);
 }
 
-/* A guest that floods its console fills neither the journal nor this loop's time. */
 static void on_console_line(void *userdata, const char *line) {
         Vm *vm = userdata;
-        uint64_t now = 0;
 
-        (void) sd_event_now(vm->event, CLOCK_MONOTONIC, &now);
-        if (now - vm->console_window > CONSOLE_WINDOW) {
-                if (vm->console_suppressed > 0)
-                        log_message(LOG_NOTICE, "%u lines of the guest's console left out",
-                                        vm->console_suppressed);
-                vm->console_window = now;
-                vm->console_lines = vm->console_suppressed = 0;
-        }
-        strcpy(vm->console.last, line);
-        if (++vm->console_lines > CONSOLE_LINES_MAX)
-                vm->console_suppressed++;
-        else
-                log_line(LOG_INFO, "claude-vm-guest", line);
+        log_stream(vm, &vm->console, LOG_INFO, GUEST_IDENTIFIER, line);
 }
 
 /* One read; false when there is no more to come. */
@@ -180,6 +184,8 @@ void vm_streams_finish(Vm *vm) {
         stream_finish(&vm->notify);
         stream_finish(&vm->console);
         stream_finish(&vm->errors);
+        say_left_out(GUEST_IDENTIFIER, vm->console.limit.left_out);
+        say_left_out(QEMU_IDENTIFIER, vm->errors.limit.left_out);
 }
 
 void vm_streams_done(Vm *vm) {

@@ -8,6 +8,7 @@
 #include "guest-credentials.h"
 #include "guest-image.h"
 #include "guest-text.h"
+#include "line-limit.h"
 #include "outcome.h"
 #include "parameters.h"
 #include "qmp.h"
@@ -20,6 +21,7 @@ typedef struct Stream {
         int fd;
         sd_event_source *source;
         GuestText text;
+        LineLimit limit; /* of what goes to the journal */
         char last[GUEST_LINE_MAX + 1];
 } Stream;
 
@@ -45,8 +47,7 @@ typedef struct Vm {
         sd_event_source *timer;       /* of the boot, then of the power-off or the stop */
         sd_event_source *share_timer; /* a share has ended: has QEMU too? */
         unsigned stop_step;
-        unsigned console_lines, console_suppressed;
-        uint64_t console_window;
+        bool ending; /* the timer is that of the stop or the kill */
         char guest_status[256];
         bool status_pending; /* systemd has not heard of it yet */
         char share_tag[SHARE_TAG_MAX + 1], share_result[64];
@@ -62,9 +63,6 @@ typedef struct Vm {
 /* At once, without a word. */
 void vm_kill_qemu(Vm *vm);
 
-/* By way of its monitor. */
-void vm_quit_qemu(Vm *vm);
-
 /* The one timer of the VM's life; a new one replaces what was set. Without memory for it QEMU is killed. */
 void vm_set_timer(Vm *vm, uint64_t usec, sd_event_time_handler_t handler);
 
@@ -73,6 +71,9 @@ void vm_request_stop(Vm *vm);
 
 /* For a guest that is not to be asked: QEMU quits, or is killed soon after. */
 void vm_end(Vm *vm);
+
+/* QEMU has begun to end: it is killed unless it is gone soon. */
+void vm_expect_end(Vm *vm);
 
 /* vm-streams.c: what guest and QEMU write. 0, negative errno. */
 int vm_streams_begin(Vm *vm);

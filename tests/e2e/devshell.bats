@@ -16,6 +16,7 @@ setup_file() {
 	#!/bin/bash
 	echo "$*" >>"$XDG_CACHE_HOME/calls"
 	text=$(<flake.nix)
+	[[ $text != spy ]] || exec /usr/bin/python3 "${0%/*}/spy"
 	[[ $text != slow ]] || { echo begun >&2; exec /usr/bin/sleep 60; }
 	[[ $text != *broken* ]] || { echo "error: undefined variable 'broken'" >&2; exit 1; }
 	(: >written) 2>/dev/null && echo "export WRITTEN=yes"
@@ -25,6 +26,31 @@ setup_file() {
 	echo "$text"
 	NIX
         chmod +x ~/.nix-profile/bin/nix
+        # what a guest's program would try, and two positive controls
+        cat >~/.nix-profile/bin/spy <<-'PYTHON'
+	import os, pwd, socket
+	uid, home = os.getuid(), pwd.getpwuid(os.getuid()).pw_dir
+	def attempt(name, function):
+	    try:
+	        function()
+	        print(f"export CAN_{name}=yes")
+	    except OSError as e:
+	        print(f"export NO_{name}={e.errno}")
+	def connect(path):
+	    socket.socket(socket.AF_UNIX).connect(path)
+	run = f"/run/user/{uid}"
+	attempt("WORK", lambda: open("flake.nix"))
+	attempt("TEMPORARY", lambda: open(os.environ["TMPDIR"] + "/x", "w"))
+	attempt("CANARY", lambda: open(home + "/canary"))
+	attempt("OTHER_PROJECT", lambda: os.stat(home + "/projects/shy"))
+	attempt("WRITE", lambda: open(home + "/written", "w"))
+	attempt("TMP", lambda: open("/tmp/canary"))
+	attempt("AGENT", lambda: connect("/tmp/canary.sock"))
+	attempt("BUS", lambda: connect(run + "/bus"))
+	attempt("MANAGER", lambda: connect(run + "/systemd/private"))
+	attempt("SYSTEM_BUS", lambda: connect("/run/dbus/system_bus_socket"))
+	print("export VARIABLES=" + "+".join(sorted(os.environ)))
+	PYTHON
         mkdir -p -m 0700 ~/.ssh
         echo key >~/.ssh/id_test
 }
@@ -78,7 +104,7 @@ says() {
         [ "$(find "$CACHE"/*-*/*-*-*-*-* | wc -l)" = 1 ]
         [ "$(stat -c %a "$CACHE")" = 700 ]
         # settings of the flake and a lock file are not for nix to take and to write
-        grep --quiet -e '--option accept-flake-config false --no-write-lock-file' "$CACHE/calls"
+        grep --quiet -e '--option accept-flake-config false --option sandbox true --option sandbox-fallback false --no-write-lock-file' "$CACHE/calls"
 }
 
 @test "never evaluated unless asked for; nothing to evaluate is no failure" {
@@ -87,8 +113,32 @@ says() {
         run ! grep --quiet devshell <(systemctl --user cat claude-vm@silent; systemctl --user show claude-vm@silent)
         new_project bare 'DevShell=yes'
         evaluate bare
-        says 'neither flake.nix nor devenv.nix'
+        says 'has no flake.nix'
+        # devenv is asked for by its name
+        echo '{ }' >"$(project_dir bare)/devenv.nix"
+        run ! evaluate bare
+        says 'write DevShell=devenv'
         [ "$(calls)" = 0 ]
+}
+
+@test "what is evaluated sees neither home nor sockets, and few variables" {
+        new_project spied 'DevShell=yes'
+        new_project shy
+        echo spy >"$(project_dir spied)/flake.nix"
+        echo secret >~/canary
+        echo secret >/tmp/canary
+        python3 -c 'import socket; s = socket.socket(socket.AF_UNIX); s.bind("/tmp/canary.sock"); s.listen(); input()' < <(sleep 60) &
+        systemctl --user set-environment SECRET_TOKEN=x
+        evaluate spied
+        systemctl --user unset-environment SECRET_TOKEN
+        kill %1
+        rm ~/canary /tmp/canary /tmp/canary.sock
+        script
+        [ "$(grep --count '^export CAN_\(WORK\|TEMPORARY\)=' <(script))" = 2 ]
+        [ "$(grep --count '^export CAN_' <(script))" = 2 ]
+        [ "$(grep --count '^export NO_' <(script))" = 8 ]
+        grep --quiet '^export VARIABLES=HOME+.*+TMPDIR+XDG_CACHE_HOME$' <(script)
+        run ! grep --quiet 'SECRET_TOKEN\|DBUS\|XDG_RUNTIME_DIR\|NOTIFY' <(script)
 }
 
 @test "links and strange files under every name are refused" {

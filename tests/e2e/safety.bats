@@ -63,7 +63,7 @@ in_guest() {
 @test "secrets of a running project are nowhere that this user can read" {
         run -0 in_guest 'printenv FROM_FILE FROM_CALLER'
         [ "$output" = "$ONE"$'\n'"$TWO" ]
-        run -0 "$BATS_TEST_DIRNAME/find-secret" --kept-in ~/secrets/one --kept-in ~/secrets/lines "$ONE" "$TWO"
+        run -0 "$BATS_TEST_DIRNAME/find-secret" --vm --kept-in ~/secrets/one --kept-in ~/secrets/lines "$ONE" "$TWO"
         # and it does find what is there
         echo "$ONE" >"$BATS_TEST_TMPDIR/leak"
         run -1 "$BATS_TEST_DIRNAME/find-secret" --kept-in ~/secrets/one --kept-in ~/secrets/lines "$ONE"
@@ -178,7 +178,7 @@ in_guest() {
                 -p --dangerously-skip-permissions 'run: touch /work/begun; for i in {1..100}; do [ -e /work/seen ] && break; sleep 0.3; done' 3>&- 4>&- >/dev/null &
         pid=$!
         wait_file "$PWD/begun"
-        run "$BATS_TEST_DIRNAME/find-secret" --given-to "$pid" --kept-in "$BATS_FILE_TMPDIR/api.log" "$key" "$token"
+        run "$BATS_TEST_DIRNAME/find-secret" --vm --given-to "$pid" --kept-in "$BATS_FILE_TMPDIR/api.log" "$key" "$token"
         touch seen
         echo "$output"
         [ "$status" = 0 ]

@@ -15,6 +15,7 @@
 #include "small-file.h"
 
 static char root[PATH_MAX];
+static DevShellKind kind;
 
 /* A path below the test's directory; valid until the fourth call after it. */
 static const char *at(const char *name) {
@@ -40,6 +41,7 @@ static int setup(void **state) {
 
         if (!mkdtemp(template) || !realpath(template, root))
                 return -1;
+        kind = DEVSHELL_FLAKE;
         mkdir(at("work"), 0700);
         mkdir(at("bin"), 0700);
         put("bin/nix",
@@ -66,8 +68,16 @@ static int evaluate(void) {
         int status;
         pid_t pid = fork();
 
-        if (pid == 0)
-                _exit(devshell_evaluate(at("bin"), at("cache"), at("work")));
+        if (pid == 0) {
+                const DevShellConfig config = {
+                        .dirs = at("bin"),
+                        .dir = at("cache"),
+                        .work_directory = at("work"),
+                        .kind = kind,
+                };
+
+                _exit(devshell_evaluate(&config));
+        }
         assert_int_equal(waitpid(pid, &status, 0), pid);
         assert_true(WIFEXITED(status));
         return WEXITSTATUS(status);
@@ -85,7 +95,7 @@ static unsigned calls(void) {
 }
 
 static void check_script(const char *expected) {
-        _cleanup_close_ int fd = devshell_open(at("cache"), at("work"));
+        _cleanup_close_ int fd = devshell_open(at("cache"), at("work"), kind);
         char text[513] = "";
 
         if (!expected) {
@@ -98,11 +108,20 @@ static void check_script(const char *expected) {
         assert_int_equal(strspn(text + strlen(expected), "\n"), 512 - strlen(expected));
 }
 
+/* Owned. */
+static char *read_script(void) {
+        _cleanup_close_ int fd = devshell_open(at("cache"), at("work"), kind);
+        char *text = calloc(1, 4097);
+
+        assert_true(fd >= 0 && text && read(fd, text, 4096) > 0);
+        return text;
+}
+
 static void key(char ret[static 37]) {
         DevShellSource source;
         const char *name;
 
-        assert_int_equal(devshell_source_read(at("work"), &source, &name), 0);
+        assert_int_equal(devshell_source_read(at("work"), kind, &source, &name), 0);
         memcpy(ret, source.key, 37);
         devshell_source_done(&source);
 }
@@ -136,17 +155,17 @@ static void test_refused(void **state) {
 
         put("work/devenv.lock", "");
         assert_int_equal(small_file_create(at("work/flake.nix"), 0600, nul, sizeof(nul)), 0);
-        assert_int_equal(devshell_source_read(at("work"), &source, &name), -EINVAL);
+        assert_int_equal(devshell_source_read(at("work"), kind, &source, &name), -EINVAL);
         assert_string_equal(name, "flake.nix");
         unlink(at("work/flake.nix"));
         assert_int_equal(mkfifo(at("work/flake.nix"), 0600), 0);
-        assert_int_equal(devshell_source_read(at("work"), &source, &name), -ENOTSUP);
+        assert_int_equal(devshell_source_read(at("work"), kind, &source, &name), -ENOTSUP);
         unlink(at("work/flake.nix"));
         assert_int_equal(symlink("devenv.lock", at("work/flake.nix")), 0);
-        assert_int_equal(devshell_source_read(at("work"), &source, &name), -ELOOP);
+        assert_int_equal(devshell_source_read(at("work"), kind, &source, &name), -ELOOP);
         assert_int_equal(symlink("work", at("link")), 0);
-        assert_int_equal(devshell_source_read(at("link"), &source, &name), -ELOOP);
-        assert_int_equal(devshell_source_read(at("nowhere"), &source, &name), -ENOENT);
+        assert_int_equal(devshell_source_read(at("link"), kind, &source, &name), -ELOOP);
+        assert_int_equal(devshell_source_read(at("nowhere"), kind, &source, &name), -ENOENT);
         assert_int_not_equal(evaluate(), 0);
         assert_int_equal(calls(), 0);
 }
@@ -155,7 +174,7 @@ static void test_cache(void **state) {
         _cleanup_free_ char *path = NULL;
 
         assert_int_equal(evaluate(), 0);
-        assert_int_equal(devshell_open(at("cache"), at("work")), -ENODATA);
+        assert_int_equal(devshell_open(at("cache"), at("work"), kind), -ENODATA);
         put("work/flake.nix", "export A=1");
         check_script(NULL);
         assert_int_equal(evaluate(), 0);
@@ -199,7 +218,7 @@ static void test_profile(void **state) {
 
         put("work/flake.nix", "export A=1");
         assert_int_equal(evaluate(), 0);
-        assert_int_equal(devshell_source_read(at("work"), &source, &name), 0);
+        assert_int_equal(devshell_source_read(at("work"), kind, &source, &name), 0);
         snprintf(link, sizeof(link), "cache/%s/profile", source.project);
         devshell_source_done(&source);
         assert_int_equal(symlink("/", at(link)), 0);
@@ -217,6 +236,10 @@ static void test_devenv(void **state) {
         char expected[PATH_MAX + 64];
 
         put("work/devenv.nix", "export B=1");
+        /* not without its name */
+        assert_int_equal(evaluate(), 1);
+        assert_int_equal(calls(), 0);
+        kind = DEVSHELL_DEVENV;
         assert_int_equal(evaluate(), 0);
         check_script("export B=1");
         assert_int_not_equal(access(at("work/written"), F_OK), 0);
@@ -226,6 +249,31 @@ static void test_devenv(void **state) {
         put("work/devenv.nix", "export B=2");
         assert_int_equal(evaluate(), 0);
         check_script("export B=2");
+        /* the result of one kind is none of the other's */
+        put("work/flake.nix", "export A=1");
+        assert_int_equal(evaluate(), 0);
+        kind = DEVSHELL_FLAKE;
+        check_script(NULL);
+        assert_int_equal(evaluate(), 0);
+        check_script("export A=1");
+}
+
+static void test_environment(void **state) {
+        _cleanup_free_ char *text = NULL;
+
+        put("bin/nix", "#!/bin/bash\necho \"$*\" >&2\n/usr/bin/env\n");
+        put("work/flake.nix", "{}");
+        setenv("SECRET_TOKEN", "x", 1);
+        setenv("TMPDIR", "/somewhere", 1);
+        setenv("DBUS_SESSION_BUS_ADDRESS", "x", 1);
+        setenv("https_proxy", "http://proxy", 1);
+        assert_int_equal(evaluate(), 0);
+        text = read_script();
+        assert_null(strstr(text, "SECRET_TOKEN"));
+        assert_null(strstr(text, "DBUS"));
+        assert_non_null(strstr(text, "https_proxy=http://proxy\n"));
+        assert_non_null(strstr(text, "PATH=/var/empty\n"));
+        assert_non_null(strstr(text, "HOME=/somewhere\n"));
 }
 
 int main(void) {
@@ -236,6 +284,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_failures, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_profile, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_devenv, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_environment, setup, teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,60 @@
+/* Files of a VM's runtime directory that outlive the process that wrote them: the address of its sshd, and
+ * its forwarded ports. A list that is read, written and read again is the same. */
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "connect.h"
+#include "forward-list.h"
+
+static void check_address(const char *text) {
+        ConnectAddress a;
+
+        if (connect_parse(text, &a) < 0)
+                return;
+        if (a.host[0] ? a.port == 0 || a.port > 65535 || strspn(a.host, "0123456789.") != strlen(a.host)
+                      : !a.name[0] || a.name[0] == '.' || strchr(a.name, '/'))
+                abort();
+}
+
+static void check_same(const ForwardEntry *a, const ForwardEntry *b) {
+        if (a->reverse != b->reverse || a->from_ini != b->from_ini ||
+                        strcmp(a->forward.address, b->forward.address) != 0 ||
+                        a->forward.host_port != b->forward.host_port ||
+                        a->forward.guest_port != b->forward.guest_port)
+                abort();
+}
+
+static void check_list(char *text) {
+        static ForwardList list, again;
+        static char printed[FORWARDS_MAX * FORWARD_LINE_MAX];
+        char argument[FORWARD_TEXT_MAX + 16];
+
+        if (forward_list_parse(text, &list) < 0)
+                return;
+        if (forward_list_print(&list, printed) >= sizeof(printed))
+                abort();
+        if (list.n > 0 && (forward_list_parse(printed, &again) < 0 || again.n != list.n))
+                abort();
+        for (size_t i = 0; i < list.n; i++) {
+                check_same(&list.items[i], &again.items[i]);
+                forward_entry_print(&list.items[i], argument);
+                /* an argument of ssh: one word, and no option */
+                if (argument[0] == '-' || strpbrk(argument, " \t\n"))
+                        abort();
+        }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+        char *text = malloc(size + 1);
+
+        if (!text)
+                return 0;
+        memcpy(text, data, size);
+        text[size] = '\0';
+        check_address(text);
+        check_list(text);
+        free(text);
+        return 0;
+}
