@@ -85,12 +85,12 @@ static void print_agent(UnitWriter *w, const Project *p) {
                 unit_writer_print_environment(w, PARAMETER_AGENT_START, p->agent_start);
         for (size_t i = 0; p->agent_arguments && p->agent_arguments[i]; i++) {
                 snprintf(name, sizeof(name), PARAMETER_ARGUMENT_PREFIX "%zu", i);
-                unit_writer_print_environment(w, name, p->agent_arguments[i]);
+                unit_writer_print_environment_text(w, name, p->agent_arguments[i]);
         }
         for (size_t i = 0; i < p->environment.n; i++) {
                 snprintf(name, sizeof(name), PARAMETER_ENVIRONMENT_PREFIX "%s",
                                 p->environment.items[i].name);
-                unit_writer_print_environment(w, name, p->environment.items[i].value);
+                unit_writer_print_environment_text(w, name, p->environment.items[i].value);
         }
         for (size_t i = 0; i < p->credentials.n; i++) {
                 unit_writer_print_literal(w, "LoadCredential=");

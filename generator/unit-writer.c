@@ -17,6 +17,7 @@
 #include "printable.h"
 
 #define DROPIN "50-claude-microvm.conf"
+#define IN_QUOTES "%\"\\" /* what is escaped there */
 
 struct UnitWriter {
         int dir_fd; /* -EBADF: to stdout */
@@ -222,13 +223,21 @@ void unit_writer_print_raw(UnitWriter *w, const char *value) {
 }
 
 void unit_writer_print_quoted(UnitWriter *w, const char *value) {
-        print_value(w, value, printable_check_line(value, strlen(value)), "%\"\\");
+        print_value(w, value, printable_check(value), IN_QUOTES);
 }
 
-void unit_writer_print_environment(UnitWriter *w, const char *name, const char *value) {
+static void print_environment(UnitWriter *w, const char *name, const char *value, const char *why) {
         unit_writer_print_literal(w, "Environment=\"");
         unit_writer_print_quoted(w, name);
         unit_writer_print_literal(w, "=");
-        unit_writer_print_quoted(w, value);
+        print_value(w, value, why, IN_QUOTES);
         unit_writer_print_literal(w, "\"\n");
+}
+
+void unit_writer_print_environment(UnitWriter *w, const char *name, const char *value) {
+        print_environment(w, name, value, printable_check(value));
+}
+
+void unit_writer_print_environment_text(UnitWriter *w, const char *name, const char *value) {
+        print_environment(w, name, value, printable_check_line(value, strlen(value)));
 }

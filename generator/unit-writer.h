@@ -39,8 +39,11 @@ void unit_writer_print_verbatim(UnitWriter *w, const char *value);
 /* For a setting that takes the rest of its line: `%` doubled. */
 void unit_writer_print_raw(UnitWriter *w, const char *value);
 
-/* Inside double quotes, where a tab may stand too: quotes and backslashes escaped, `%` doubled. */
+/* Inside double quotes: quotes and backslashes escaped, `%` doubled. */
 void unit_writer_print_quoted(UnitWriter *w, const char *value);
 
 /* `NAME=value` as one quoted word of Environment=. */
 void unit_writer_print_environment(UnitWriter *w, const char *name, const char *value);
+
+/* The same for a text that an ini has between its words, where a tab may stand: no path has one. */
+void unit_writer_print_environment_text(UnitWriter *w, const char *name, const char *value);

@@ -8,13 +8,18 @@ setup_file() {
         PWNED=$(mktemp -u "/tmp/text-by-guest-XXXXXX")
         export PWNED
         new_project mono 'AgentStart=session'
-        new_project other
+        # words that begin like keys which are no request's
+        new_project other 'UUID=11111111-1111-4111-8111-111111111111' '[Environment]' 'UUID_NAMESPACE=kept' 'WantedBy_X=kept' \
+                '[Install]' 'WantedBy=default.target'
         new_project part
         # in the other one's work directory, as in a monorepo
         mkdir "$(project_dir mono)/part"
         sed -i "s|^WorkDirectory=.*|WorkDirectory=$(project_dir mono)/part|" ~/.config/claude-microvm/part.ini
         systemctl --user daemon-reload
         claude-run start mono
+        # of other tests' projects too
+        OTHERS=$(claude-run list --json | names | grep --invert-match --line-regexp part)
+        export OTHERS
 }
 
 teardown_file() {
@@ -29,6 +34,11 @@ teardown() {
         in_guest 'cd /work && if [ -L part ]; then rm part && mv aside part; fi' || true
         systemctl --user stop claude-vm@part || true
         systemctl --user reset-failed || true
+}
+
+# The projects of a list.
+names() {
+        jq --raw-output '.[] | select(.uuid != "-" and .name != .uuid).name' | sort
 }
 
 in_guest() {
@@ -53,7 +63,7 @@ assert_shown_harmlessly() {
         [[ "$output" == *mono*active* && "$output" == *other* ]]
         assert_clean
         run -0 --separate-stderr claude-run list --json
-        [ "$(jq --raw-output 'map(select(.uuid != "-").name) | sort | join(" ")' <<<"$output")" = "$1" ]
+        [ "$(names <<<"$output")" = "$OTHERS" ]
         run claude-run config show part
         assert_clean
         run claude-run doctor
@@ -76,19 +86,19 @@ assert_shown_harmlessly() {
         # it says which ini, and what to do
         [[ "$(vm_property part StatusText)" == "$HOME/.config/claude-microvm/part.ini:"* ]]
         run ! grep --recursive --quiet '^ExecStartPre' "$XDG_RUNTIME_DIR/systemd/generator"*
-        assert_shown_harmlessly 'mono other'
+        assert_shown_harmlessly
 }
 
 @test "a guest swaps a directory for a link whose target is a record of the list" {
         swap "a\tx\tclaude\nforged\t0b7c1f3e-5d0a-4b52-9f0e-2d1c3b4a5968\tx"
-        assert_shown_harmlessly 'mono other'
+        assert_shown_harmlessly
 }
 
 @test "a guest swaps a directory for a link whose target commands the terminal" {
         local name
         for name in '\033]0;title\007' '\302\233' '\342\200\256' '\377'; do
                 swap "x$name"
-                assert_shown_harmlessly 'mono other'
+                assert_shown_harmlessly
                 in_guest 'cd /work && rm part && mv aside part'
         done
 }
@@ -109,6 +119,14 @@ assert_shown_harmlessly() {
         [ "$(vm_property mono StatusText)" = "Ready for sessions" ]
         run -0 --separate-stderr claude-run list --json
         [[ "$output" != *"Update needed"* ]]
+}
+
+@test "the settings of a project in a fresh VM: all of its variables" {
+        cd "$(project_dir other)"
+        timeout 100 claude-run -- -p --dangerously-skip-permissions 'run: printenv UUID_NAMESPACE WantedBy_X >/work/kept' 3>&- 4>&-
+        [ "$(cat kept)" = $'kept\nkept' ]
+        # and the project itself has not run
+        [ "$(vm_property other ActiveState)" = inactive ]
 }
 
 @test "a terminal is as it was after claude-run ssh" {

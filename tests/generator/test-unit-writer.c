@@ -58,8 +58,8 @@ static void print_as_value(UnitWriter *w, const char *value) {
 
 /* F1: a directory's name was a line of the unit. Whichever way a value goes in, there is no file. */
 static void test_refuses(void **state) {
-        static const char *const bad[] = { "/a\nExecStartPre=/bin/touch /tmp/x\n#", "\033]0;x\a", "\x7f",
-                "\xc2\x9b", "\u202E", "\xff", "\r" };
+        static const char *const bad[] = { "a\tb", "/a\nExecStartPre=/bin/touch /tmp/x\n#", "\033]0;x\a",
+                "\x7f", "\xc2\x9b", "\u202E", "\xff", "\r" };
         static const print_function print[] = { unit_writer_print_verbatim, unit_writer_print_raw,
                 unit_writer_print_quoted, print_as_name, print_as_value };
         char directory[] = "/tmp/test-unit-writer.XXXXXX", path[128];
@@ -81,9 +81,9 @@ static void test_refuses(void **state) {
                         assert_int_equal(unit_writer_end(w), -EBADMSG);
                         assert_int_equal(access(path, F_OK), -1);
                 }
-        /* a tab is for quotes only */
+        /* a tab is for texts only */
         assert_int_equal(unit_writer_begin_dropin(w, "a.service"), 0);
-        unit_writer_print_environment(w, "X", "a\tb");
+        unit_writer_print_environment_text(w, "X", "a\tb");
         assert_int_equal(unit_writer_check(w, &value, &why), 0);
         unit_writer_print_raw(w, "a\tb");
         assert_int_equal(unit_writer_end(w), -EBADMSG);
