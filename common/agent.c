@@ -1,9 +1,9 @@
-#include "agent.h"
+#include "common/agent.h"
 
 #include <string.h>
 
-#include "agents-table.h"
-#include "cleanup.h"
+#include "common/agents-table.h"
+#include "common/cleanup.h"
 
 static const Agent agents[] = { AGENTS };
 

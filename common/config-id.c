@@ -2,7 +2,7 @@
  * on a file. SHA-1 is enough, because only this user or root may write an ini: who could make a second file
  * of the same hash may write the first one anyway. libuuid has it, so nothing new is linked. */
 
-#include "config-id.h"
+#include "common/config-id.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -9,7 +9,7 @@
  * directory that it holds. Check and result are thus the same walk: nothing is looked up a second time, and
  * the canonical path is put together from the names that were opened. */
 
-#include "path-walk.h"
+#include "common/path-walk.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cleanup.h"
+#include "common/cleanup.h"
 
 #define LINKS_MAX 40U /* as many as the kernel follows */
 #define DIRECTORY (O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)

@@ -1,9 +1,9 @@
-#include "path.h"
+#include "common/path.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "strjoin.h"
+#include "common/strjoin.h"
 
 bool path_is_in(const char *path, const char *ancestor) {
         size_t n = strlen(ancestor);

@@ -3,7 +3,7 @@
  * separators of lines and paragraphs are no control characters, but with them a text reads otherwise than it
  * is. A tab is refused as well: it separates columns. */
 
-#include "printable.h"
+#include "common/printable.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

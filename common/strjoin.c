@@ -1,4 +1,4 @@
-#include "strjoin.h"
+#include "common/strjoin.h"
 
 #include <stdarg.h>
 #include <stdlib.h>

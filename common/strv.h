@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-#include "cleanup.h"
+#include "common/cleanup.h"
 
 /* Appends a copy of `s`. 0 or -ENOMEM, the array unchanged then. */
 int strv_append(char ***strv, const char *s);

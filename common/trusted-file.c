@@ -1,4 +1,4 @@
-#include "trusted-file.h"
+#include "common/trusted-file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cleanup.h"
+#include "common/cleanup.h"
 
 static int refuse(int r, char why[static TRUSTED_FILE_WHY_MAX], const char *format, ...)
                 __attribute__((format(printf, 3, 4)));

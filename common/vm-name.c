@@ -1,4 +1,4 @@
-#include "vm-name.h"
+#include "common/vm-name.h"
 
 #include <ctype.h>
 #include <string.h>

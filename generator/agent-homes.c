@@ -5,13 +5,13 @@
  * shares a directory in which homes lie, is an error, and the error is that ini's, not that of the project
  * whose home it is. */
 
-#include "agent-homes.h"
+#include "generator/agent-homes.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cleanup.h"
+#include "common/cleanup.h"
 
 /* A home, borrowed from its project. */
 typedef struct AgentHome {

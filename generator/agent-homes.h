@@ -1,7 +1,7 @@
 /* The homes of agents, which have the logins of one project and are no other's. */
 #pragma once
 
-#include "project.h"
+#include "generator/project.h"
 
 /* A share that has another project's home in it, or lies in one, is an error of the project that shares it;
  * so is Home= of a home that is another project's. 0, -ENOMEM. */

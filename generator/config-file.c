@@ -5,7 +5,7 @@
  * reader checks each line as it is in the file and hands inih a short one with the
  * value replaced by nothing; the handler gets the value from the reader, whole. */
 
-#include "config-file.h"
+#include "generator/config-file.h"
 
 #include <errno.h>
 #include <ini.h>
@@ -13,9 +13,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cleanup.h"
-#include "printable.h"
-#include "trusted-file.h"
+#include "common/cleanup.h"
+#include "common/printable.h"
+#include "common/trusted-file.h"
 
 #define BLANK " \t"
 #define SECTION_MAX 40

@@ -4,8 +4,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "config-id.h"
-#include "messages.h"
+#include "common/config-id.h"
+#include "generator/messages.h"
 
 #define CONFIG_FILE_MAX (256U * 1024U) /* bytes of a file */
 #define CONFIG_LINE_MAX 8192U          /* bytes of a line, without its end */

@@ -1,15 +1,15 @@
 /* One file a project. The shares need none: their template units learn from the VM's
  * helper what to serve, so that all of a VM's settings stand in one place. */
 
-#include "emit.h"
+#include "generator/emit.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "common/drop-in.h"
 #include "config.h"
-#include "parameters.h"
 
 #define TEMPLATE USER_UNIT_DIR "/claude-vm@.service"
 

@@ -1,8 +1,8 @@
 /* From a project to its drop-ins. */
 #pragma once
 
-#include "project.h"
-#include "unit-writer.h"
+#include "generator/project.h"
+#include "generator/unit-writer.h"
 
 /* Writes all that systemd must know of a project or a request; of a broken one, why it cannot start. A
  * project with a value that the writer refuses is broken from then on, and its messages say so. 0, negative

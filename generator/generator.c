@@ -1,7 +1,7 @@
 /* Directories to projects. Two things need a view over all of them: a name in an
  * earlier directory hides it in later ones, and a UUID must be one project's. */
 
-#include "generator.h"
+#include "generator/generator.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -11,16 +11,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent-homes.h"
-#include "cleanup.h"
+#include "common/cleanup.h"
+#include "common/strjoin.h"
+#include "common/strv.h"
 #include "config.h"
-#include "emit.h"
-#include "host-files.h"
-#include "json-writer.h"
-#include "project.h"
-#include "show.h"
-#include "strjoin.h"
-#include "strv.h"
+#include "generator/agent-homes.h"
+#include "generator/emit.h"
+#include "generator/exposed-files.h"
+#include "generator/json-writer.h"
+#include "generator/project.h"
+#include "generator/show.h"
 
 #define SUFFIX ".ini"
 #define PROJECTS_MAX 10000U

@@ -3,9 +3,9 @@
 
 #include <stdbool.h>
 
-#include "paths.h"
-#include "project.h"
-#include "unit-writer.h"
+#include "generator/paths.h"
+#include "generator/project.h"
+#include "generator/unit-writer.h"
 
 typedef struct Generator {
         UserPaths paths;

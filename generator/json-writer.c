@@ -1,13 +1,13 @@
 /* RFC 8259. Escaped is what it asks for and all else that printable_check() refuses, so that the list is
  * safe on a terminal too and every object stays on its line. */
 
-#include "json-writer.h"
+#include "generator/json-writer.h"
 
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
 
-#include "printable.h"
+#include "common/printable.h"
 
 /* A code point of the basic plane: all that is escaped lies in it. */
 static unsigned code_point(const unsigned char *s, size_t n) {

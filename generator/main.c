@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cleanup.h"
+#include "common/cleanup.h"
 #include "config.h"
-#include "generator.h"
+#include "generator/generator.h"
 
 static int usage(FILE *f) {
         fputs("claude-vm-generator NORMAL-DIR [EARLY-DIR LATE-DIR]\n"

@@ -1,11 +1,11 @@
-#include "messages.h"
+#include "generator/messages.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cleanup.h"
-#include "printable.h"
+#include "common/cleanup.h"
+#include "common/printable.h"
 
 static char *__attribute__((format(printf, 3, 0))) format_message(
                 const Messages *m, unsigned line, const char *format, va_list ap) {

@@ -1,5 +1,6 @@
 /* What the generator says about one configuration file: lines `PATH:LINE: text` on stderr,
- * and the first error kept for the unit that must repeat it. Every line is cleaned, see printable.h. */
+ * and the first error kept for the unit that must repeat it. Every line is cleaned, see common/printable.h.
+ */
 #pragma once
 
 typedef struct Messages {

@@ -1,14 +1,14 @@
 /* Directories of the host that the guest gets, with their places in it. */
 
-#include "parser.h"
+#include "generator/parser.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "cleanup.h"
+#include "common/cleanup.h"
+#include "common/drop-in.h"
+#include "common/strv.h"
 #include "config.h"
-#include "parameters.h"
-#include "strv.h"
 
 static bool is_tag(const char *s) {
         size_t n = strlen(s);

@@ -1,6 +1,6 @@
 /* One small function a kind of value. */
 
-#include "parser.h"
+#include "generator/parser.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -10,9 +10,9 @@
 #include <string.h>
 #include <uuid.h>
 
-#include "cleanup.h"
-#include "parameters.h"
-#include "strv.h"
+#include "common/cleanup.h"
+#include "common/drop-in.h"
+#include "common/strv.h"
 
 #define MEMORY_MIB_MIN 128U
 #define MEMORY_MIB_MAX (1024U * 1024U)

@@ -1,11 +1,11 @@
 /* Variables of the agent, from three sections, and lists of assignments. */
 
-#include "parser.h"
+#include "generator/parser.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "cleanup.h"
+#include "common/cleanup.h"
 
 #define VARIABLES_MAX 512U /* of the agent */
 

@@ -2,7 +2,7 @@
  * them report what is wrong with a value through `refuse` and leave the project as it was. */
 #pragma once
 
-#include "project.h"
+#include "generator/project.h"
 
 struct Parser {
         Project *project;

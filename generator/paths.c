@@ -6,7 +6,7 @@
  *
  * The same for read-only shares: a secret is a secret. */
 
-#include "paths.h"
+#include "generator/paths.h"
 
 #include <errno.h>
 #include <linux/magic.h>
@@ -16,9 +16,9 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
-#include "cleanup.h"
-#include "strjoin.h"
-#include "strv.h"
+#include "common/cleanup.h"
+#include "common/strjoin.h"
+#include "common/strv.h"
 
 #define HOLDS_PROGRAMS "holds programs that you run"
 #define HOLDS_KEYS "holds your keys"

@@ -3,8 +3,8 @@
 
 #include <stdbool.h>
 
-#include "path-walk.h"
-#include "path.h"
+#include "common/path-walk.h"
+#include "common/path.h"
 
 /* Where things of this user are. All absolute, without links as far as they exist, owned. */
 typedef struct UserPaths {

@@ -1,7 +1,7 @@
 /* From key=value to a Project, by one table of keys. An unknown key is a warning, so that
  * an ini of a newer version still works; a bad value of a known key is an error. */
 
-#include "project.h"
+#include "generator/project.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -9,14 +9,14 @@
 #include <string.h>
 #include <uuid.h>
 
-#include "agents-table.h"
-#include "cleanup.h"
-#include "config-file.h"
+#include "common/agents-table.h"
+#include "common/cleanup.h"
+#include "common/strjoin.h"
+#include "common/strv.h"
 #include "config.h"
-#include "parser.h"
-#include "strjoin.h"
-#include "strv.h"
-#include "unknown-key.h"
+#include "generator/config-file.h"
+#include "generator/parser.h"
+#include "generator/unknown-key.h"
 
 /* The name space of the UUIDs that are made from names (RFC 9562, version 5). */
 UUID_DEFINE(namespace, 0x6f, 0x4c, 0x46, 0xa7, 0x26, 0xc5, 0x4f, 0xd0, 0x8d, 0x35, 0x37, 0xc7, 0xa2, 0x5e,

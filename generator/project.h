@@ -5,11 +5,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "config-file.h"
-#include "forward.h"
-#include "messages.h"
-#include "paths.h"
-#include "vm-name.h"
+#include "common/port-forward.h"
+#include "common/vm-name.h"
+#include "generator/config-file.h"
+#include "generator/messages.h"
+#include "generator/paths.h"
 
 typedef struct Share {
         char *tag;

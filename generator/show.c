@@ -1,7 +1,7 @@
 /* The file is read a second time for its text and lines, so that the run at login keeps neither. What the
  * text means is not judged here: project.c has done that. */
 
-#include "show.h"
+#include "generator/show.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cleanup.h"
-#include "config-file.h"
-#include "json-writer.h"
+#include "common/cleanup.h"
+#include "generator/config-file.h"
+#include "generator/json-writer.h"
 
 typedef struct Line {
         char *section, *key, *value;

@@ -2,7 +2,7 @@
  * no literal of ours is checked here, byte by byte, and one bad character means that there is no file at
  * all. systemd's quotes, escapes and specifiers are legal in a value; those are escaped. */
 
-#include "unit-writer.h"
+#include "generator/unit-writer.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,8 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cleanup.h"
-#include "printable.h"
+#include "common/cleanup.h"
+#include "common/printable.h"
 
 #define DROPIN "50-claude-microvm.conf"
 #define IN_QUOTES "%\"\\" /* what is escaped there */

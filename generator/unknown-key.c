@@ -1,15 +1,15 @@
 /* An unknown key is only a warning, because a newer version may know it. A typing error is far more likely,
  * so the warning says what may have been meant. */
 
-#include "unknown-key.h"
+#include "generator/unknown-key.h"
 
 #include <ctype.h>
 #include <stdbool.h>
 #include <string.h>
 #include <strings.h>
 
-#include "cleanup.h"
-#include "project.h"
+#include "common/cleanup.h"
+#include "generator/project.h"
 
 #define WORD_MAX 32U    /* longer ones are no typing errors */
 #define DISTANCE_MAX 2U /* letters */

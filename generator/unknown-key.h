@@ -1,7 +1,7 @@
 /* What to say of a line that nobody knows. */
 #pragma once
 
-#include "messages.h"
+#include "generator/messages.h"
 
 /* Warns of `key` in `section` with what was probably meant: the key's own section, or a name that differs
  * in a letter or two. */

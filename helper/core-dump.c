@@ -2,7 +2,7 @@
  * in core_pattern: core(5) ignores the limit there, and each program decides for itself. The filter of the
  * process counts for both. It survives execve() and fork(), so QEMU, ssh and virtiofsd have it from us. */
 
-#include "core-dump.h"
+#include "helper/core-dump.h"
 
 #include <fcntl.h>
 #include <unistd.h>

@@ -2,17 +2,17 @@
  * to a VM but lies elsewhere: the request of an ad-hoc one and the drop-ins made from
  * it. Exact names only, and unlink() follows no link. */
 
-#include "gc.h"
+#include "helper/gc.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
 
-#include "cleanup.h"
-#include "log.h"
-#include "parameters.h"
-#include "request-files.h"
-#include "vm-name.h"
+#include "common/cleanup.h"
+#include "common/drop-in.h"
+#include "common/vm-name.h"
+#include "helper/log.h"
+#include "helper/request/files.h"
 
 /* What systemd did to the unit, in words; NULL where the helper has said more itself. At a time limit
  * systemd asks the helper first, which ends the VM in good order. */

@@ -1,6 +1,6 @@
 #define SD_JOURNAL_SUPPRESS_LOCATION
 
-#include "log.h"
+#include "helper/log.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -8,8 +8,8 @@
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-journal.h>
 
-#include "cleanup.h"
-#include "printable.h"
+#include "common/cleanup.h"
+#include "common/printable.h"
 
 #define IDENTIFIER "claude-vm-helper"
 

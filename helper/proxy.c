@@ -2,7 +2,7 @@
  * and stops the one of the name. A unit file for each would double what the manager has to
  * read at each reload, for a spelling that few ever use. */
 
-#include "proxy.h"
+#include "helper/proxy.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -10,11 +10,11 @@
 #include <string.h>
 #include <systemd/sd-daemon.h>
 
-#include "cleanup.h"
-#include "generator-list.h"
-#include "log.h"
-#include "manager.h"
-#include "parameters.h"
+#include "common/cleanup.h"
+#include "common/drop-in.h"
+#include "helper/host/manager.h"
+#include "helper/host/projects.h"
+#include "helper/log.h"
 
 DEFINE_CLEANUP(Manager *, manager_free, manager_cleanup)
 

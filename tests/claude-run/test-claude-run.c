@@ -1,10 +1,10 @@
-#include "test.h"
+#include "tests/test.h"
 
 #include <stdbool.h>
 
-#include "claude-run.h"
-#include "cleanup.h"
-#include "project.h"
+#include "common/cleanup.h"
+#include "generator/project.h"
+#include "helper/claude-run/claude-run.h"
 
 static char *page;
 

@@ -1,6 +1,6 @@
-#include "test.h"
+#include "tests/test.h"
 
-#include "login-secrets.h"
+#include "helper/claude-run/login-secrets.h"
 
 static void printed(const char *agent, const char *setting, const char *expected) {
         char *const settings[] = { (char *) setting, NULL }, *text;

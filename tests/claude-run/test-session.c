@@ -1,13 +1,13 @@
-#include "test.h"
+#include "tests/test.h"
 
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
 
-#include "cleanup.h"
-#include "session.h"
-#include "strv.h"
+#include "common/cleanup.h"
+#include "common/strv.h"
+#include "helper/claude-run/session.h"
 
 static void quote(const char *word, const char *expected) {
         char *quoted = session_quote(word);

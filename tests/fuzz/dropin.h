@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cleanup.h"
-#include "emit.h"
-#include "printable.h"
+#include "common/cleanup.h"
+#include "common/printable.h"
+#include "generator/emit.h"
 
 static const char *const dropin_starts[] = { "# ", "[Unit]", "[Service]", "SourcePath=", "Description=",
         "Requires=", "After=", "PropagatesStopTo=", "CollectMode=", "Wants=", "Environment=\"CLAUDE_VM_",

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config-file.h"
+#include "generator/config-file.h"
 
 static void handler(void *userdata, const char *section, const char *key, const char *value, unsigned line) {
         if (strpbrk(value, "\n\r\033") || strpbrk(key, "=\n ") || line == 0)

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control-message.h"
-#include "share.h"
+#include "helper/share/control-message.h"
+#include "helper/share/virtiofsd.h"
 
 #define TAG "abcdefghijklmnopqrstuvwxyz0123456789_"
 #define WORDS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 "

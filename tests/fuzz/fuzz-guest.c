@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "guest-notify.h"
-#include "guest-text.h"
+#include "helper/vm/guest-lines.h"
+#include "helper/vm/guest-notify.h"
 
 /* What a terminal or a reader could take for something else: C1 controls, bidirectional controls, line
  * separators. */

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "generator-list.h"
-#include "printable.h"
-#include "vm-name.h"
+#include "common/printable.h"
+#include "common/vm-name.h"
+#include "helper/host/projects.h"
 
 static void check(const ProjectEntry *e) {
         if (!vm_name_is_project(e->name) || !vm_name_is_uuid(e->uuid) || e->work_directory[0] != '/' ||

@@ -10,8 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "dropin.h"
-#include "json-writer.h"
+#include "generator/json-writer.h"
+#include "tests/fuzz/dropin.h"
 
 static char directory[] = "/tmp/fuzz-name.XXXXXX";
 static int dir = -1;

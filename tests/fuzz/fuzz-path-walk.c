@@ -14,9 +14,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cleanup.h"
-#include "path-walk.h"
-#include "path.h"
+#include "common/cleanup.h"
+#include "common/path-walk.h"
+#include "common/path.h"
 
 #define OPERATIONS_MAX 24U
 

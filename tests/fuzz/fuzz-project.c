@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "dropin.h"
+#include "tests/fuzz/dropin.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         static const UserPaths paths = {

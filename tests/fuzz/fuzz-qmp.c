@@ -6,8 +6,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "qmp.h"
-#include "vm.h"
+#include "helper/vm/qmp.h"
+#include "helper/vm/vm.h"
 
 typedef struct State {
         Qmp *qmp;

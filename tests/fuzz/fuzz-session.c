@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "connect.h"
-#include "forward-list.h"
+#include "helper/ssh/connect.h"
+#include "helper/ssh/ports.h"
 
 static void check_address(const char *text) {
         ConnectAddress a;

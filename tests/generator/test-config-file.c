@@ -1,4 +1,4 @@
-#include "test.h"
+#include "tests/test.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "config-file.h"
+#include "generator/config-file.h"
 
 /* What the handler got, as `section.key=value@line;`. */
 static char seen[16384];

@@ -1,8 +1,8 @@
-#include "test.h"
+#include "tests/test.h"
 
 #include <errno.h>
 
-#include "json-writer.h"
+#include "generator/json-writer.h"
 
 typedef struct Output {
         char *text;

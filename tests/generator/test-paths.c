@@ -1,10 +1,10 @@
-#include "test.h"
+#include "tests/test.h"
 
 #include <errno.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "paths.h"
+#include "generator/paths.h"
 
 static UserPaths paths;
 

@@ -1,12 +1,12 @@
-#include "test.h"
+#include "tests/test.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <unistd.h>
 
-#include "cleanup.h"
-#include "project.h"
+#include "common/cleanup.h"
+#include "generator/project.h"
 
 static char directory[] = "/tmp/test-project.XXXXXX";
 static const char *man_page;

@@ -1,11 +1,11 @@
-#include "test.h"
+#include "tests/test.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "cleanup.h"
-#include "unit-writer.h"
+#include "common/cleanup.h"
+#include "generator/unit-writer.h"
 
 static void test_files(void **state) {
         char directory[] = "/tmp/test-unit-writer.XXXXXX", path[128], text[256];

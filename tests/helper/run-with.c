@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "config-check.h"
 #include "config.h"
-#include "parameters-reader.h"
-#include "run.h"
+#include "helper/host/config-check.h"
+#include "helper/parameters.h"
+#include "helper/vm/run.h"
 
 extern char **environ;
 

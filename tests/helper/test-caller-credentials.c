@@ -1,11 +1,11 @@
-#include "test.h"
+#include "tests/test.h"
 
 #include <stdbool.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "caller-credentials.h"
-#include "cleanup.h"
+#include "common/cleanup.h"
+#include "helper/request/caller-credentials.h"
 
 static char directory[] = "/tmp/test-caller-credentials.XXXXXX";
 

@@ -1,6 +1,6 @@
 /* In processes of their own, because nobody comes back from a namespace. */
 
-#include "test.h"
+#include "tests/test.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "devshell-view.h"
+#include "helper/devshell/view.h"
 
 static char root[PATH_MAX];
 

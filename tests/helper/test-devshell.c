@@ -1,6 +1,6 @@
 /* Names, results and their end, with a nix and a devenv that are scripts. */
 
-#include "test.h"
+#include "tests/test.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,10 +9,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cleanup.h"
-#include "devshell-source.h"
-#include "devshell.h"
-#include "small-file.h"
+#include "common/cleanup.h"
+#include "common/whole-file.h"
+#include "helper/devshell/devshell.h"
+#include "helper/devshell/source.h"
 
 static char root[PATH_MAX];
 static DevShellKind kind;

@@ -1,4 +1,4 @@
-#include "test.h"
+#include "tests/test.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "gc.h"
+#include "helper/gc.h"
 
 #define ID "0b7c1f3e-5d0a-4b52-9f0e-2d1c3b4a5968"
 

@@ -1,9 +1,9 @@
-#include "test.h"
+#include "tests/test.h"
 
 #include <errno.h>
 #include <unistd.h>
 
-#include "guest-credentials.h"
+#include "helper/vm/guest-credentials.h"
 
 /* The credential fstab.extra of a VM with one share. */
 static int make(const char *guest_directory, char *ret, size_t size, char **ret_why) {

@@ -1,6 +1,6 @@
-#include "test.h"
+#include "tests/test.h"
 
-#include "guest-notify.h"
+#include "helper/vm/guest-notify.h"
 
 static GuestMessage parse(const char *s) {
         static char line[2048];

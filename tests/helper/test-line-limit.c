@@ -1,6 +1,6 @@
-#include "test.h"
+#include "tests/test.h"
 
-#include "line-limit.h"
+#include "helper/vm/line-limit.h"
 
 #define SEC 1000000ULL
 

@@ -1,6 +1,6 @@
-#include "test.h"
+#include "tests/test.h"
 
-#include "outcome.h"
+#include "helper/vm/outcome.h"
 
 /* qemu_status has the form of waitpid(): 9 is SIGKILL, 256 is exit status 1. */
 static void check(int agent_status, Facts f, int status, const char *text) {

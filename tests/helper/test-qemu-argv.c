@@ -1,8 +1,8 @@
-#include "test.h"
+#include "tests/test.h"
 
-#include "cleanup.h"
-#include "qemu-argv.h"
-#include "strv.h"
+#include "common/cleanup.h"
+#include "common/strv.h"
+#include "helper/vm/qemu-argv.h"
 
 static ShareParameters shares[] = {
         { .tag = (char *) "work", .guest_directory = (char *) "/work", .directory = (char *) "/w" },

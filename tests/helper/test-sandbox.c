@@ -1,6 +1,6 @@
 /* A child in the sandbox tries what a guest that has taken QEMU or ssh over would. */
 
-#include "test.h"
+#include "tests/test.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,8 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "landlock.h"
-#include "sandbox.h"
+#include "helper/sandbox/landlock.h"
+#include "helper/sandbox/sandbox.h"
 
 static char directory[] = "/var/tmp/test-sandbox.XXXXXX";
 

@@ -1,7 +1,7 @@
 /* A hostile guest's tricks with the path of another VM's share. Each test is a child, because the
  * namespaces stay. */
 
-#include "test.h"
+#include "tests/test.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,8 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cleanup.h"
-#include "share-root.h"
+#include "common/cleanup.h"
+#include "helper/share/share-root.h"
 
 static char directory[PATH_MAX];
 

@@ -1,0 +1,75 @@
+#include "common/port-forward.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A port and the character that has to follow it; the text after that, NULL if it is none. */
+static const char *parse_port(const char *text, char end, unsigned *ret) {
+        unsigned long n;
+        char *rest;
+
+        if (text[0] < '1' || text[0] > '9')
+                return NULL;
+        n = strtoul(text, &rest, 10);
+        if (n > 65535 || *rest != end)
+                return NULL;
+        *ret = (unsigned) n;
+        return end ? rest + 1 : rest;
+}
+
+/* The address and its colon; the text after them, NULL if it is none. */
+static const char *parse_address(const char *text, char ret[static FORWARD_ADDRESS_MAX]) {
+        unsigned char binary[sizeof(struct in6_addr)];
+        bool ipv6 = text[0] == '[';
+        const char *end = strchr(text, ipv6 ? ']' : ':');
+        size_t n;
+
+        text += ipv6;
+        n = end ? (size_t) (end - text) : FORWARD_ADDRESS_MAX;
+        if (n >= FORWARD_ADDRESS_MAX || end[ipv6] != ':')
+                return NULL;
+        memcpy(ret, text, n);
+        ret[n] = '\0';
+        return inet_pton(ipv6 ? AF_INET6 : AF_INET, ret, binary) == 1 ? end + ipv6 + 1 : NULL;
+}
+
+int forward_parse(const char *text, Forward *ret) {
+        Forward f = { .address = "127.0.0.1" };
+
+        if (parse_port(text, '\0', &f.host_port)) {
+                f.guest_port = f.host_port;
+                *ret = f;
+                return 0;
+        }
+        if (strchr(text, '[') || strchr(text, '.'))
+                text = parse_address(text, f.address);
+        if (text)
+                text = parse_port(text, ':', &f.host_port);
+        if (!text || !parse_port(text, '\0', &f.guest_port))
+                return -EINVAL;
+        *ret = f;
+        return 0;
+}
+
+void forward_print_host(const Forward *f, char ret[static FORWARD_TEXT_MAX]) {
+        bool ipv6 = strchr(f->address, ':');
+
+        snprintf(ret, FORWARD_TEXT_MAX, "%s%s%s:%u", ipv6 ? "[" : "", f->address, ipv6 ? "]" : "",
+                        f->host_port);
+}
+
+void forward_print(const Forward *f, char ret[static FORWARD_TEXT_MAX]) {
+        size_t n;
+
+        forward_print_host(f, ret);
+        n = strlen(ret);
+        snprintf(ret + n, FORWARD_TEXT_MAX - n, ":%u", f->guest_port);
+}
+
+int forward_same_host_port(const Forward *a, const Forward *b) {
+        return a->host_port == b->host_port && strcmp(a->address, b->address) == 0;
+}

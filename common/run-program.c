@@ -1,0 +1,103 @@
+#include "common/run-program.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+
+#define OUTPUT_MAX (16U * 1024U * 1024U)
+
+extern char **environ;
+
+/* The process, or negative errno. A negative descriptor is ours. */
+static int spawn(char **argv, int output, int errors) {
+        posix_spawn_file_actions_t actions;
+        pid_t pid = -1;
+        int r;
+
+        if (posix_spawn_file_actions_init(&actions) != 0)
+                return -ENOMEM;
+        r = output >= 0 ? posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO) : 0;
+        if (r == 0 && errors >= 0)
+                r = posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO);
+        if (r == 0)
+                r = posix_spawn(&pid, argv[0], &actions, NULL, argv, environ);
+        posix_spawn_file_actions_destroy(&actions);
+        return r != 0 ? -r : pid;
+}
+
+static int wait_for(pid_t pid) {
+        int status;
+
+        while (waitpid(pid, &status, 0) < 0)
+                if (errno != EINTR)
+                        return -errno;
+        return WIFEXITED(status) ? WEXITSTATUS(status) : 255;
+}
+
+int run_program(char **argv, int output) {
+        pid_t pid = spawn(argv, output, -1);
+
+        return pid < 0 ? pid : wait_for(pid);
+}
+
+int run_program_quietly(char **argv) {
+        _cleanup_close_ int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+        pid_t pid = null < 0 ? -errno : spawn(argv, null, null);
+
+        return pid < 0 ? pid : wait_for(pid);
+}
+
+/* Reads to the end of file; the text ends with NUL. */
+static int read_all(int fd, char **ret) {
+        _cleanup_free_ char *text = NULL;
+        size_t size = 0, allocated = 0;
+        ssize_t n;
+
+        do {
+                if (allocated - size < 4096) {
+                        char *grown = allocated >= OUTPUT_MAX
+                                        ? NULL
+                                        : realloc(text, allocated = 2 * allocated + 8192);
+
+                        if (!grown)
+                                return -ENOMEM;
+                        text = grown;
+                }
+                n = read(fd, text + size, allocated - size - 1);
+                if (n < 0)
+                        return -errno;
+                size += (size_t) n;
+        } while (n > 0);
+        text[size] = '\0';
+        *ret = TAKE_PTR(text);
+        return 0;
+}
+
+int run_program_read(char **argv, char **ret) {
+        _cleanup_free_ char *text = NULL;
+        _cleanup_close_ int output = -EBADF;
+        int fds[2], r, status;
+        pid_t pid;
+
+        if (pipe2(fds, O_CLOEXEC) < 0)
+                return -errno;
+        output = fds[0];
+        pid = spawn(argv, fds[1], -1);
+        close(fds[1]);
+        if (pid < 0)
+                return pid;
+        r = read_all(output, &text);
+        if (r < 0)
+                kill(pid, SIGKILL);
+        status = wait_for(pid);
+        if (r < 0 || status < 0)
+                return r < 0 ? r : status;
+        *ret = TAKE_PTR(text);
+        return status;
+}

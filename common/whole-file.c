@@ -1,0 +1,96 @@
+#include "common/whole-file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+
+static int read_whole(int fd, size_t max, char **ret) {
+        _cleanup_free_ char *text = NULL;
+        size_t size = 0;
+        ssize_t n;
+
+        text = malloc(max + 1);
+        if (!text)
+                return -ENOMEM;
+        do {
+                n = read(fd, text + size, max + 1 - size);
+                if (n < 0)
+                        return -errno;
+                size += (size_t) n;
+        } while (n > 0 && size <= max);
+        if (size > max)
+                return -EFBIG;
+        text[size] = '\0';
+        if (strlen(text) != size)
+                return -EINVAL;
+        *ret = TAKE_PTR(text);
+        return 0;
+}
+
+int small_file_read(const char *path, size_t max, char **ret) {
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+        return fd < 0 ? -errno : read_whole(fd, max, ret);
+}
+
+int small_file_read_at(int dir_fd, const char *name, size_t max, char **ret) {
+        _cleanup_close_ int fd =
+                        openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        struct stat st;
+
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return -errno;
+        return S_ISREG(st.st_mode) ? read_whole(fd, max, ret) : -ENOTSUP;
+}
+
+int small_file_create(const char *path, mode_t mode, const void *content, size_t size) {
+        _cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+        ssize_t n;
+
+        if (fd < 0)
+                return -errno;
+        n = write(fd, content, size);
+        if (n < 0)
+                return -errno;
+        return (size_t) n == size ? 0 : -ENOSPC;
+}
+
+int make_directories(const char *path) {
+        _cleanup_free_ char *copy = strdup(path);
+
+        if (!copy)
+                return -ENOMEM;
+        for (char *slash = strchr(copy + 1, '/');; slash = strchr(slash + 1, '/')) {
+                if (slash)
+                        *slash = '\0';
+                if (mkdir(copy, 0700) < 0 && errno != EEXIST)
+                        return -errno;
+                if (!slash)
+                        return 0;
+                *slash = '/';
+        }
+}
+
+int make_parent_directories(const char *path) {
+        _cleanup_free_ char *parent = strndup(path, (size_t) (strrchr(path, '/') - path));
+
+        return parent ? make_directories(parent) : -ENOMEM;
+}
+
+void remove_directory(const char *path) {
+        _cleanup_closedir_ DIR *dir = opendir(path);
+        int fd = dir ? dirfd(dir) : -EBADF;
+
+        if (fd < 0)
+                return;
+        /* unlink() refuses `.` and `..`, and follows no link */
+        for (const struct dirent *entry; (entry = readdir(dir));)
+                (void) unlinkat(fd, entry->d_name, 0);
+        (void) rmdir(path);
+}

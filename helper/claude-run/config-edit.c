@@ -1,0 +1,196 @@
+/* The copy is in a directory of its own beside the ini: there it has the name that the generator checks, the
+ * generator does not read it, and it takes the ini's place in one step. An ini of the administrator is
+ * copied to the user's directory, where it hides the other. */
+
+#include "helper/claude-run/config-edit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/drop-in.h"
+#include "common/run-program.h"
+#include "common/whole-file.h"
+#include "helper/claude-run/project-ini.h"
+
+#define INI_MAX (256U * 1024U)
+
+typedef struct Edit {
+        char *own;       /* the file to replace, in the user's directory */
+        char *effective; /* the file that counts now */
+        char *directory; /* of the copy */
+        char *copy;
+        char *before; /* text of the file */
+        mode_t mode;
+} Edit;
+
+static void edit_done(Edit *e) {
+        free(e->own);
+        free(e->effective);
+        free(e->directory);
+        free(e->copy);
+        free(e->before);
+}
+
+/* Is there such a program? */
+static bool in_path(const char *name) {
+        _cleanup_free_ char *copy = strdup(getenv("PATH") ?: "/usr/bin:/bin");
+        char *rest = copy;
+
+        for (const char *dir; (dir = strsep(&rest, ":"));) {
+                _cleanup_free_ char *path = NULL;
+
+                if (asprintf(&path, "%s/%s", dir, name) < 0)
+                        path = NULL;
+                else if (access(path, X_OK) == 0)
+                        return true;
+        }
+        return false;
+}
+
+static const char *find_editor(void) {
+        static const char *const variables[] = { "VISUAL", "EDITOR" };
+        static const char *const usual[] = { "editor", "nano", "vim", "vi" };
+
+        for (size_t i = 0; i < ELEMENTSOF(variables); i++) {
+                const char *value = getenv(variables[i]);
+
+                if (value && value[0])
+                        return value;
+        }
+        for (size_t i = 0; i < ELEMENTSOF(usual); i++)
+                if (in_path(usual[i]))
+                        return usual[i];
+        return NULL;
+}
+
+/* $EDITOR is a command with arguments by custom, so the shell takes it apart. */
+static int run_editor(const Edit *e) {
+        _cleanup_free_ char *script = NULL;
+        const char *editor = find_editor();
+        int r;
+
+        if (!editor)
+                return fail(EXIT_FAILURE, "there is no editor: set EDITOR to the one that you like");
+        if (asprintf(&script, "%s \"$1\"", editor) < 0) {
+                script = NULL;
+                return fail(EXIT_FAILURE, "No memory");
+        }
+        r = run_program((char *[]) { (char *) "/bin/sh", (char *) "-c", script, (char *) "sh", e->copy,
+                                        NULL },
+                        -1);
+        return r == 0 ? 0 : fail(EXIT_FAILURE, "the editor '%s' failed", editor);
+}
+
+static int make_copy(Edit *e, const char *name) {
+        struct stat st;
+        int r;
+
+        /* a link to /dev/null masks the name; the new file takes its place */
+        e->mode = stat(e->effective, &st) == 0 && S_ISREG(st.st_mode) ? st.st_mode & 0777 : 0600;
+        r = small_file_read(e->effective, INI_MAX, &e->before);
+        if (r < 0)
+                return fail(EXIT_CONFIGURATION, "Failed to read '%s': %s", e->effective, strerror(-r));
+        if (asprintf(&e->directory, "%.*s/.edit-XXXXXX", (int) (strrchr(e->own, '/') - e->own), e->own) <
+                        0) {
+                e->directory = NULL;
+                return fail(EXIT_FAILURE, "No memory");
+        }
+        r = make_parent_directories(e->own);
+        if (r >= 0 && !mkdtemp(e->directory))
+                r = -errno;
+        if (r >= 0 && asprintf(&e->copy, "%s/%s.ini", e->directory, name) < 0) {
+                e->copy = NULL;
+                r = -ENOMEM;
+        }
+        if (r >= 0)
+                r = small_file_create(e->copy, 0600, e->before, strlen(e->before));
+        return r < 0 ? fail(EXIT_FAILURE, "Failed to copy '%s': %s", e->effective, strerror(-r)) : 0;
+}
+
+/* 'e', 'd' for discard, or EOF if there is nobody to ask. */
+static int ask(void) {
+        _cleanup_free_ char *line = NULL;
+        size_t allocated = 0;
+
+        if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
+                return EOF;
+        fputs("Edit it again, or discard it? [E/d] ", stderr);
+        if (getline(&line, &allocated, stdin) <= 0)
+                return EOF;
+        return line[0] == 'd' || line[0] == 'D' ? 'd' : 'e';
+}
+
+/* The editor, until the file is good or given up. */
+static int edit_until_good(const Context *c, const Edit *e) {
+        int r, answer;
+
+        do {
+                r = run_editor(e);
+                if (r != 0 || project_ini_check(c, e->copy))
+                        return r;
+                answer = ask();
+        } while (answer == 'e');
+        if (answer == 'd')
+                remove_directory(e->directory);
+        return fail(EXIT_CONFIGURATION, "'%s' is not changed", e->own);
+}
+
+/* On the disk before it has the name, so that a power cut leaves one of both. */
+static int replace(const Edit *e) {
+        _cleanup_close_ int fd = open(e->copy, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+        if (fd < 0 || fchmod(fd, e->mode) < 0 || fsync(fd) < 0 || rename(e->copy, e->own) < 0)
+                return fail(EXIT_FAILURE, "Failed to replace '%s': %s", e->own, strerror(errno));
+        remove_directory(e->directory);
+        return 0;
+}
+
+static bool is_changed(const Edit *e) {
+        _cleanup_free_ char *after = NULL;
+        int r = e->copy ? small_file_read(e->copy, INI_MAX, &after) : -ENOENT;
+
+        return r < 0 ? r != -ENOENT : strcmp(e->before, after) != 0;
+}
+
+static int put_in_place(Context *c, const Edit *e, const char *name) {
+        int r = replace(e);
+
+        if (r == 0)
+                r = context_manager(c);
+        if (r != 0)
+                return r;
+        r = manager_reload(c->manager);
+        if (r < 0)
+                return fail(EXIT_FAILURE, "Failed to reload your service manager: %s", strerror(-r));
+        return fail(0, "'%s' is changed; a running VM takes it on with: claude-run restart %s", e->own,
+                        name);
+}
+
+int config_edit(Context *c, const char *name) {
+        _cleanup_(edit_done) Edit e = {};
+        int r = project_ini_find(c, name, &e.own, &e.effective);
+
+        if (r != 0)
+                return r;
+        if (!e.effective)
+                return fail(EXIT_CONFIGURATION, "no project '%s'; to make one: claude-run config new %s",
+                                name, name);
+        r = make_copy(&e, name);
+        if (r == 0)
+                r = edit_until_good(c, &e);
+        if (r == 0 && is_changed(&e))
+                r = put_in_place(c, &e, name);
+        else if (r == 0)
+                fail(0, "nothing is changed");
+        /* what somebody wrote is not thrown away */
+        if (is_changed(&e))
+                fail(0, "what you wrote is kept in %s", e.copy);
+        else if (e.copy)
+                remove_directory(e.directory);
+        return r;
+}

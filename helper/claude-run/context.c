@@ -1,0 +1,400 @@
+#include "helper/claude-run/context.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/drop-in.h"
+#include "common/run-program.h"
+#include "common/strv.h"
+#include "common/vm-name.h"
+#include "helper/claude-run/say.h"
+#include "helper/claude-run/uninstalled.h"
+#include "helper/host/config-check.h"
+#include "helper/request/caller-credentials.h"
+
+#define SEC 1000000ULL
+#define START_LIMIT (500 * SEC) /* the unit's own is 180 s, its dev shell's 300 s */
+#define STOP_LIMIT (60 * SEC)   /* the unit's own is 45 s */
+
+volatile bool interrupted;
+
+int fail(int status, const char *format, ...) {
+        va_list ap;
+
+        va_start(ap, format);
+        say_after(stderr, "claude-run: ", format, ap);
+        va_end(ap);
+        fputc('\n', stderr);
+        return status;
+}
+
+int context_projects(Context *c) {
+        int r;
+
+        if (c->have_projects)
+                return 0;
+        r = generator_list_read(c->options->generator, &c->projects);
+        if (r < 0)
+                return fail(EXIT_FAILURE, "Failed to run '%s': %s", c->options->generator, strerror(-r));
+        c->have_projects = true;
+        return 0;
+}
+
+int context_manager(Context *c) {
+        int r = c->manager ? 0 : manager_connect(&c->manager);
+
+        return r < 0 ? fail(EXIT_FAILURE,
+                                       "Failed to reach your service manager: %s. Is this a login session? "
+                                       "See: "
+                                       "systemctl --user status",
+                                       strerror(-r))
+                     : 0;
+}
+
+void context_done(Context *c) {
+        manager_free(c->manager);
+        project_entries_done(&c->projects);
+}
+
+char *unit_of(const char *id) {
+        char *unit;
+
+        return asprintf(&unit, "claude-vm@%s.service", id) < 0 ? NULL : unit;
+}
+
+char *id_of_unit(const char *unit) {
+        const char *at = strchr(unit, '@'), *end = strstr(unit, ".service");
+        char *id = at && end && end > at ? strndup(at + 1, (size_t) (end - at - 1)) : NULL;
+
+        if (id && !vm_name_is_id(id)) {
+                free(id);
+                return NULL;
+        }
+        return id;
+}
+
+char *directory_of(const Context *c, const char *id) {
+        char *directory;
+
+        return asprintf(&directory, "%s/claude-vm/%s", c->runtime_dir, id) < 0 ? NULL : directory;
+}
+
+/* --- which VM -------------------------------------------------------------------------- */
+
+int context_directory(Context *c, char **ret) {
+        const char *word = c->options->directory ?: ".";
+
+        *ret = realpath(word, NULL);
+        return *ret ? 0 : fail(EXIT_CONFIGURATION, "the directory '%s': %s", word, strerror(errno));
+}
+
+static int too_many(const char *directory, char *const *names) {
+        fail(0, "%zu VMs have the directory '%s'; name one of them:", strv_length(names), directory);
+        for (; *names; names++)
+                say_line(stderr, "  claude-run attach %s", *names);
+        return EXIT_CONFIGURATION;
+}
+
+/* The ad-hoc VMs that run on a directory. */
+static int running_here(Context *c, const char *directory, char ***ret) {
+        _cleanup_strv_free_ char **units = NULL, **names = NULL;
+        int r = context_manager(c);
+
+        if (r != 0)
+                return r;
+        r = manager_list(c->manager, "claude-vm@*.service", &units);
+        for (size_t i = 0; r >= 0 && units && units[i]; i++) {
+                _cleanup_free_ char *work = NULL, *id = id_of_unit(units[i]);
+
+                if (!id || !vm_name_is_uuid(id))
+                        continue;
+                r = manager_environment(c->manager, units[i], PARAMETER_WORK_DIRECTORY, &work);
+                if (r > 0 && strcmp(work, directory) == 0)
+                        r = strv_append(&names, id);
+        }
+        if (r < 0)
+                return fail(EXIT_FAILURE, "Failed to look for VMs: %s", strerror(-r));
+        *ret = TAKE_PTR(names);
+        return 0;
+}
+
+static int projects_here(Context *c, const char *directory, char ***ret) {
+        const ProjectEntry *p;
+        size_t n;
+
+        p = project_entries_here(&c->projects, directory, &n);
+        if (!p)
+                return 0;
+        if (strcmp(directory, p->work_directory) != 0)
+                fail(0, "project '%s' (%s)", p->name, p->work_directory);
+        for (size_t i = 0; i < c->projects.n; i++)
+                if (strcmp(c->projects.items[i].work_directory, p->work_directory) == 0 &&
+                                strv_append(ret, c->projects.items[i].name) < 0)
+                        return fail(EXIT_FAILURE, "No memory");
+        return 0;
+}
+
+int vm_here(Context *c, char **ret) {
+        _cleanup_free_ char *directory = NULL;
+        _cleanup_strv_free_ char **names = NULL;
+        int r;
+
+        *ret = NULL;
+        r = context_directory(c, &directory);
+        if (r == 0)
+                r = context_projects(c);
+        if (r == 0)
+                r = projects_here(c, directory, &names);
+        if (r == 0 && !names)
+                r = running_here(c, directory, &names);
+        if (r != 0 || !names)
+                return r;
+        if (names[1])
+                return too_many(directory, names);
+        *ret = strdup(names[0]);
+        return *ret ? 0 : fail(EXIT_FAILURE, "No memory");
+}
+
+int resolve(Context *c, const char *word, char **ret) {
+        const ProjectEntry *p;
+        int r;
+
+        if (!vm_name_is_id(word))
+                return fail(EXIT_USAGE, "'%s' is no name of a VM, which is a UUID or " VM_NAME_RULE, word);
+        /* what runs needs no look at the projects */
+        if (!has_sessions(c, word)) {
+                r = context_projects(c);
+                if (r != 0)
+                        return r;
+        }
+        p = project_entries_find(&c->projects, word);
+        *ret = strdup(p ? p->name : word);
+        return *ret ? 0 : fail(EXIT_FAILURE, "No memory");
+}
+
+int only_vm(Context *c, char **ret) {
+        int r;
+
+        if (c->options->n_words > 1)
+                return fail(EXIT_USAGE, "one VM at a time: '%s' is one too many", c->options->words[1]);
+        if (c->options->n_words == 1)
+                return resolve(c, c->options->words[0], ret);
+        r = vm_here(c, ret);
+        if (r != 0 || *ret)
+                return r;
+        return fail(EXIT_CONFIGURATION,
+                        "no project has this directory and no VM runs on it. To start one: claude-run");
+}
+
+int for_each_vm(Context *c, int (*run)(Context *c, const char *id)) {
+        int result = 0;
+
+        if (c->options->n_words == 0) {
+                _cleanup_free_ char *id = NULL;
+                int r = only_vm(c, &id);
+
+                return r != 0 ? r : run(c, id);
+        }
+        for (unsigned i = 0; i < c->options->n_words; i++) {
+                _cleanup_free_ char *id = NULL;
+                int r = resolve(c, c->options->words[i], &id);
+
+                if (r == 0)
+                        r = run(c, id);
+                if (r != 0)
+                        result = r;
+        }
+        return result;
+}
+
+bool has_sessions(const Context *c, const char *id) {
+        _cleanup_free_ char *path = NULL;
+
+        if (asprintf(&path, "%s/claude-vm/%s/ssh/control", c->runtime_dir, id) < 0) {
+                path = NULL;
+                return false;
+        }
+        return access(path, F_OK) == 0;
+}
+
+/* --- start, with something to look at -------------------------------------------------- */
+
+static void __attribute__((format(printf, 1, 2))) print_progress(const char *format, ...) {
+        va_list ap;
+
+        va_start(ap, format);
+        say_after(stderr, "\r\033[K", format, ap);
+        va_end(ap);
+}
+
+/* One line that the next one covers; nothing without a terminal. */
+static void show_progress(void *userdata, const char *status_text, uint64_t elapsed_usec) {
+        const char *id = userdata;
+
+        if (isatty(STDERR_FILENO))
+                print_progress("%s: %s … %llu s", id, status_text[0] ? status_text : "waiting",
+                                (unsigned long long) (elapsed_usec / SEC));
+}
+
+static void end_progress(void) {
+        if (isatty(STDERR_FILENO))
+                fputs("\r\033[K", stderr);
+}
+
+/* What the guest said last, if it came that far, and marked as the guest's: no line of it may pass for one
+ * of ours. A panic has 25 lines. */
+static void show_last_words(const Context *c, const char *unit, uint64_t since_usec) {
+        _cleanup_strv_free_ char **argv = NULL;
+        _cleanup_free_ char *text = NULL;
+        int r = 0;
+
+        r |= strv_append(&argv, c->options->journalctl);
+        r |= strv_append(&argv, "--user");
+        r |= strv_append(&argv, "--quiet");
+        r |= strv_append(&argv, "--no-pager");
+        r |= strv_append(&argv, "--output=cat");
+        r |= strv_append(&argv, "--lines=30");
+        r |= strv_appendf(&argv, "--since=@%llu", (unsigned long long) (since_usec / SEC));
+        r |= strv_appendf(&argv, "--unit=%s", unit);
+        r |= strv_append(&argv, "SYSLOG_IDENTIFIER=claude-vm-guest");
+        if (r >= 0 && run_program_read(argv, &text) >= 0)
+                say_lines(stderr, "guest| ", text);
+}
+
+/* Why a unit is not up, in the words of the unit. */
+static int explain_failure(Context *c, const char *id, const char *unit, const char *verb,
+                const char *result, uint64_t since_usec) {
+        UnitState state = {};
+        int status = EXIT_FAILURE;
+
+        if (manager_state(c->manager, unit, &state) >= 0) {
+                if (state.status_text && state.status_text[0])
+                        fail(0, "Failed to %s '%s': %s", verb, id, state.status_text);
+                else
+                        fail(0, "Failed to %s '%s': %s; see: systemctl --user status %s", verb, id, result,
+                                        unit);
+                if (state.exec_main_status > 0)
+                        status = state.exec_main_status;
+                if (status == EXIT_BOOT_TIMEOUT || status == EXIT_QEMU_FAILED)
+                        show_last_words(c, unit, since_usec);
+        } else
+                fail(0, "Failed to %s '%s': %s", verb, id, result);
+        unit_state_done(&state);
+        return status;
+}
+
+int run_job(Context *c, const char *method, const char *verb, const char *id) {
+        _cleanup_free_ char *unit = unit_of(id);
+        uint64_t limit = strcmp(method, "StopUnit") == 0 ? STOP_LIMIT : START_LIMIT;
+        const char *result = "";
+        struct timespec now;
+        int r;
+
+        clock_gettime(CLOCK_REALTIME, &now);
+        if (!unit)
+                return fail(EXIT_FAILURE, "No memory");
+        r = manager_job(c->manager, method, unit, limit, &interrupted, show_progress, (void *) id, &result);
+        end_progress();
+        if (r >= 0)
+                return 0;
+        if (r == -EINTR) {
+                /* what this call has begun, and nothing else */
+                interrupted = false;
+                if (strcmp(method, "StopUnit") != 0)
+                        (void) manager_job(
+                                        c->manager, "StopUnit", unit, STOP_LIMIT, NULL, NULL, NULL, &result);
+                return 128 + SIGINT;
+        }
+        if (r == -ETIMEDOUT && !result[0])
+                return fail(EXIT_FAILURE,
+                                "'%s' is not done after %llu s; it goes on: systemctl --user status %s",
+                                verb, (unsigned long long) (limit / SEC), unit);
+        if (!result[0])
+                return fail(EXIT_FAILURE, "Failed to %s '%s': %s", verb, id, strerror(-r));
+        return explain_failure(c, id, unit, verb, result, (uint64_t) now.tv_sec * SEC);
+}
+
+static int reload(Context *c) {
+        int r = manager_reload(c->manager);
+
+        return r < 0 ? fail(EXIT_FAILURE, "Failed to reload your service manager: %s", strerror(-r)) : 0;
+}
+
+/* Where systemd does not run our generator by itself. */
+static int provide_units(Context *c) {
+        int r = own_units_sync(c->runtime_dir, c->options->generator);
+
+        if (r < 0)
+                return fail(EXIT_FAILURE, "Failed to link the units into '%s/systemd/user': %s",
+                                c->runtime_dir, strerror(-r));
+        return r > 0 ? reload(c) : 0;
+}
+
+/* True if the unit was made from what its ini says now. systemd's own NeedDaemonReload does not tell: for a
+ * unit that it has not loaded before it compares nothing. */
+static bool is_up_to_date(Context *c, const char *unit) {
+        _cleanup_strv_free_ char **environment = NULL;
+        _cleanup_free_ char *why = NULL;
+
+        return manager_environments(c->manager, unit, &environment) >= 0 && environment &&
+                        config_check(environment, &why) >= 0;
+}
+
+/* An ini that differs from what the manager knows is read first: who edits one expects that. */
+static int refresh(Context *c, const char *unit, UnitState *state) {
+        if (strcmp(state->active_state, "active") == 0)
+                return 0;
+        if (state->configured && !state->need_daemon_reload && is_up_to_date(c, unit))
+                return 0;
+        return reload(c);
+}
+
+/* A start of a VM that wants secrets of this environment; they are gone again when it is done. */
+static int start(Context *c, const char *id, const char *unit) {
+        _cleanup_free_ char *names = NULL;
+        int lock = -EBADF, r = manager_environment(c->manager, unit, PARAMETER_CALLER_CREDENTIALS, &names);
+
+        if (r > 0)
+                r = lock = caller_credentials_hand_over(c->runtime_dir, id, names);
+        if (r < 0)
+                return fail(EXIT_FAILURE, "Failed to hand credentials over to '%s': %s", id, strerror(-r));
+        r = run_job(c, "StartUnit", "start", id);
+        if (lock >= 0) {
+                caller_credentials_remove(c->runtime_dir, id);
+                close(lock);
+        }
+        return r;
+}
+
+/* Starts the VM if it does not run. */
+int ensure_started(Context *c, const char *id) {
+        _cleanup_free_ char *unit = unit_of(id);
+        UnitState state = {};
+        bool active;
+        int r;
+
+        if (!unit)
+                return fail(EXIT_FAILURE, "No memory");
+        r = context_manager(c);
+        if (r == 0)
+                r = provide_units(c);
+        if (r != 0)
+                return r;
+        r = manager_state(c->manager, unit, &state);
+        if (r < 0)
+                return fail(EXIT_FAILURE, "Failed to look at '%s': %s", unit, strerror(-r));
+        active = strcmp(state.active_state, "active") == 0;
+        r = refresh(c, unit, &state);
+        unit_state_done(&state);
+        return r != 0 || active ? r : start(c, id, unit);
+}
+
+int exec_program(char **argv) {
+        execv(argv[0], argv);
+        return fail(EXIT_FAILURE, "Failed to run '%s': %s", argv[0], strerror(errno));
+}

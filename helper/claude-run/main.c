@@ -1,0 +1,14 @@
+#include "config.h"
+#include "helper/claude-run/claude-run.h"
+
+int main(int argc, char **argv) {
+        RunOptions options = {
+                .generator = GENERATOR_PATH,
+                .ssh = SSH_PATH,
+                .scp = SCP_PATH,
+                .systemctl = SYSTEMCTL_PATH,
+                .journalctl = JOURNALCTL_PATH,
+        };
+
+        return claude_run(&options, argc, argv);
+}

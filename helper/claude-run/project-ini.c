@@ -1,0 +1,169 @@
+#include "helper/claude-run/project-ini.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/drop-in.h"
+#include "common/printable.h"
+#include "common/run-program.h"
+#include "common/vm-name.h"
+#include "common/whole-file.h"
+
+DEFINE_CLEANUP(sd_json_variant *, sd_json_variant_unref, json_cleanup)
+
+/* Each becomes the rest of a line of an ini, which has no quotes. A guest chooses the names of what it
+ * makes, so a line end in a directory's name is somebody's try to say more than a directory. */
+static int check_line(const char *what, const char *value) {
+        size_t n = strlen(value);
+        const char *why = printable_check(value);
+
+        if (why)
+                return fail(EXIT_CONFIGURATION,
+                                "%s '%s' has %s in its name, which no ini can have: rename it", what, value,
+                                why);
+        if (n > 0 && value[n - 1] == ' ')
+                return fail(EXIT_CONFIGURATION,
+                                "%s '%s' has a blank at the end of its name, which an ini "
+                                "cannot say",
+                                what, value);
+        return 0;
+}
+
+int project_ini_check_lines(const char *directory) {
+        int r = check_line("the directory", directory);
+
+        return r != 0 ? r : check_line("CLAUDE_HOME", getenv("CLAUDE_HOME") ?: "");
+}
+
+/* Both begin with a line `[Section]`. */
+static bool same_section(const char *a, const char *b) {
+        size_t n = strcspn(a, "\n");
+
+        return n == strcspn(b, "\n") && memcmp(a, b, n) == 0;
+}
+
+/* An option is a section and its line; a section that goes on is not begun again. */
+void project_ini_print(FILE *f, const Context *c, const char *directory) {
+        const char *home = getenv("CLAUDE_HOME"), *section = "[Project]\n";
+
+        fprintf(f, "%sWorkDirectory=%s\n", section, directory);
+        if (home && home[0])
+                fprintf(f, "Home=%s\n", home);
+        if (c->options->read_only)
+                fputs("ReadOnly=yes\n", f);
+        if (c->options->dev_shell)
+                fputs("DevShell=yes\n", f);
+        for (char *const *s = c->options->settings; s && *s; s++) {
+                if (same_section(*s, section))
+                        fputs(strchr(*s, '\n') + 1, f);
+                else
+                        fprintf(f, "\n%s", *s);
+                section = *s;
+        }
+}
+
+/* What somebody who opens the file looks for first. */
+static void print_hints(FILE *f) {
+        fputs("\n"
+              "# What else there is, see claude-vm.ini(5) for all of it:\n"
+              "#\n"
+              "# [Project]\n"
+              "# AgentArguments=--dangerously-skip-permissions\n"
+              "# Share=data:/srv/data:/data:ro\n"
+              "#\n"
+              "# [VM]\n"
+              "# Memory=8G\n"
+              "# CPUs=8\n"
+              "#\n"
+              "# [Network]\n"
+              "# Publish=3000:3000\n"
+              "#\n"
+              "# [Environment]\n"
+              "# NODE_ENV=development\n"
+              "#\n"
+              "# [Credentials]\n"
+              "# ANTHROPIC_API_KEY=~/.config/anthropic/key\n"
+              "#\n"
+              "# [Install]\n"
+              "# WantedBy=default.target\n",
+                        f);
+}
+
+static int compose(const Context *c, const char *directory, const char *name, char **ret) {
+        size_t size;
+        FILE *f = open_memstream(ret, &size);
+        int r;
+
+        if (!f)
+                return -ENOMEM;
+        fprintf(f, "# Claude Code on %s: claude-run run %s\n# To change it: claude-run config edit %s\n\n",
+                        directory, name, name);
+        project_ini_print(f, c, directory);
+        print_hints(f);
+        r = ferror(f) ? -ENOMEM : 0;
+        return fclose(f) == 0 ? r : -ENOMEM;
+}
+
+int project_ini_find(const Context *c, const char *name, char **ret_own, char **ret_effective) {
+        _cleanup_(json_cleanup) sd_json_variant *array = NULL;
+        _cleanup_free_ char *own = NULL, *effective = NULL;
+        int r = generator_ask(c->options->generator, "--find", name, &array);
+        sd_json_variant *object = r == 0 && array ? sd_json_variant_by_index(array, 0) : NULL;
+        const char *own_text = object ? generator_text(object, "own") : NULL,
+                   *effective_text = object ? generator_text(object, "effective") : NULL;
+
+        if (!own_text)
+                return fail(EXIT_FAILURE, "Failed to ask '%s' for the file of '%s'%s%s",
+                                c->options->generator, name, r < 0 ? ": " : "", r < 0 ? strerror(-r) : "");
+        own = strdup(own_text);
+        effective = effective_text ? strdup(effective_text) : NULL;
+        if (!own || (effective_text && !effective))
+                return fail(EXIT_FAILURE, "No memory");
+        *ret_own = TAKE_PTR(own);
+        *ret_effective = TAKE_PTR(effective);
+        return 0;
+}
+
+bool project_ini_check(const Context *c, const char *path) {
+        return run_program((char *[]) { (char *) c->options->generator, (char *) "--check", (char *) path,
+                                           NULL },
+                               -1) == 0;
+}
+
+static int create(const char *path, const char *text) {
+        int r = make_parent_directories(path);
+
+        return r < 0 ? r : small_file_create(path, 0600, text, strlen(text));
+}
+
+int project_ini_make(Context *c, const char *directory, const char *name) {
+        _cleanup_free_ char *own = NULL, *effective = NULL, *text = NULL;
+        int r;
+
+        if (!vm_name_is_project(name))
+                return fail(EXIT_USAGE, "'%s' is no name for a project, which is " VM_NAME_RULE, name);
+        r = project_ini_check_lines(directory);
+        if (r == 0)
+                r = project_ini_find(c, name, &own, &effective);
+        if (r != 0)
+                return r;
+        if (effective)
+                return fail(EXIT_CONFIGURATION,
+                                "there is a project '%s' already: %s; to change it: claude-run config edit "
+                                "%s",
+                                name, effective, name);
+        r = compose(c, directory, name, &text);
+        if (r >= 0)
+                r = create(own, text);
+        if (r < 0)
+                return fail(EXIT_FAILURE, "Failed to write '%s': %s", own, strerror(-r));
+        if (!project_ini_check(c, own)) {
+                unlink(own);
+                return EXIT_CONFIGURATION;
+        }
+        fail(0, "project '%s' is %s", name, own);
+        return 0;
+}

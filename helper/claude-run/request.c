@@ -1,0 +1,136 @@
+#include "helper/claude-run/request.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/drop-in.h"
+#include "common/run-program.h"
+#include "common/strv.h"
+#include "common/trusted-file.h"
+#include "common/vm-name.h"
+#include "common/whole-file.h"
+#include "helper/claude-run/login-secrets.h"
+#include "helper/claude-run/project-ini.h"
+#include "helper/request/files.h"
+#include "helper/request/owner.h"
+
+#define INI_MAX (256U * 1024U) /* CONFIG_FILE_MAX of the generator */
+
+/* The ini of a project as the beginning of a request, with the checks that the generator has: its list may
+ * be older than the file. What makes a project one in it (UUID=, WantedBy=) the generator ignores in a
+ * request. 0; -EINVAL, and why is said; other negative errno. */
+static int read_base(const ProjectEntry *base, char **ret) {
+        char why[TRUSTED_FILE_WHY_MAX];
+        size_t size = 0;
+        uid_t owner;
+        int r = trusted_file_read(AT_FDCWD, base->ini, INI_MAX, ret, &size, &owner, why);
+
+        if (r == 0 && strlen(*ret) == size)
+                return 0;
+        if (r == -ENOMEM)
+                return r;
+        fail(0, "%s: %s", base->ini, r == 0 ? "has a NUL byte" : r == 1 ? "is empty" : why);
+        return -EINVAL;
+}
+
+/* The text of the ini: the base, then the options, which count for more. */
+static int compose(const Context *c, const char *directory, const ProjectEntry *base, bool session,
+                char **ret) {
+        _cleanup_free_ char *text = NULL;
+        size_t size;
+        FILE *f;
+        int r = base ? read_base(base, &text) : 0;
+
+        if (r < 0)
+                return r;
+        f = open_memstream(ret, &size);
+        if (!f)
+                return -ENOMEM;
+        if (text)
+                fprintf(f, "%s\n", text);
+        if (session)
+                fputs("[Project]\nAgentStart=session\n", f);
+        project_ini_print(f, c, directory);
+        r = login_secrets_print(f, base ? base->agent : "claude", c->options->settings);
+        if (ferror(f))
+                r = -ENOMEM;
+        return fclose(f) == 0 ? r : -ENOMEM;
+}
+
+/* The generator reads the request and writes its units where a fresh name is seen without a reload. */
+static int generate(const Context *c, const char *path) {
+        _cleanup_free_ char *units = NULL;
+        int r;
+
+        if (asprintf(&units, "%s/systemd/user", c->runtime_dir) < 0) {
+                units = NULL;
+                return -ENOMEM;
+        }
+        r = make_directories(units);
+        if (r < 0)
+                return r;
+        r = run_program((char *[]) { (char *) c->options->generator, (char *) "--request", (char *) path,
+                                        units, NULL },
+                        -1);
+        return r > 0 ? -EINVAL : r;
+}
+
+static int write_request(const Context *c, const char *directory, const ProjectEntry *base, bool session,
+                Request *request) {
+        _cleanup_free_ char *requests = NULL, *path = NULL, *text = NULL;
+        int r;
+
+        if (asprintf(&requests, "%s/claude-microvm/requests", c->runtime_dir) < 0) {
+                requests = NULL;
+                return -ENOMEM;
+        }
+        if (asprintf(&path, "%s/%s.ini", requests, request->id) < 0) {
+                path = NULL;
+                return -ENOMEM;
+        }
+        r = make_directories(requests);
+        if (r < 0)
+                return r;
+        /* first of all, so that no sweep takes the rest for an abandoned one */
+        request->owner_fd = request_owner_make(c->runtime_dir, request->id);
+        if (request->owner_fd < 0)
+                return request->owner_fd;
+        r = compose(c, directory, base, session, &text);
+        if (r >= 0)
+                r = small_file_create(path, 0600, text, strlen(text));
+        if (r < 0)
+                return r;
+        return generate(c, path);
+}
+
+int request_make(Context *c, const char *directory, const ProjectEntry *base, bool session, Request *ret) {
+        sd_id128_t id;
+        int r = project_ini_check_lines(directory);
+
+        *ret = (Request) { .owner_fd = -EBADF };
+        if (r != 0)
+                return r;
+        r = sd_id128_randomize(&id);
+        if (r >= 0) {
+                sd_id128_to_uuid_string(id, ret->id);
+                request_sweep(c->runtime_dir);
+                r = write_request(c, directory, base, session, ret);
+        }
+        if (r >= 0)
+                return 0;
+        request_remove(c->runtime_dir, ret->id);
+        request_done(ret);
+        /* what it is has been said */
+        return r == -EINVAL ? EXIT_CONFIGURATION
+                            : fail(EXIT_FAILURE, "Failed to request a VM: %s", strerror(-r));
+}
+
+void request_done(Request *request) {
+        if (request->owner_fd >= 0)
+                close(request->owner_fd);
+        request->owner_fd = -EBADF;
+}

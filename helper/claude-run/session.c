@@ -1,0 +1,198 @@
+#include "helper/claude-run/session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/strv.h"
+
+char *session_quote(const char *word) {
+        char *quoted = malloc(4 * strlen(word) + 3), *out = quoted;
+
+        if (!quoted)
+                return NULL;
+        *out++ = '\'';
+        for (; *word; word++) {
+                if (*word == '\'') {
+                        memcpy(out, "'\\'", 3);
+                        out += 3;
+                }
+                *out++ = *word;
+        }
+        *out++ = '\'';
+        *out = '\0';
+        return quoted;
+}
+
+/* ssh joins words with blanks and the guest's shell splits them again, so each is quoted. */
+static int append_words(char ***argv, char *const *words) {
+        for (; words && *words; words++) {
+                _cleanup_free_ char *quoted = session_quote(*words);
+
+                if (!quoted || strv_append(argv, quoted) < 0)
+                        return -ENOMEM;
+        }
+        return 0;
+}
+
+int session_argv(const Session *s, char ***ret) {
+        _cleanup_strv_free_ char **argv = NULL;
+        int r = 0;
+
+        r |= strv_append(&argv, s->ssh);
+        r |= strv_append(&argv, "-F");
+        r |= strv_appendf(&argv, "%s/claude-vm/%s/ssh.config", s->runtime_dir, s->id);
+        /* twice: also without a terminal here */
+        r |= strv_append(&argv, s->read_only ? "-tt" : s->terminal ? "-t" : "-T");
+        if (s->user) {
+                /* the master's connection is user claude's */
+                r |= strv_append(&argv, "-o");
+                r |= strv_append(&argv, "ControlPath=none");
+                r |= strv_append(&argv, "-l");
+                r |= strv_append(&argv, s->user);
+        }
+        r |= strv_append(&argv, "claude-vm");
+        /* without a program of ours in between: under emulation that would double the time of a short
+         * command */
+        r |= strv_append(&argv, s->program ?: s->words ? "cd /work &&" : "cd /work && exec \"$SHELL\" -l");
+        r |= append_words(&argv, s->words);
+        if (r < 0)
+                return -ENOMEM;
+        *ret = TAKE_PTR(argv);
+        return 0;
+}
+
+#define ANSWER_MSEC 20   /* from a question of the guest's to the terminal's answer */
+#define ANSWER_ROUNDS 10 /* of answers that are thrown away */
+
+/* What a guest may leave behind, undone. The soft reset does most of it where the terminal knows it; the
+ * rest says the same one by one for those that do not. */
+static const char reset[] =
+                "\030\033\\"                     /* a sequence or string that it has begun ends */
+                "\033[!p"                        /* soft reset */
+                "\017\033(B\033)B"               /* letters, not lines, in both character sets */
+                "\033[?1047l"                    /* main screen; unlike 1049 it leaves the cursor alone */
+                "\033[?69l"                      /* no margins left and right … */
+                "\0337\033[?6l\033[r\0338"       /* … or above and below; those move the cursor */
+                "\033[4l\033[20l\033[2l\033[12h" /* insert, new line, locked keys, local echo */
+                "\033[?7h\033[?45l\033[?5l"      /* wrap, but not backwards; no reverse video */
+                "\033[?1l\033>\033[<99u\033[>4m" /* cursor keys, keypad, keyboard protocols */
+                "\033[?25h\033[0 q"              /* the cursor and its shape */
+                "\033[?9l\033[?1000l\033[?1001l\033[?1002l\033[?1003l" /* mouse … */
+                "\033[?1005l\033[?1006l\033[?1015l\033[?1016l"         /* … and its codes */
+                "\033[?1004l\033[?2004l\033[?2026l"                    /* focus, paste, held back updates */
+                "\033[0m"
+                "\033]104\033\\\033]110\033\\\033]111\033\\\033]112\033\\"; /* palette and colours */
+
+/* What is typed goes nowhere but is not left for the shell; Ctrl-C and Ctrl-\ still end ssh. */
+static void ignore_keys(const struct termios *modes) {
+        struct termios quiet = *modes;
+
+        quiet.c_lflag &= ~(tcflag_t) (ECHO | ICANON);
+        quiet.c_oflag &= ~(tcflag_t) OPOST;
+        tcsetattr(STDIN_FILENO, TCSADRAIN, &quiet);
+}
+
+/* A guest may ask the terminal something just before the end; the answer is input, and would be typed into
+ * the user's shell. */
+static void drop_answers(const struct termios *modes) {
+        struct pollfd in = { .fd = STDIN_FILENO, .events = POLLIN };
+
+        ignore_keys(modes);
+        for (unsigned i = 0; i < ANSWER_ROUNDS && poll(&in, 1, ANSWER_MSEC) > 0; i++)
+                tcflush(STDIN_FILENO, TCIFLUSH);
+}
+
+/* The terminal as it was, whatever became of ssh. */
+static void restore_terminal(const struct termios *modes) {
+        if (isatty(STDOUT_FILENO)) {
+                (void) !write(STDOUT_FILENO, reset, strlen(reset));
+                tcdrain(STDOUT_FILENO);
+        }
+        drop_answers(modes);
+        tcsetattr(STDIN_FILENO, TCSADRAIN, modes);
+}
+
+static volatile sig_atomic_t child;
+
+static void pass_on(int sig) {
+        if (child > 0)
+                kill(child, sig);
+}
+
+/* ssh ends on these and the VM goes on; we are still there to tidy up. */
+static void pass_signals_on(void) {
+        static const int signals[] = { SIGTERM, SIGHUP, SIGINT, SIGQUIT };
+        struct sigaction action = { .sa_handler = pass_on, .sa_flags = SA_RESTART };
+
+        for (size_t i = 0; i < ELEMENTSOF(signals); i++)
+                sigaction(signals[i], &action, NULL);
+}
+
+int session_exec(const Session *s) {
+        _cleanup_strv_free_ char **argv = NULL;
+        int r = session_argv(s, &argv);
+
+        if (r < 0)
+                return r;
+        execv(argv[0], argv);
+        return -errno;
+}
+
+/* The child's side of fork(): becomes ssh. */
+static void __attribute__((noreturn)) exec_ssh(char **argv, int input) {
+        /* a viewer whose claude-run is killed is nobody's: the terminal may be another program's by now */
+        prctl(PR_SET_PDEATHSIG, SIGHUP);
+        if (input < 0 || dup2(input, STDIN_FILENO) >= 0)
+                execv(argv[0], argv);
+        fprintf(stderr, "claude-run: Failed to run '%s': %s\n", argv[0], strerror(errno));
+        _exit(255);
+}
+
+int session_run_program(char **argv, bool terminal, bool read_only) {
+        struct termios modes;
+        bool have_modes = terminal && tcgetattr(STDIN_FILENO, &modes) == 0;
+        /* a standard input that never says anything and never ends */
+        int silence[2] = { -EBADF, -EBADF };
+        int status;
+        pid_t pid;
+
+        if (read_only && pipe2(silence, O_CLOEXEC) < 0)
+                return -errno;
+        pass_signals_on();
+        pid = fork();
+        if (pid < 0)
+                return -errno;
+        if (pid == 0)
+                exec_ssh(argv, silence[0]);
+        child = pid;
+        if (read_only && have_modes)
+                ignore_keys(&modes);
+        while (waitpid(pid, &status, 0) < 0)
+                if (errno != EINTR)
+                        return -errno;
+        child = 0;
+        if (have_modes)
+                restore_terminal(&modes);
+        if (read_only) {
+                close(silence[0]);
+                close(silence[1]);
+        }
+        return WIFEXITED(status) ? WEXITSTATUS(status) : 255;
+}
+
+int session_run(const Session *s) {
+        _cleanup_strv_free_ char **argv = NULL;
+        int r = session_argv(s, &argv);
+
+        return r < 0 ? r : session_run_program(argv, s->terminal, s->read_only);
+}

@@ -1,0 +1,291 @@
+/* A Nix profile or a prefix in the home cannot put a generator where systemd runs it at
+ * login. Then claude-run does what systemd would: it runs the generator before a start.
+ *
+ *     $XDG_RUNTIME_DIR/claude-microvm/units/       what the generator wrote
+ *     $XDG_RUNTIME_DIR/systemd/user/               links to it and to the templates
+ *
+ * What is new is written beside and compared first, because each reload of the manager
+ * costs every other unit of the user a moment. Units of ad-hoc requests lie in the same
+ * directory as files of their own, so only links that lead into ours are ever removed. */
+
+#include "helper/claude-run/uninstalled.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/run-program.h"
+#include "common/strjoin.h"
+#include "common/strv.h"
+#include "common/whole-file.h"
+#include "config.h"
+
+#define UNIT_MAX (1024U * 1024U)
+
+static const char *const templates[] = { "app-claude.slice", "claude-vm@.service",
+        "claude-vm-devshell@.service", "claude-vm-ssh@.service", "claude-vm-virtiofsd@.service",
+        "claude-vm-virtiofsd@.socket" };
+
+bool generator_is_installed(void) {
+        /* systemd.generator(7) */
+        static const char *const directories[] = { "/run/systemd/user-generators",
+                "/etc/systemd/user-generators", "/usr/local/lib/systemd/user-generators",
+                "/usr/lib/systemd/user-generators" };
+
+        for (size_t i = 0; i < ELEMENTSOF(directories); i++) {
+                char path[128];
+
+                snprintf(path, sizeof(path), "%s/claude-vm-generator", directories[i]);
+                if (access(path, X_OK) == 0)
+                        return true;
+        }
+        return false;
+}
+
+/* --- directories ----------------------------------------------------------------------- */
+
+/* The names in a directory, without those that begin with a dot; none if it does not exist. */
+static int list_names(const char *path, char ***ret) {
+        _cleanup_closedir_ DIR *dir = opendir(path);
+        _cleanup_strv_free_ char **names = NULL;
+
+        if (!dir && errno != ENOENT)
+                return -errno;
+        for (const struct dirent *entry; dir && (entry = readdir(dir));)
+                if (entry->d_name[0] != '.' && strv_append(&names, entry->d_name) < 0)
+                        return -ENOMEM;
+        *ret = TAKE_PTR(names);
+        return 0;
+}
+
+/* Removes a directory of files and of directories of files, which is all that a generator makes. */
+static int remove_tree(const char *path, unsigned depth) {
+        _cleanup_strv_free_ char **names = NULL;
+        int r = list_names(path, &names);
+
+        for (size_t i = 0; r >= 0 && names && names[i]; i++) {
+                _cleanup_free_ char *child = strjoin(path, "/", names[i], NULL);
+
+                if (!child)
+                        return -ENOMEM;
+                if (unlink(child) < 0)
+                        r = errno == EISDIR && depth > 0 ? remove_tree(child, depth - 1) : -errno;
+        }
+        if (r >= 0 && rmdir(path) < 0 && errno != ENOENT)
+                r = -errno;
+        return r;
+}
+
+/* 1 if both directories have the same files with the same content. */
+static int is_same(const char *a, const char *b) {
+        _cleanup_strv_free_ char **names = NULL, **others = NULL;
+        int r = list_names(a, &names);
+
+        if (r >= 0)
+                r = list_names(b, &others);
+        if (r < 0 || strv_length(names) != strv_length(others))
+                return r;
+        for (size_t i = 0; names && names[i]; i++) {
+                _cleanup_free_ char *in_a = strjoin(a, "/", names[i], NULL),
+                                    *in_b = strjoin(b, "/", names[i], NULL), *text_a = NULL, *text_b = NULL;
+
+                if (!in_a || !in_b)
+                        return -ENOMEM;
+                r = small_file_read(in_a, UNIT_MAX, &text_a);
+                if (r == -EISDIR)
+                        r = is_same(in_a, in_b);
+                else if (r >= 0)
+                        r = small_file_read(in_b, UNIT_MAX, &text_b) >= 0 && strcmp(text_a, text_b) == 0;
+                if (r <= 0)
+                        return r == -ENOENT ? 0 : r;
+        }
+        return 1;
+}
+
+/* --- links ----------------------------------------------------------------------------- */
+
+/* 1: the link is there now and was not, or led elsewhere. What is no link belongs to somebody else. */
+static int ensure_link(const char *target, const char *directory, const char *name) {
+        _cleanup_free_ char *path = strjoin(directory, "/", name, NULL);
+        char old[4096];
+        ssize_t n;
+
+        if (!path)
+                return -ENOMEM;
+        n = readlink(path, old, sizeof(old) - 1);
+        if (n >= 0) {
+                old[n] = '\0';
+                if (strcmp(old, target) == 0)
+                        return 0;
+                if (unlink(path) < 0)
+                        return -errno;
+        } else if (errno == EINVAL)
+                return 0;
+        return symlink(target, path) < 0 ? -errno : 1;
+}
+
+/* Removes the links in `directory` that begin with `prefix` and lead to nothing any more, or to anything if
+ * `all`. 1: there was one. */
+static int remove_links(const char *directory, const char *prefix, bool all) {
+        _cleanup_strv_free_ char **names = NULL;
+        int changed = 0, r = list_names(directory, &names);
+
+        for (size_t i = 0; r >= 0 && names && names[i]; i++) {
+                _cleanup_free_ char *path = strjoin(directory, "/", names[i], NULL);
+                char target[4096];
+                ssize_t n;
+
+                if (!path)
+                        return -ENOMEM;
+                n = readlink(path, target, sizeof(target) - 1);
+                if (n < 0 || strncmp(target, prefix, strlen(prefix)) != 0 ||
+                                (!all && access(path, F_OK) == 0))
+                        continue;
+                r = unlink(path) < 0 ? -errno : 0;
+                changed = 1;
+        }
+        return r < 0 ? r : changed;
+}
+
+static int link_templates(const char *unit_dir) {
+        int changed = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(templates); i++) {
+                _cleanup_free_ char *target = strjoin(USER_UNIT_DIR "/", templates[i], NULL);
+                int r = target ? ensure_link(target, unit_dir, templates[i]) : -ENOMEM;
+
+                if (r < 0)
+                        return r;
+                changed |= r;
+        }
+        return changed;
+}
+
+/* Wherever they lead: another copy of ours has made them. 1: there was one. */
+static int unlink_templates(const char *unit_dir) {
+        int changed = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(templates); i++) {
+                _cleanup_free_ char *path = strjoin(unit_dir, "/", templates[i], NULL);
+                char target[2];
+
+                if (!path)
+                        return -ENOMEM;
+                if (readlink(path, target, sizeof(target)) < 0)
+                        continue;
+                if (unlink(path) < 0)
+                        return -errno;
+                changed = 1;
+        }
+        return changed;
+}
+
+/* The drop-ins only: a start at login is for a generator that runs at login. */
+static int link_dropins(const char *generated, const char *unit_dir) {
+        _cleanup_strv_free_ char **names = NULL;
+        int changed = 0, r = list_names(generated, &names);
+
+        for (size_t i = 0; r >= 0 && names && names[i]; i++) {
+                _cleanup_free_ char *target = strjoin(generated, "/", names[i], NULL);
+                size_t n = strlen(names[i]);
+
+                if (n < 2 || strcmp(names[i] + n - 2, ".d") != 0)
+                        continue;
+                r = target ? ensure_link(target, unit_dir, names[i]) : -ENOMEM;
+                changed |= r > 0;
+        }
+        return r < 0 ? r : changed;
+}
+
+/* --- the whole ------------------------------------------------------------------------- */
+
+/* What the generator says is not repeated: claude-run has asked it for the list of projects as well. */
+static int generate(const char *generator, const char *directory) {
+        int r = remove_tree(directory, 1);
+
+        if (r >= 0)
+                r = make_directories(directory);
+        if (r >= 0)
+                r = run_program_quietly((char *[]) { (char *) generator, (char *) directory, NULL });
+        /* 1: a file is bad; its unit says so */
+        return r > 1 ? -EIO : r < 0 ? r : 0;
+}
+
+static int renew(const char *generator, const char *generated) {
+        _cleanup_free_ char *new = strjoin(generated, ".new", NULL);
+        int r = new ? generate(generator, new) : -ENOMEM;
+
+        if (r >= 0)
+                r = is_same(generated, new);
+        if (r > 0)
+                return remove_tree(new, 1);
+        if (r >= 0)
+                r = remove_tree(generated, 1);
+        if (r >= 0)
+                r = rename(new, generated) < 0 ? -errno : 1;
+        return r;
+}
+
+static int link_all(const char *generator, const char *generated, const char *unit_dir) {
+        int changed, r = make_directories(unit_dir);
+
+        if (r >= 0)
+                r = renew(generator, generated);
+        if (r < 0)
+                return r;
+        changed = r;
+        r = link_templates(unit_dir);
+        if (r < 0)
+                return r;
+        changed |= r;
+        r = link_dropins(generated, unit_dir);
+        if (r < 0)
+                return r;
+        changed |= r;
+        r = remove_links(unit_dir, generated, false);
+        return r < 0 ? r : changed | r;
+}
+
+static int unlink_all(const char *generated, const char *unit_dir) {
+        int changed, r;
+
+        if (access(generated, F_OK) < 0)
+                return 0;
+        changed = remove_links(unit_dir, generated, true);
+        if (changed < 0)
+                return changed;
+        r = unlink_templates(unit_dir);
+        if (r < 0)
+                return r;
+        changed |= r;
+        r = remove_tree(generated, 1);
+        return r < 0 ? r : changed;
+}
+
+int own_units_sync(const char *runtime_dir, const char *generator) {
+        _cleanup_free_ char *state = strjoin(runtime_dir, "/claude-microvm", NULL),
+                            *generated = strjoin(runtime_dir, "/claude-microvm/units", NULL),
+                            *lock_path = strjoin(runtime_dir, "/claude-microvm/units.lock", NULL),
+                            *unit_dir = strjoin(runtime_dir, "/systemd/user", NULL);
+        _cleanup_close_ int lock = -EBADF;
+        bool installed = generator_is_installed();
+        int r;
+
+        if (!state || !generated || !lock_path || !unit_dir)
+                return -ENOMEM;
+        if (installed && access(generated, F_OK) < 0)
+                return 0;
+        r = make_directories(state);
+        if (r < 0)
+                return r;
+        lock = open(lock_path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (lock < 0 || flock(lock, LOCK_EX) < 0)
+                return -errno;
+        return installed ? unlink_all(generated, unit_dir) : link_all(generator, generated, unit_dir);
+}

@@ -1,0 +1,284 @@
+/* doctor: can VMs run here, and if not, what is to be done? Each check says one line. */
+
+#include "helper/claude-run/program-version.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <systemd/sd-json.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/path.h"
+#include "common/run-program.h"
+#include "common/strjoin.h"
+#include "common/strv.h"
+#include "config.h"
+#include "helper/claude-run/context.h"
+#include "helper/claude-run/say.h"
+#include "helper/claude-run/uninstalled.h"
+#include "helper/host/accelerator.h"
+#include "helper/host/guest-image.h"
+#include "helper/sandbox/landlock.h"
+#include "helper/sandbox/sandbox.h"
+
+#define IMAGE_MIB 2048U /* what making an image needs for a while */
+
+DEFINE_CLEANUP(sd_json_variant *, sd_json_variant_unref, json_cleanup)
+DEFINE_CLEANUP(GuestImage *, guest_image_free, guest_image_cleanup)
+
+typedef enum Level { LEVEL_OK, LEVEL_WARNING, LEVEL_PROBLEM } Level;
+
+typedef struct Doctor {
+        Context *context;
+        const char *check; /* name of the one at hand */
+        sd_json_variant *array;
+        bool sick;
+} Doctor;
+
+static void say(Doctor *d, Level level, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static void say(Doctor *d, Level level, const char *format, ...) {
+        static const char *const words[] = { "ok", "warning", "problem" };
+        _cleanup_(json_cleanup) sd_json_variant *object = NULL;
+        _cleanup_free_ char *text = NULL;
+        va_list ap;
+        int r;
+
+        va_start(ap, format);
+        r = vasprintf(&text, format, ap);
+        va_end(ap);
+        if (r < 0) {
+                text = NULL;
+                return;
+        }
+        d->sick |= level == LEVEL_PROBLEM;
+        if (!d->context->options->json)
+                say_line(stdout, "%-8s %-14s %s", words[level], d->check, text);
+        else if (sd_json_buildo(&object, SD_JSON_BUILD_PAIR_STRING("check", d->check),
+                                 SD_JSON_BUILD_PAIR_STRING("level", words[level]),
+                                 SD_JSON_BUILD_PAIR_STRING("text", text)) >= 0)
+                (void) sd_json_variant_append_array(&d->array, object);
+}
+
+bool doctor_version(const char *text, unsigned *ret_major, unsigned *ret_minor) {
+        for (const char *p = text; *p; p++)
+                if (*p >= '0' && *p <= '9')
+                        return sscanf(p, "%4u.%4u", ret_major, ret_minor) == 2;
+        return false;
+}
+
+/* What a program prints, owned; NULL if it is not there, cannot be run or fails. */
+static char *answer_of(const char *program, const char *argument, const char *second) {
+        char *argv[] = { (char *) program, (char *) argument, (char *) second, NULL };
+        _cleanup_free_ char *text = NULL;
+
+        return access(program, X_OK) == 0 && run_program_read(argv, &text) == 0 ? TAKE_PTR(text) : NULL;
+}
+
+/* --- the checks ------------------------------------------------------------------------ */
+
+static void check_version(Doctor *d, const char *path, const char *package, unsigned major, unsigned minor) {
+        _cleanup_free_ char *text = answer_of(path, "--version", NULL);
+        unsigned got_major, got_minor;
+
+        if (!text)
+                say(d, LEVEL_PROBLEM, "%s is not there or does not run: install %s", path, package);
+        else if (!doctor_version(text, &got_major, &got_minor))
+                say(d, LEVEL_WARNING, "%s does not say its version", path);
+        else if (got_major < major || (got_major == major && got_minor < minor))
+                say(d, LEVEL_PROBLEM, "%s is %u.%u: %s %u.%u or newer is needed", path, got_major, got_minor,
+                                package, major, minor);
+        else
+                say(d, LEVEL_OK, "%s %u.%u", path, got_major, got_minor);
+}
+
+static void check_systemd(Doctor *d) {
+        _cleanup_free_ char *version = NULL;
+        unsigned number = 0;
+
+        if (context_manager(d->context) != 0) {
+                say(d, LEVEL_PROBLEM,
+                                "no user manager: log in with a systemd session, or: loginctl "
+                                "enable-linger");
+                return;
+        }
+        if (manager_version(d->context->manager, &version) >= 0)
+                number = (unsigned) strtoul(version, NULL, 10);
+        if (number < 257)
+                say(d, LEVEL_PROBLEM, "systemd %s: 257 or newer is needed", version ?: "without a version");
+        else
+                say(d, LEVEL_OK, "systemd %s", version);
+}
+
+static void check_units(Doctor *d) {
+        if (generator_is_installed())
+                say(d, LEVEL_OK, "installed; systemd runs the generator at login and at each daemon-reload");
+        else
+                say(d, LEVEL_OK,
+                                "claude-run's own copies: systemctl knows a project once claude-run has "
+                                "started "
+                                "it, and WantedBy= has no effect. For the whole, install the package or "
+                                "link " GENERATOR_PATH " into /etc/systemd/user-generators");
+}
+
+static void check_projects(Doctor *d) {
+        if (context_projects(d->context) != 0)
+                say(d, LEVEL_PROBLEM, GENERATOR_PATH " does not run: install claude-microvm again");
+        else if (run_program_quietly((char *[]) {
+                                 (char *) d->context->options->generator, (char *) "--dry-run", NULL }) != 0)
+                say(d, LEVEL_WARNING, "%zu projects; others have mistakes, see above",
+                                d->context->projects.n);
+        else
+                say(d, LEVEL_OK, "%zu projects, no mistakes", d->context->projects.n);
+}
+
+static void check_qemu(Doctor *d) {
+        _cleanup_free_ char *machines = NULL;
+
+        check_version(d, QEMU_PATH, "QEMU", 9, 0);
+        machines = answer_of(QEMU_PATH, "-M", "help");
+        if (machines && !strstr(machines, "\nmicrovm"))
+                say(d, LEVEL_PROBLEM,
+                                QEMU_PATH " has no machine microvm: install the full QEMU, or set "
+                                          "Machine=q35");
+}
+
+static void check_virtiofsd(Doctor *d) {
+        check_version(d, VIRTIOFSD_PATH, "virtiofsd (the Rust one)", 1, 13);
+}
+
+static void check_ssh(Doctor *d) {
+        static const char *const programs[] = { SSH_PATH, SCP_PATH, SSH_KEYGEN_PATH };
+
+        for (size_t i = 0; i < ELEMENTSOF(programs); i++)
+                if (access(programs[i], X_OK) < 0) {
+                        say(d, LEVEL_PROBLEM, "%s is not there: install the OpenSSH client", programs[i]);
+                        return;
+                }
+        say(d, LEVEL_OK, SSH_PATH);
+}
+
+static void check_namespaces(Doctor *d) {
+        int r = sandbox_try();
+
+        if (r >= 0)
+                say(d, LEVEL_OK, "QEMU and ssh get a root directory of their own");
+        else if (r == -EUSERS)
+                say(d, LEVEL_PROBLEM,
+                                "the kernel gives ordinary users no namespaces, which QEMU, ssh and "
+                                "virtiofsd are "
+                                "confined with: see sysctl user.max_user_namespaces, "
+                                "kernel.unprivileged_userns_clone and "
+                                "kernel.apparmor_restrict_unprivileged_userns");
+        else
+                say(d, LEVEL_PROBLEM,
+                                "QEMU cannot get a root directory of its own: %s; Linux 5.12 or newer is "
+                                "needed, "
+                                "and a container must let /proc be mounted",
+                                strerror(-r));
+}
+
+static void check_landlock(Doctor *d) {
+        const char *shortcoming = sandbox_shortcoming();
+
+        if (shortcoming)
+                say(d, LEVEL_WARNING, "%s", shortcoming);
+        else
+                say(d, LEVEL_OK, "version %u of the kernel's interface", landlock_version());
+}
+
+static void check_kvm(Doctor *d) {
+        const char *why = "";
+
+        if (accelerator_kvm_works(&why))
+                say(d, LEVEL_OK, "a virtual CPU runs at full speed");
+        else if (access("/dev/kvm", F_OK) == 0 && access("/dev/kvm", R_OK | W_OK) < 0)
+                say(d, LEVEL_WARNING,
+                                "/dev/kvm is not yours to open, so VMs are ten times slower: sudo usermod "
+                                "--append --groups kvm $USER, and log in again");
+        else
+                say(d, LEVEL_WARNING, "%s, so VMs are ten times slower", why);
+}
+
+static void check_image(Doctor *d) {
+        const char *home = getenv("HOME");
+        _cleanup_free_ char *data = path_xdg("XDG_DATA_HOME", "/.local/share");
+        _cleanup_(guest_image_cleanup) GuestImage *image = NULL;
+        _cleanup_free_ char *why = NULL;
+        struct statvfs fs;
+
+        if (!data)
+                return;
+        if (guest_image_find(DEFAULT_GUEST, "claude", data, &image, &why) >= 0) {
+                say(d, LEVEL_OK, "%s: %s", image->directory, image->agents);
+                return;
+        }
+        say(d, LEVEL_PROBLEM, "%s", why ?: "no memory");
+        if (statvfs(home ?: "/", &fs) == 0 && fs.f_bavail * fs.f_frsize >> 20 < IMAGE_MIB)
+                say(d, LEVEL_WARNING, "making an image needs %u MiB, and %s has %llu", IMAGE_MIB,
+                                home ?: "/", (unsigned long long) (fs.f_bavail * fs.f_frsize >> 20));
+}
+
+static void check_linger(Doctor *d) {
+        const struct passwd *user = getpwuid(getuid());
+        _cleanup_free_ char *path = user ? strjoin("/var/lib/systemd/linger/", user->pw_name, NULL) : NULL;
+
+        if (path && access(path, F_OK) == 0)
+                say(d, LEVEL_OK, "on: VMs outlast your login");
+        else
+                say(d, LEVEL_OK, "off: VMs end when you log out; to keep them: loginctl enable-linger");
+}
+
+static void check_failed(Doctor *d) {
+        _cleanup_strv_free_ char **units = NULL;
+        unsigned n = 0;
+
+        if (!d->context->manager || manager_list(d->context->manager, "claude-vm*", &units) < 0)
+                return;
+        for (size_t i = 0; units && units[i]; i++) {
+                _cleanup_free_ char *state = NULL;
+
+                if (manager_active_state(d->context->manager, units[i], &state) < 0 ||
+                                strcmp(state, "failed") != 0)
+                        continue;
+                say(d, LEVEL_WARNING, "%s has failed: systemctl --user status '%s'", units[i], units[i]);
+                n++;
+        }
+        if (n == 0)
+                say(d, LEVEL_OK, "none has failed");
+}
+
+static const struct {
+        const char *name;
+        void (*run)(Doctor *d);
+} checks[] = {
+        { "systemd", check_systemd },
+        { "installation", check_units },
+        { "configuration", check_projects },
+        { "QEMU", check_qemu },
+        { "virtiofsd", check_virtiofsd },
+        { "OpenSSH", check_ssh },
+        { "namespaces", check_namespaces },
+        { "Landlock", check_landlock },
+        { "KVM", check_kvm },
+        { "guest image", check_image },
+        { "lingering", check_linger },
+        { "units", check_failed },
+};
+
+int verb_doctor(Context *c) {
+        Doctor d = { .context = c };
+
+        for (size_t i = 0; i < ELEMENTSOF(checks); i++) {
+                d.check = checks[i].name;
+                checks[i].run(&d);
+        }
+        if (c->options->json)
+                (void) sd_json_variant_dump(d.array, SD_JSON_FORMAT_NEWLINE, stdout, NULL);
+        sd_json_variant_unref(d.array);
+        return d.sick ? EXIT_FAILURE : EXIT_SUCCESS;
+}

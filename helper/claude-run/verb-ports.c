@@ -1,0 +1,177 @@
+/* `claude-run ports`: what is forwarded, on a VM that runs. ssh's master does it; the list is a file beside
+ * it. */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-json.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/drop-in.h"
+#include "common/run-program.h"
+#include "common/strv.h"
+#include "helper/claude-run/context.h"
+#include "helper/claude-run/say.h"
+#include "helper/ssh/ports.h"
+
+DEFINE_CLEANUP(sd_json_variant *, sd_json_variant_unref, json_cleanup)
+
+static int print_json(const ForwardList *list) {
+        _cleanup_(json_cleanup) sd_json_variant *array = NULL;
+        int r = sd_json_variant_new_array(&array, NULL, 0);
+
+        for (size_t i = 0; r >= 0 && i < list->n; i++) {
+                const ForwardEntry *e = &list->items[i];
+
+                r = sd_json_variant_append_arraybo(&array,
+                                SD_JSON_BUILD_PAIR_STRING("direction", e->reverse ? "reverse" : "publish"),
+                                SD_JSON_BUILD_PAIR_STRING("address", e->forward.address),
+                                SD_JSON_BUILD_PAIR_UNSIGNED("hostPort", e->forward.host_port),
+                                SD_JSON_BUILD_PAIR_UNSIGNED("guestPort", e->forward.guest_port),
+                                SD_JSON_BUILD_PAIR_STRING("origin", e->from_ini ? "ini" : "added"));
+        }
+        return r < 0 ? r : sd_json_variant_dump(array, SD_JSON_FORMAT_NEWLINE, stdout, NULL);
+}
+
+static int print_list(const ForwardList *list) {
+        say_line(stdout, "%-10s %-28s %-10s %s", "DIRECTION", "HOST", "GUEST", "ORIGIN");
+        for (size_t i = 0; i < list->n; i++) {
+                const ForwardEntry *e = &list->items[i];
+                char host[FORWARD_TEXT_MAX];
+
+                snprintf(host, sizeof(host), "%s:%u", e->forward.address, e->forward.host_port);
+                say_line(stdout, "%-10s %-28s %-10u %s", e->reverse ? "reverse" : "publish", host,
+                                e->forward.guest_port, e->from_ini ? "ini" : "added");
+        }
+        return 0;
+}
+
+/* Asks the master: "forward" or "cancel". What it has against it is on stderr. */
+static int ask_master(const Context *c, const char *id, const char *command, const ForwardEntry *e) {
+        _cleanup_strv_free_ char **argv = NULL;
+        char text[FORWARD_TEXT_MAX + 16];
+        int r = 0;
+
+        forward_entry_print(e, text);
+        r |= strv_append(&argv, c->options->ssh);
+        r |= strv_append(&argv, "-F");
+        r |= strv_appendf(&argv, "%s/claude-vm/%s/ssh.config", c->runtime_dir, id);
+        r |= strv_append(&argv, "-O");
+        r |= strv_append(&argv, command);
+        r |= strv_append(&argv, e->reverse ? "-R" : "-L");
+        r |= strv_append(&argv, text);
+        r |= strv_append(&argv, "claude-vm");
+        return r < 0 ? -ENOMEM : run_program(argv, -1);
+}
+
+static bool same_port(const ForwardEntry *a, const ForwardEntry *b) {
+        if (a->reverse != b->reverse)
+                return false;
+        return a->reverse ? a->forward.guest_port == b->forward.guest_port
+                          : forward_same_host_port(&a->forward, &b->forward);
+}
+
+static ForwardEntry *find(ForwardList *list, const ForwardEntry *e) {
+        for (size_t i = 0; i < list->n; i++)
+                if (same_port(&list->items[i], e))
+                        return &list->items[i];
+        return NULL;
+}
+
+static int change_failed(const char *what, const char *word, int r) {
+        return r < 0 ? fail(EXIT_FAILURE, "Failed to %s '%s': %s", what, word, strerror(-r))
+                     : fail(EXIT_FAILURE, "Failed to %s '%s': what ssh says is above", what, word);
+}
+
+static int add(Context *c, const char *id, const char *directory, ForwardList *list, const ForwardEntry *e,
+                const char *word) {
+        int r;
+
+        if (find(list, e))
+                return fail(EXIT_FAILURE,
+                                "Failed to add '%s': this port is forwarded already; see: claude-run "
+                                "ports %s",
+                                word, id);
+        if (list->n == FORWARDS_MAX)
+                return fail(EXIT_FAILURE, "Failed to add '%s': %u ports are forwarded already", word,
+                                FORWARDS_MAX);
+        r = ask_master(c, id, "forward", e);
+        if (r == 0) {
+                list->items[list->n++] = *e;
+                r = forward_list_write(directory, list);
+        }
+        return r != 0 ? change_failed("add", word, r) : 0;
+}
+
+static int take_away(Context *c, const char *id, const char *directory, ForwardList *list,
+                const ForwardEntry *e, const char *word) {
+        ForwardEntry *found = find(list, e), entry;
+        int r;
+
+        if (!found)
+                return fail(EXIT_FAILURE,
+                                "Failed to remove '%s': it is not forwarded; see: claude-run ports %s", word,
+                                id);
+        entry = *found;
+        *found = list->items[--list->n];
+        r = forward_list_write(directory, list);
+        if (r == 0)
+                r = ask_master(c, id, "cancel", &entry);
+        return r != 0 ? change_failed("remove", word, r) : 0;
+}
+
+/* "add", "reverse", "remove" and the port. A port alone is enough to remove one. */
+static int change(Context *c, const char *id, const char *directory, ForwardList *list, const char *action,
+                const char *word) {
+        ForwardEntry e = { .reverse = strcmp(action, "reverse") == 0 };
+
+        if (forward_parse(word, &e.forward) < 0)
+                return fail(EXIT_USAGE,
+                                "'%s' is no port: has to be [ADDRESS:]HOSTPORT:GUESTPORT, or PORT for both",
+                                word);
+        if (strcmp(action, "remove") != 0)
+                return add(c, id, directory, list, &e, word);
+        if (!find(list, &e))
+                e.reverse = true;
+        return take_away(c, id, directory, list, &e, word);
+}
+
+static bool is_action(const char *word) {
+        return strcmp(word, "add") == 0 || strcmp(word, "remove") == 0 || strcmp(word, "reverse") == 0;
+}
+
+/* [NAME] [add|remove|reverse PORT…] */
+int verb_ports(Context *c) {
+        _cleanup_free_ char *id = NULL, *directory = NULL;
+        _cleanup_close_ int lock = -EBADF;
+        const RunOptions *o = c->options;
+        unsigned first = o->n_words > 0 && !is_action(o->words[0]);
+        ForwardList list;
+        int r;
+
+        if (o->n_words > first && (!is_action(o->words[first]) || o->n_words == first + 1))
+                return fail(EXIT_USAGE, "claude-run ports [NAME] [add|remove|reverse PORT…]");
+        r = first ? resolve(c, o->words[0], &id) : vm_here(c, &id);
+        if (r != 0)
+                return r;
+        directory = id ? directory_of(c, id) : NULL;
+        if (!id || !directory || !has_sessions(c, id))
+                return fail(EXIT_FAILURE,
+                                "VM '%s' does not run; ports of its ini are forwarded when it does",
+                                id ?: ".");
+        lock = forward_list_lock(directory);
+        r = lock < 0 ? lock : forward_list_read(directory, &list);
+        if (r < 0)
+                return fail(EXIT_FAILURE, "Failed to read the ports of '%s': %s", id, strerror(-r));
+        if (o->n_words <= first) {
+                r = o->json ? print_json(&list) : print_list(&list);
+                return r < 0 ? fail(EXIT_FAILURE, "Failed to print: %s", strerror(-r)) : 0;
+        }
+        for (unsigned i = first + 1; i < o->n_words; i++) {
+                r = change(c, id, directory, &list, o->words[first], o->words[i]);
+                if (r != 0)
+                        return r;
+        }
+        return 0;
+}

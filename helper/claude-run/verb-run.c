@@ -1,0 +1,366 @@
+/* Verbs that open a session in a VM. All of them are ssh: an exec'd one where nothing is left to be done
+ * after it. */
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/agent.h"
+#include "common/cleanup.h"
+#include "common/drop-in.h"
+#include "common/strv.h"
+#include "helper/claude-run/context.h"
+#include "helper/claude-run/project-ini.h"
+#include "helper/claude-run/request.h"
+#include "helper/claude-run/say.h"
+#include "helper/claude-run/session.h"
+#include "helper/request/files.h"
+
+#define SEC 1000000ULL
+#define END_LIMIT (30 * SEC) /* from the agent's end to the VM's */
+
+enum { ATTACH_NO_TERMINAL = 69 };
+
+/* The unit's result as an exit status; what was not the agent's doing is said. */
+static int result_of(const char *id, const UnitState *state) {
+        int status = strcmp(state->result, "success") == 0        ? 0
+                        : strcmp(state->result, "exit-code") == 0 ? state->exec_main_status
+                                                                  : EXIT_LOST;
+
+        if (status != 0 && strncmp(state->status_text, "The agent exited", strlen("The agent exited")) != 0)
+                fail(0, "VM '%s': %s", id, state->status_text[0] ? state->status_text : state->result);
+        return status;
+}
+
+/* The viewer is gone and nobody detached it: has the VM ended? */
+static int after_agent(Context *c, const char *id) {
+        _cleanup_free_ char *unit = unit_of(id);
+        UnitState state = {};
+        int r, status;
+
+        if (!unit)
+                return fail(EXIT_FAILURE, "No memory");
+        r = manager_wait_inactive(c->manager, unit, END_LIMIT, NULL);
+        if (r == -ETIMEDOUT)
+                return fail(EXIT_LOST,
+                                "lost the connection to '%s'; the agent goes on. Again with: claude-run "
+                                "attach %s",
+                                id, id);
+        if (r >= 0)
+                r = manager_state(c->manager, unit, &state);
+        if (r < 0)
+                return fail(EXIT_LOST, "Failed to look at '%s': %s", unit, strerror(-r));
+        status = result_of(id, &state);
+        unit_state_done(&state);
+        return status;
+}
+
+static Session session_of(
+                Context *c, const char *id, const char *program, char *const *words, bool terminal) {
+        return (Session) {
+                .ssh = c->options->ssh,
+                .runtime_dir = c->runtime_dir,
+                .id = id,
+                .user = c->options->user,
+                .terminal = terminal,
+                .program = program,
+                .words = words,
+        };
+}
+
+static int not_run(const char *program, int error) {
+        return fail(EXIT_LOST, "Failed to run '%s': %s", program, strerror(-error));
+}
+
+static bool have_terminal(void) {
+        return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+}
+
+static int no_terminal(void) {
+        return fail(EXIT_USAGE,
+                        "the agent's terminal needs one here; without: claude-run -- -p \"question\"");
+}
+
+static int attach(Context *c, const char *id) {
+        char *const read_only[] = { (char *) "--read-only", NULL };
+        Session session = session_of(c, id, PROGRAM_ATTACH, NULL, true);
+        int r;
+
+        if (c->options->read_only) {
+                session.words = read_only;
+                session.read_only = true;
+        }
+        r = session_run(&session);
+        if (r < 0)
+                return not_run(session.ssh, r);
+        /* who only looks ends ssh itself, which says 255 */
+        if (r == 0 || (session.read_only && r == EXIT_LOST && has_sessions(c, id))) {
+                say_line(stderr, "Detached; the agent goes on. Again with: claude-run attach %s", id);
+                return 0;
+        }
+        if (r == ATTACH_NO_TERMINAL)
+                return fail(ATTACH_NO_TERMINAL,
+                                "the agent of '%s' has no terminal (it runs with -p, or has ended); see: "
+                                "claude-run logs %s",
+                                id, id);
+        r = context_manager(c);
+        return r != 0 ? r : after_agent(c, id);
+}
+
+int verb_attach(Context *c) {
+        _cleanup_free_ char *id = NULL;
+        int r;
+
+        if (!have_terminal())
+                return no_terminal();
+        r = only_vm(c, &id);
+        if (r == 0)
+                r = ensure_started(c, id);
+        return r != 0 ? r : attach(c, id);
+}
+
+/* --- run ------------------------------------------------------------------------------- */
+
+/* What a running VM's agent is, its unit says. */
+static bool is_plain(Context *c, const char *id) {
+        _cleanup_free_ char *unit = unit_of(id), *agent = NULL;
+
+        if (!unit || context_manager(c) != 0 ||
+                        manager_environment(c->manager, unit, PARAMETER_AGENT, &agent) < 0)
+                return false;
+        return agent_is_plain(agent ?: "claude", c->options->arguments);
+}
+
+/* The agent with arguments on our pipes, or on our terminal unless it only prints. */
+static int run_agent(Context *c, const char *id) {
+        Session session = session_of(
+                        c, id, PROGRAM_AGENT, c->options->arguments, have_terminal() && !is_plain(c, id));
+        int r;
+
+        r = session_run(&session);
+        return r < 0 ? not_run(session.ssh, r) : r;
+}
+
+/* A fresh VM; what becomes of it, when it has been started, is up to what is run in it. */
+static int run_fresh(Context *c, const char *directory, const ProjectEntry *base) {
+        bool session = c->options->arguments;
+        Request request;
+        int r;
+
+        if (!session && !have_terminal())
+                return no_terminal();
+        r = request_make(c, directory, base, session, &request);
+        if (r != 0)
+                return r;
+        r = ensure_started(c, request.id);
+        if (r != 0)
+                request_remove(c->runtime_dir, request.id);
+        else if (session) {
+                r = run_agent(c, request.id);
+                (void) run_job(c, "StopUnit", "stop", request.id);
+        } else
+                r = attach(c, request.id);
+        request_done(&request);
+        return r;
+}
+
+/* In a VM that runs, without a word about it; else in one of its own, with the settings of the project. */
+static int run_arguments(Context *c, const char *id) {
+        _cleanup_free_ char *unit = unit_of(id), *state = NULL;
+        const ProjectEntry *p;
+        int r = context_manager(c);
+
+        if (r != 0)
+                return r;
+        r = unit ? manager_active_state(c->manager, unit, &state) : -ENOMEM;
+        if (r < 0)
+                return fail(EXIT_FAILURE, "Failed to look at '%s': %s", id, strerror(-r));
+        if (strcmp(state, "active") != 0 && strcmp(state, "activating") != 0) {
+                r = context_projects(c);
+                if (r != 0)
+                        return r;
+                p = project_entries_find(&c->projects, id);
+                if (p)
+                        return run_fresh(c, p->work_directory, p);
+        }
+        r = ensure_started(c, id);
+        return r != 0 ? r : run_agent(c, id);
+}
+
+static int run_vm(Context *c, const char *id) {
+        int r;
+
+        if (c->options->arguments)
+                return run_arguments(c, id);
+        if (!have_terminal())
+                return no_terminal();
+        r = ensure_started(c, id);
+        return r != 0 ? r : attach(c, id);
+}
+
+/* A fresh VM when a setting asks for one, or nothing is here yet. */
+int verb_run(Context *c) {
+        const RunOptions *o = c->options;
+        bool fresh = o->settings || o->new || o->read_only || o->dev_shell || getenv("CLAUDE_HOME");
+        _cleanup_free_ char *directory = NULL, *id = NULL;
+        int r;
+
+        if (o->n_words > 0) {
+                if (fresh)
+                        return fail(EXIT_USAGE,
+                                        "settings on the command line are for a fresh VM on this directory; "
+                                        "the project '%s' has its own in its ini",
+                                        o->words[0]);
+                r = only_vm(c, &id);
+                return r != 0 ? r : run_vm(c, id);
+        }
+        r = context_directory(c, &directory);
+        if (r == 0 && o->name) {
+                r = project_ini_make(c, directory, o->name);
+                return r != 0 ? r : run_vm(c, o->name);
+        }
+        if (r == 0 && !fresh)
+                r = vm_here(c, &id);
+        if (r != 0)
+                return r;
+        return id ? run_vm(c, id) : run_fresh(c, directory, NULL);
+}
+
+/* --- other ways in --------------------------------------------------------------------- */
+
+/* A running VM costs no look at the manager. */
+static int bring_up(Context *c, const char *id) {
+        return has_sessions(c, id) ? 0 : ensure_started(c, id);
+}
+
+static int vm_for_session(Context *c, char **ret) {
+        int r = only_vm(c, ret);
+
+        return r != 0 ? r : bring_up(c, *ret);
+}
+
+int verb_exec(Context *c) {
+        _cleanup_free_ char *id = NULL;
+        Session session;
+        int r;
+
+        if (!c->options->arguments || !c->options->arguments[0])
+                return fail(EXIT_USAGE, "what is to be run? claude-run exec [NAME] -- COMMAND…");
+        r = vm_for_session(c, &id);
+        if (r != 0)
+                return r;
+        session = session_of(c, id, NULL, c->options->arguments, c->options->terminal);
+        r = session.terminal ? session_run(&session) : session_exec(&session);
+        return r < 0 ? not_run(session.ssh, r) : r;
+}
+
+int verb_shell(Context *c) {
+        _cleanup_free_ char *id = NULL;
+        Session session;
+        int r = vm_for_session(c, &id);
+
+        if (r != 0)
+                return r;
+        session = session_of(c, id, NULL, NULL, isatty(STDIN_FILENO));
+        r = session_run(&session);
+        return r < 0 ? not_run(session.ssh, r) : r;
+}
+
+/* `program -F CONFIG` and `user`, if there is one, as the beginning of a command line. */
+static int begin_ssh(Context *c, const char *program, const char *id, char ***argv) {
+        int r = 0;
+
+        r |= strv_append(argv, program);
+        r |= strv_append(argv, "-F");
+        r |= strv_appendf(argv, "%s/claude-vm/%s/ssh.config", c->runtime_dir, id);
+        if (c->options->user) {
+                r |= strv_append(argv, "-o");
+                r |= strv_append(argv, "ControlPath=none");
+                r |= strv_append(argv, "-o");
+                r |= strv_appendf(argv, "User=%s", c->options->user);
+        }
+        return r;
+}
+
+int verb_ssh(Context *c) {
+        _cleanup_strv_free_ char **argv = NULL;
+        _cleanup_free_ char *id = NULL;
+        int r = vm_for_session(c, &id);
+
+        if (r != 0)
+                return r;
+        r = begin_ssh(c, c->options->ssh, id, &argv);
+        r |= strv_append(&argv, "claude-vm");
+        for (char *const *a = c->options->arguments; a && *a; a++)
+                r |= strv_append(&argv, *a);
+        if (r < 0)
+                return fail(EXIT_FAILURE, "No memory");
+        if (!isatty(STDIN_FILENO))
+                return exec_program(argv);
+        r = session_run_program(argv, true, false);
+        return r < 0 ? not_run(argv[0], r) : r;
+}
+
+/* The path in NAME:PATH, and NAME; NULL for a path of the host. */
+static const char *guest_path(const char *word, char **ret_name) {
+        size_t n = strcspn(word, "/:");
+
+        if (word[n] != ':')
+                return NULL;
+        *ret_name = strndup(word, n);
+        return word + n + 1;
+}
+
+/* The one VM that the words of a copy name. */
+static int vm_of_copy(Context *c, char **ret) {
+        _cleanup_free_ char *name = NULL;
+
+        for (unsigned i = 0; i < c->options->n_words; i++) {
+                _cleanup_free_ char *other = NULL;
+
+                if (!guest_path(c->options->words[i], &other))
+                        continue;
+                if (!other)
+                        return fail(EXIT_FAILURE, "No memory");
+                if (name && strcmp(name, other) != 0)
+                        return fail(EXIT_USAGE, "one VM at a time: '%s' and '%s'", name, other);
+                free(name);
+                name = TAKE_PTR(other);
+        }
+        if (!name)
+                return fail(EXIT_USAGE,
+                                "one side has to be in a VM, like NAME:PATH; ':PATH' means the VM of this "
+                                "directory");
+        if (name[0])
+                return resolve(c, name, ret);
+        return vm_here(c, ret) != 0 || !*ret ? fail(EXIT_CONFIGURATION, "no VM has this directory") : 0;
+}
+
+int verb_cp(Context *c) {
+        _cleanup_strv_free_ char **argv = NULL;
+        _cleanup_free_ char *id = NULL;
+        int r;
+
+        if (c->options->n_words < 2)
+                return fail(EXIT_USAGE, "what is to be copied? claude-run cp SOURCE… DESTINATION");
+        r = vm_of_copy(c, &id);
+        if (r == 0)
+                r = bring_up(c, id);
+        if (r != 0)
+                return r;
+        r = begin_ssh(c, c->options->scp, id, &argv);
+        r |= strv_append(&argv, "-rp");
+        if (!isatty(STDERR_FILENO))
+                r |= strv_append(&argv, "-q");
+        r |= strv_append(&argv, "--");
+        for (unsigned i = 0; i < c->options->n_words; i++) {
+                _cleanup_free_ char *name = NULL;
+                const char *word = c->options->words[i], *path = guest_path(word, &name);
+
+                r |= path ? strv_appendf(&argv, "claude-vm:%s", path)
+                          : strv_appendf(&argv, "%s%s", word[0] == '/' || word[0] == '.' ? "" : "./", word);
+        }
+        return r < 0 ? fail(EXIT_FAILURE, "No memory") : exec_program(argv);
+}

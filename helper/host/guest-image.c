@@ -1,0 +1,211 @@
+#include "helper/host/guest-image.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-json.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/strjoin.h"
+#include "common/whole-file.h"
+#include "config.h"
+
+#define GUEST_JSON_MAX (64U * 1024U)
+#define CMDLINE_MAX 1024U
+#define FORMAT 1
+
+DEFINE_CLEANUP(GuestImage *, guest_image_free, guest_image_cleanup)
+DEFINE_CLEANUP(sd_json_variant *, sd_json_variant_unref, json_cleanup)
+
+static int refuse(char **ret_why, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static int refuse(char **ret_why, const char *format, ...) {
+        va_list ap;
+        int r;
+
+        va_start(ap, format);
+        r = vasprintf(ret_why, format, ap);
+        va_end(ap);
+        if (r < 0) {
+                *ret_why = NULL;
+                return -ENOMEM;
+        }
+        return -EINVAL;
+}
+
+/* 1 and an owned path when the image is below `parent`. */
+static int look_in(const char *parent, size_t size, const char *guest, char **ret) {
+        _cleanup_free_ char *directory = NULL, *json = NULL;
+
+        if (asprintf(&directory, "%.*s/%s", (int) size, parent, guest) < 0) {
+                directory = NULL;
+                return -ENOMEM;
+        }
+        if (asprintf(&json, "%s/guest.json", directory) < 0) {
+                json = NULL;
+                return -ENOMEM;
+        }
+        if (access(json, F_OK) < 0)
+                return 0;
+        *ret = TAKE_PTR(directory);
+        return 1;
+}
+
+/* The user's own images come before those of the system. */
+static int find_directory(const char *guest, const char *data_home, char **ret, char **ret_why) {
+        _cleanup_free_ char *own = NULL;
+        int r;
+
+        if (guest[0] == '/') {
+                *ret = strdup(guest);
+                return *ret ? 0 : -ENOMEM;
+        }
+        if (asprintf(&own, "%s/claude-microvm/guests", data_home) < 0) {
+                own = NULL;
+                return -ENOMEM;
+        }
+        r = look_in(own, strlen(own), guest, ret);
+        for (const char *dir = GUEST_DIRS; r == 0 && *dir; dir += strcspn(dir, ":"), dir += *dir == ':')
+                r = look_in(dir, strcspn(dir, ":"), guest, ret);
+        if (r != 0)
+                return r < 0 ? r : 0;
+        return refuse(ret_why,
+                        "No guest image '%s' in %s or " GUEST_DIRS ". Make it with: claude-vm-mkguest%s%s",
+                        guest, own, strcmp(guest, "debian") == 0 ? "" : " --name ",
+                        strcmp(guest, "debian") == 0 ? "" : guest);
+}
+
+/* Without links: QEMU's root directory has the file itself, and not what a link goes through. */
+static int add_file(const GuestImage *image, const char *name, char **ret, char **ret_why) {
+        _cleanup_free_ char *path = strjoin(image->directory, "/", name, NULL);
+
+        if (!path)
+                return -ENOMEM;
+        *ret = realpath(path, NULL);
+        if (!*ret && errno == ENOMEM)
+                return -ENOMEM;
+        if (!*ret || access(*ret, R_OK) < 0)
+                return refuse(ret_why,
+                                "Guest image '%s' is not complete: %s: %s. Make it again with: "
+                                "claude-vm-mkguest --force",
+                                image->directory, name, strerror(errno));
+        return 0;
+}
+
+static int check_json(const GuestImage *image, sd_json_variant *json, const char *agent, char **ret_why) {
+        sd_json_variant *format = sd_json_variant_by_key(json, "format");
+        sd_json_variant *architecture = sd_json_variant_by_key(json, "architecture");
+        sd_json_variant *agents = sd_json_variant_by_key(json, "agents");
+
+        if (!format || !sd_json_variant_is_integer(format) || sd_json_variant_integer(format) != FORMAT)
+                return refuse(ret_why,
+                                "Guest image '%s' is not of format %d. Make it again with: "
+                                "claude-vm-mkguest",
+                                image->directory, FORMAT);
+        if (!architecture || !sd_json_variant_is_string(architecture) ||
+                        strcmp(sd_json_variant_string(architecture), HOST_ARCHITECTURE) != 0)
+                return refuse(ret_why, "Guest image '%s' is not for this machine (" HOST_ARCHITECTURE ")",
+                                image->directory);
+        if (!agents || !sd_json_variant_is_object(agents) || !sd_json_variant_by_key(agents, agent))
+                return refuse(ret_why, "Guest image '%s' has no agent '%s'", image->directory, agent);
+        return 0;
+}
+
+static int read_json(const GuestImage *image, sd_json_variant **ret, char **ret_why) {
+        _cleanup_free_ char *path = NULL, *text = NULL;
+        int r;
+
+        if (asprintf(&path, "%s/guest.json", image->directory) < 0) {
+                path = NULL;
+                return -ENOMEM;
+        }
+        r = small_file_read(path, GUEST_JSON_MAX, &text);
+        if (r == -ENOMEM)
+                return r;
+        if (r < 0)
+                return refuse(ret_why, "Failed to read '%s': %s", path, strerror(-r));
+        r = sd_json_parse(text, 0, ret, NULL, NULL);
+        if (r < 0)
+                return refuse(ret_why, "'%s' is no JSON", path);
+        return 0;
+}
+
+/* "NAME VERSION, NAME VERSION" */
+static int describe_agents(GuestImage *image, sd_json_variant *json) {
+        sd_json_variant *agents = sd_json_variant_by_key(json, "agents");
+        char *text = strdup("");
+
+        for (size_t i = 0; text && i + 1 < sd_json_variant_elements(agents); i += 2) {
+                sd_json_variant *version = sd_json_variant_by_index(agents, i + 1);
+                char *longer = strjoin(text, i > 0 ? ", " : "",
+                                sd_json_variant_string(sd_json_variant_by_index(agents, i)), " ",
+                                sd_json_variant_is_string(version) ? sd_json_variant_string(version) : "",
+                                NULL);
+
+                free(text);
+                text = longer;
+        }
+        image->agents = text;
+        return text ? 0 : -ENOMEM;
+}
+
+/* One line, and nothing that would end QEMU's option. */
+static int read_cmdline(GuestImage *image, char **ret_why) {
+        _cleanup_free_ char *path = NULL;
+        int r;
+
+        r = add_file(image, "cmdline", &path, ret_why);
+        if (r < 0)
+                return r;
+        r = small_file_read(path, CMDLINE_MAX, &image->cmdline);
+        if (r == -ENOMEM)
+                return r;
+        if (r < 0)
+                return refuse(ret_why, "Failed to read '%s': %s", path, strerror(-r));
+        image->cmdline[strcspn(image->cmdline, "\n")] = '\0';
+        return 0;
+}
+
+int guest_image_find(const char *guest, const char *agent, const char *data_home, GuestImage **ret,
+                char **ret_why) {
+        _cleanup_(guest_image_cleanup) GuestImage *image = calloc(1, sizeof(GuestImage));
+        _cleanup_(json_cleanup) sd_json_variant *json = NULL;
+        int r;
+
+        if (!image)
+                return -ENOMEM;
+        r = find_directory(guest, data_home, &image->directory, ret_why);
+        if (r >= 0)
+                r = read_json(image, &json, ret_why);
+        if (r >= 0)
+                r = check_json(image, json, agent, ret_why);
+        if (r >= 0)
+                r = describe_agents(image, json);
+        if (r >= 0)
+                r = add_file(image, "kernel", &image->kernel, ret_why);
+        if (r >= 0)
+                r = add_file(image, "initrd", &image->initrd, ret_why);
+        if (r >= 0)
+                r = add_file(image, "root.erofs", &image->root, ret_why);
+        if (r >= 0)
+                r = read_cmdline(image, ret_why);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(image);
+        return 0;
+}
+
+GuestImage *guest_image_free(GuestImage *image) {
+        if (!image)
+                return NULL;
+        free(image->directory);
+        free(image->kernel);
+        free(image->initrd);
+        free(image->root);
+        free(image->cmdline);
+        free(image->agents);
+        free(image);
+        return NULL;
+}

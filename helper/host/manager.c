@@ -1,0 +1,361 @@
+/* The shape is that of every careful client of systemd: the match for JobRemoved is
+ * there before the call, the unit is referenced so that its result is not collected
+ * away, and a change of properties, not a clock, ends a wait. */
+
+#include "helper/host/manager.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/cleanup.h"
+#include "common/strv.h"
+
+#define DESTINATION "org.freedesktop.systemd1"
+#define PATH "/org/freedesktop/systemd1"
+#define MANAGER_INTERFACE DESTINATION ".Manager"
+#define UNIT_INTERFACE DESTINATION ".Unit"
+#define SERVICE_INTERFACE DESTINATION ".Service"
+#define SEC 1000000ULL
+#define CALL_LIMIT (25 * SEC) /* of one call; the manager may be reloading */
+#define DROPIN "/50-claude-microvm.conf"
+
+struct Manager {
+        sd_bus *bus;
+        char *job; /* path of the job that is waited for */
+        char job_result[32];
+        bool job_removed;
+};
+
+DEFINE_CLEANUP(sd_bus_message *, sd_bus_message_unref, message_cleanup)
+DEFINE_CLEANUP(sd_bus_slot *, sd_bus_slot_unref, slot_cleanup)
+#define _cleanup_message_ _cleanup_(message_cleanup)
+
+static uint64_t now_usec(void) {
+        struct timespec ts;
+
+        clock_gettime(CLOCK_MONOTONIC, &ts);
+        return (uint64_t) ts.tv_sec * SEC + (uint64_t) ts.tv_nsec / 1000;
+}
+
+int manager_connect(Manager **ret) {
+        Manager *m = calloc(1, sizeof(Manager));
+        int r;
+
+        if (!m)
+                return -ENOMEM;
+        r = sd_bus_open_user(&m->bus);
+        if (r >= 0)
+                r = sd_bus_set_method_call_timeout(m->bus, CALL_LIMIT);
+        if (r >= 0)
+                /* without a subscription the manager sends no signals */
+                r = sd_bus_call_method(
+                                m->bus, DESTINATION, PATH, MANAGER_INTERFACE, "Subscribe", NULL, NULL, NULL);
+        if (r < 0) {
+                manager_free(m);
+                return r;
+        }
+        *ret = m;
+        return 0;
+}
+
+Manager *manager_free(Manager *m) {
+        if (!m)
+                return NULL;
+        sd_bus_flush_close_unref(m->bus);
+        free(m->job);
+        free(m);
+        return NULL;
+}
+
+int manager_reload(Manager *m) {
+        int r = sd_bus_call_method(m->bus, DESTINATION, PATH, MANAGER_INTERFACE, "Reload", NULL, NULL, NULL);
+
+        return r < 0 ? r : 0;
+}
+
+static int unit_path(const char *unit, char **ret) {
+        return sd_bus_path_encode("/org/freedesktop/systemd1/unit", unit, ret);
+}
+
+static int get_string(Manager *m, const char *path, const char *interface, const char *name, char **ret) {
+        return sd_bus_get_property_string(m->bus, DESTINATION, path, interface, name, NULL, ret);
+}
+
+static int get_trivial(Manager *m, const char *path, const char *interface, const char *name, char type,
+                void *ret) {
+        return sd_bus_get_property_trivial(m->bus, DESTINATION, path, interface, name, NULL, type, ret);
+}
+
+int manager_version(Manager *m, char **ret) {
+        return get_string(m, PATH, MANAGER_INTERFACE, "Version", ret);
+}
+
+/* Whether one of the drop-ins is the generator's. */
+static int get_configured(Manager *m, const char *path, bool *ret) {
+        _cleanup_strv_free_ char **dropins = NULL;
+        int r;
+
+        r = sd_bus_get_property_strv(
+                        m->bus, DESTINATION, path, UNIT_INTERFACE, "DropInPaths", NULL, &dropins);
+        if (r < 0)
+                return r;
+        *ret = false;
+        for (size_t i = 0; dropins && dropins[i]; i++) {
+                size_t n = strlen(dropins[i]);
+
+                if (n > strlen(DROPIN) && strcmp(dropins[i] + n - strlen(DROPIN), DROPIN) == 0)
+                        *ret = true;
+        }
+        return 0;
+}
+
+static int read_state(Manager *m, const char *path, UnitState *s) {
+        int reload = 0, r;
+
+        r = get_string(m, path, UNIT_INTERFACE, "ActiveState", &s->active_state);
+        if (r >= 0)
+                r = get_string(m, path, SERVICE_INTERFACE, "Result", &s->result);
+        if (r >= 0)
+                r = get_string(m, path, SERVICE_INTERFACE, "StatusText", &s->status_text);
+        if (r >= 0)
+                r = get_trivial(m, path, SERVICE_INTERFACE, "ExecMainCode", 'i', &s->exec_main_code);
+        if (r >= 0)
+                r = get_trivial(m, path, SERVICE_INTERFACE, "ExecMainStatus", 'i', &s->exec_main_status);
+        if (r >= 0)
+                r = get_trivial(m, path, UNIT_INTERFACE, "ActiveEnterTimestamp", 't', &s->active_enter_usec);
+        if (r >= 0)
+                r = get_trivial(m, path, UNIT_INTERFACE, "NeedDaemonReload", 'b', &reload);
+        if (r >= 0)
+                r = get_trivial(m, path, SERVICE_INTERFACE, "MemoryCurrent", 't', &s->memory);
+        if (r >= 0)
+                r = get_configured(m, path, &s->configured);
+        s->need_daemon_reload = reload;
+        return r;
+}
+
+int manager_state(Manager *m, const char *unit, UnitState *ret) {
+        _cleanup_message_ sd_bus_message *reply = NULL;
+        UnitState s = {};
+        const char *path;
+        int r;
+
+        /* RefUnit takes loaded units only. A second reference of one client counts, which does no harm. */
+        r = sd_bus_call_method(
+                        m->bus, DESTINATION, PATH, MANAGER_INTERFACE, "LoadUnit", NULL, &reply, "s", unit);
+        if (r >= 0)
+                r = sd_bus_message_read(reply, "o", &path);
+        if (r >= 0)
+                r = sd_bus_call_method(m->bus, DESTINATION, PATH, MANAGER_INTERFACE, "RefUnit", NULL, NULL,
+                                "s", unit);
+        if (r >= 0)
+                r = read_state(m, path, &s);
+        if (r < 0) {
+                unit_state_done(&s);
+                return r;
+        }
+        *ret = s;
+        return 0;
+}
+
+int manager_active_state(Manager *m, const char *unit, char **ret) {
+        _cleanup_free_ char *path = NULL;
+        int r = unit_path(unit, &path);
+
+        return r < 0 ? r : get_string(m, path, UNIT_INTERFACE, "ActiveState", ret);
+}
+
+void unit_state_done(UnitState *s) {
+        free(s->active_state);
+        free(s->result);
+        free(s->status_text);
+        *s = (UnitState) {};
+}
+
+static int on_job_removed(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        Manager *m = userdata;
+        const char *path, *unit, *result;
+        uint32_t id;
+
+        if (sd_bus_message_read(message, "uoss", &id, &path, &unit, &result) < 0 || !m->job ||
+                        strcmp(path, m->job) != 0)
+                return 0;
+        strncpy(m->job_result, result, sizeof(m->job_result) - 1);
+        m->job_removed = true;
+        return 0;
+}
+
+/* Handles what the bus has, then waits for more: at most to `deadline`, and a second. */
+static int process(Manager *m, uint64_t deadline) {
+        uint64_t now, wait;
+        int r;
+
+        do
+                r = sd_bus_process(m->bus, NULL);
+        while (r > 0);
+        if (r < 0 || m->job_removed)
+                return r;
+        now = now_usec();
+        if (now >= deadline)
+                return -ETIMEDOUT;
+        wait = deadline - now < SEC ? deadline - now : SEC;
+        r = sd_bus_wait(m->bus, wait);
+        return r == -EINTR ? 0 : r;
+}
+
+static int job_errno(const char *result) {
+        static const struct {
+                const char *word;
+                int error;
+        } table[] = {
+                { "done", 0 },
+                { "skipped", 0 },
+                { "canceled", -ECANCELED },
+                { "timeout", -ETIMEDOUT },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(table); i++)
+                if (strcmp(result, table[i].word) == 0)
+                        return table[i].error;
+        /* failed, dependency, assert, unsupported, invalid, once, frozen, concurrency */
+        return -EPROTO;
+}
+
+static int call_job(Manager *m, const char *method, const char *unit) {
+        _cleanup_message_ sd_bus_message *reply = NULL;
+        const char *path;
+        int r;
+
+        r = sd_bus_call_method(m->bus, DESTINATION, PATH, MANAGER_INTERFACE, method, NULL, &reply, "ss",
+                        unit, "replace");
+        if (r >= 0)
+                r = sd_bus_message_read(reply, "o", &path);
+        if (r < 0)
+                return r;
+        free(m->job);
+        m->job = strdup(path);
+        return m->job ? 0 : -ENOMEM;
+}
+
+static void report(
+                Manager *m, const char *unit, uint64_t started, manager_progress progress, void *userdata) {
+        _cleanup_free_ char *path = NULL, *text = NULL;
+
+        if (!progress || unit_path(unit, &path) < 0)
+                return;
+        (void) get_string(m, path, SERVICE_INTERFACE, "StatusText", &text);
+        progress(userdata, text ?: "", now_usec() - started);
+}
+
+/* UINT64_MAX is without end. */
+static uint64_t deadline_after(uint64_t limit_usec) {
+        uint64_t now = now_usec();
+
+        return limit_usec > UINT64_MAX - now ? UINT64_MAX : now + limit_usec;
+}
+
+int manager_job(Manager *m, const char *method, const char *unit, uint64_t limit_usec,
+                const volatile bool *interrupted, manager_progress progress, void *userdata,
+                const char **ret_result) {
+        _cleanup_(slot_cleanup) sd_bus_slot *slot = NULL;
+        uint64_t started = now_usec(), deadline = deadline_after(limit_usec);
+        int r;
+
+        *ret_result = "";
+        m->job_removed = false;
+        memset(m->job_result, 0, sizeof(m->job_result));
+        r = sd_bus_match_signal(m->bus, &slot, DESTINATION, PATH, MANAGER_INTERFACE, "JobRemoved",
+                        on_job_removed, m);
+        if (r >= 0)
+                r = call_job(m, method, unit);
+        while (r >= 0 && !m->job_removed) {
+                if (interrupted && *interrupted)
+                        return -EINTR;
+                report(m, unit, started, progress, userdata);
+                r = process(m, deadline);
+        }
+        if (r < 0)
+                return r;
+        *ret_result = m->job_result;
+        return job_errno(m->job_result);
+}
+
+/* The signal's content does not matter: it ends the wait, and the state is read anew. */
+static int on_change(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        return 0;
+}
+
+int manager_wait_inactive(
+                Manager *m, const char *unit, uint64_t limit_usec, const volatile bool *interrupted) {
+        _cleanup_(slot_cleanup) sd_bus_slot *slot = NULL;
+        _cleanup_free_ char *path = NULL;
+        uint64_t deadline = deadline_after(limit_usec);
+        int r;
+
+        m->job_removed = false;
+        r = unit_path(unit, &path);
+        if (r >= 0)
+                r = sd_bus_match_signal(m->bus, &slot, DESTINATION, path, "org.freedesktop.DBus.Properties",
+                                "PropertiesChanged", on_change, NULL);
+        while (r >= 0) {
+                _cleanup_free_ char *state = NULL;
+
+                r = get_string(m, path, UNIT_INTERFACE, "ActiveState", &state);
+                if (r < 0 || strcmp(state, "inactive") == 0 || strcmp(state, "failed") == 0)
+                        break;
+                if (interrupted && *interrupted)
+                        return -EINTR;
+                r = process(m, deadline);
+        }
+        return r < 0 ? r : 0;
+}
+
+int manager_list(Manager *m, const char *pattern, char ***ret) {
+        _cleanup_message_ sd_bus_message *call = NULL, *reply = NULL;
+        _cleanup_strv_free_ char **names = NULL;
+        const char *name;
+        int r;
+
+        r = sd_bus_message_new_method_call(
+                        m->bus, &call, DESTINATION, PATH, MANAGER_INTERFACE, "ListUnitsByPatterns");
+        if (r >= 0)
+                r = sd_bus_message_append(call, "asas", 0, 1, pattern);
+        if (r >= 0)
+                r = sd_bus_call(m->bus, call, 0, NULL, &reply);
+        if (r >= 0)
+                r = sd_bus_message_enter_container(reply, 'a', "(ssssssouso)");
+        while (r >= 0 &&
+                        (r = sd_bus_message_read(reply, "(ssssssouso)", &name, NULL, NULL, NULL, NULL, NULL,
+                                         NULL, NULL, NULL, NULL)) > 0)
+                if (strv_append(&names, name) < 0)
+                        r = -ENOMEM;
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(names);
+        return 0;
+}
+
+int manager_environments(Manager *m, const char *unit, char ***ret) {
+        _cleanup_free_ char *path = NULL;
+        int r = unit_path(unit, &path);
+
+        return r < 0 ? r
+                     : sd_bus_get_property_strv(m->bus, DESTINATION, path, SERVICE_INTERFACE, "Environment",
+                                       NULL, ret);
+}
+
+int manager_environment(Manager *m, const char *unit, const char *variable, char **ret) {
+        _cleanup_strv_free_ char **environment = NULL;
+        size_t n = strlen(variable);
+        int r = manager_environments(m, unit, &environment);
+
+        if (r < 0)
+                return r;
+        for (size_t i = 0; environment && environment[i]; i++)
+                if (strncmp(environment[i], variable, n) == 0 && environment[i][n] == '=') {
+                        *ret = strdup(environment[i] + n + 1);
+                        return *ret ? 1 : -ENOMEM;
+                }
+        return 0;
+}

@@ -1,0 +1,280 @@
+/* The generator has checked all of this; a drop-in made by hand has not been. */
+
+#include "helper/parameters.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/drop-in.h"
+#include "common/strv.h"
+#include "common/vm-name.h"
+#include "config.h"
+
+static const char *get(char *const *variables, const char *name) {
+        size_t n = strlen(name);
+
+        for (; *variables; variables++)
+                if (strncmp(*variables, name, n) == 0 && (*variables)[n] == '=')
+                        return *variables + n + 1;
+        return NULL;
+}
+
+static int refuse(char **ret_why, const char *name, const char *value, const char *remedy) {
+        if (asprintf(ret_why, "%s=%s in the unit: %s", name, value ?: "", remedy) < 0) {
+                *ret_why = NULL;
+                return -ENOMEM;
+        }
+        return -EINVAL;
+}
+
+static int get_number(char *const *variables, const char *name, uint64_t min, uint64_t max, uint64_t *ret,
+                char **ret_why) {
+        const char *value = get(variables, name);
+        char *end;
+        unsigned long long n;
+
+        if (!value || value[0] < '0' || value[0] > '9')
+                return refuse(ret_why, name, value, "has to be a number");
+        errno = 0;
+        n = strtoull(value, &end, 10);
+        if (errno != 0 || *end != '\0' || n < min || n > max)
+                return refuse(ret_why, name, value, "is not in its range");
+        *ret = n;
+        return 0;
+}
+
+static int get_word(char *const *variables, const char *name, const char *fallback, char **ret) {
+        *ret = strdup(get(variables, name) ?: fallback);
+        return *ret ? 0 : -ENOMEM;
+}
+
+static bool is_tag(const char *s, size_t n) {
+        return n > 0 && n <= SHARE_TAG_MAX && strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789_") >= n;
+}
+
+/* `tag` ends at the `=`; OPTIONS:GUESTDIR:HOSTDIR follows. */
+static int add_share(Parameters *p, const char *tag, char **ret_why) {
+        const char *equals = strchr(tag, '='), *value = equals ? equals + 1 : "", *guest, *host;
+        ShareParameters *grown, share = {};
+
+        guest = strchr(value, ':');
+        host = guest ? strchr(guest + 1, ':') : NULL;
+        if (!equals || !is_tag(tag, (size_t) (equals - tag)) || !host || guest[1] != '/' || host[1] != '/' ||
+                        (strncmp(value, "rw", 2) != 0 && strncmp(value, "ro", 2) != 0))
+                return refuse(ret_why, "CLAUDE_VM_SHARE_…", tag,
+                                "has to be TAG=rw:GUESTDIR:HOSTDIR or ro:…, with absolute directories");
+        grown = reallocarray(p->shares, p->n_shares + 1, sizeof(share));
+        if (!grown)
+                return -ENOMEM;
+        p->shares = grown;
+        share.tag = strndup(tag, (size_t) (equals - tag));
+        share.guest_directory = strndup(guest + 1, (size_t) (host - guest - 1));
+        share.directory = strdup(host + 1);
+        share.read_only = value[1] == 'o';
+        share.create = memmem(value, (size_t) (guest - value), ",create", strlen(",create"));
+        share.optional = memmem(value, (size_t) (guest - value), ",optional", strlen(",optional"));
+        p->shares[p->n_shares++] = share;
+        return share.tag && share.guest_directory && share.directory ? 0 : -ENOMEM;
+}
+
+static int read_shares(Parameters *p, char *const *variables, char **ret_why) {
+        size_t n = strlen(PARAMETER_SHARE_PREFIX);
+        int r;
+
+        for (; *variables; variables++) {
+                if (strncmp(*variables, PARAMETER_SHARE_PREFIX, n) != 0)
+                        continue;
+                r = add_share(p, *variables + n, ret_why);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int read_arguments(Parameters *p, char *const *variables) {
+        char name[sizeof(PARAMETER_ARGUMENT_PREFIX) + 3 * sizeof(unsigned)];
+        const char *value;
+
+        for (unsigned i = 0;; i++) {
+                snprintf(name, sizeof(name), PARAMETER_ARGUMENT_PREFIX "%u", i);
+                value = get(variables, name);
+                if (!value)
+                        return 0;
+                if (strv_append(&p->arguments, value) < 0)
+                        return -ENOMEM;
+        }
+}
+
+static int read_publish(Parameters *p, char *const *variables, char **ret_why) {
+        char name[sizeof(PARAMETER_PUBLISH_PREFIX) + 3 * sizeof(unsigned)];
+
+        for (unsigned i = 0; i < PUBLISH_MAX; i++) {
+                Forward *grown;
+                const char *value;
+
+                snprintf(name, sizeof(name), PARAMETER_PUBLISH_PREFIX "%u", i);
+                value = get(variables, name);
+                if (!value)
+                        return 0;
+                grown = reallocarray(p->publish, i + 1, sizeof(Forward));
+                if (!grown)
+                        return -ENOMEM;
+                p->publish = grown;
+                if (forward_parse(value, &p->publish[i]) < 0)
+                        return refuse(ret_why, name, value, "has to be ADDRESS:HOSTPORT:GUESTPORT");
+                p->n_publish++;
+        }
+        return 0;
+}
+
+/* The variables with a prefix, without it. */
+static int read_assignments(char *const *variables, const char *prefix, char ***ret) {
+        size_t n = strlen(prefix);
+
+        for (; *variables; variables++)
+                if (strncmp(*variables, prefix, n) == 0 && strv_append(ret, *variables + n) < 0)
+                        return -ENOMEM;
+        return 0;
+}
+
+static int no_such_project(const char *id, char *const *variables, char **ret_why) {
+        const char *config = get(variables, "XDG_CONFIG_HOME");
+        int r;
+
+        if (config)
+                r = asprintf(ret_why,
+                                "No project '%s': looked for %s/claude-microvm/%s.ini and " SYSTEM_CONFIG_DIR
+                                "/%s.ini. Write one, then: systemctl --user daemon-reload",
+                                id, config, id, id);
+        else
+                r = asprintf(ret_why,
+                                "No project '%s': looked for ~/.config/claude-microvm/%s.ini "
+                                "and " SYSTEM_CONFIG_DIR
+                                "/%s.ini. Write one, then: systemctl --user daemon-reload",
+                                id, id, id);
+        if (r < 0) {
+                *ret_why = NULL;
+                return -ENOMEM;
+        }
+        return -EINVAL;
+}
+
+static int read_vm(Parameters *p, char *const *variables, char **ret_why) {
+        uint64_t cpus;
+        int r;
+
+        r = get_number(variables, PARAMETER_MEMORY_MIB, 64, 1U << 20, &p->memory_mib, ret_why);
+        if (r < 0)
+                return r;
+        r = get_number(variables, PARAMETER_CPUS, 1, 255, &cpus, ret_why);
+        if (r < 0)
+                return r;
+        p->cpus = (unsigned) cpus;
+        p->dev_shell = devshell_kind(get(variables, PARAMETER_DEV_SHELL) ?: "");
+        if (get_word(variables, PARAMETER_GUEST, DEFAULT_GUEST, &p->guest) < 0 ||
+                        get_word(variables, PARAMETER_ACCELERATOR, "auto", &p->accelerator) < 0 ||
+                        get_word(variables, PARAMETER_MACHINE, "auto", &p->machine) < 0 ||
+                        get_word(variables, PARAMETER_NETWORK, "user", &p->network) < 0 ||
+                        get_word(variables, PARAMETER_AGENT, "claude", &p->agent) < 0 ||
+                        get_word(variables, PARAMETER_AGENT_START, "boot", &p->agent_start) < 0)
+                return -ENOMEM;
+        if (strchr(p->guest, '/') ? p->guest[0] != '/' : !vm_name_is_project(p->guest))
+                return refuse(ret_why, PARAMETER_GUEST, p->guest,
+                                "has to be a name or an absolute directory");
+        if (strcmp(p->agent_start, "boot") != 0 && strcmp(p->agent_start, "session") != 0)
+                return refuse(ret_why, PARAMETER_AGENT_START, p->agent_start, "has to be boot or session");
+        if (!vm_name_is_project(p->agent))
+                return refuse(ret_why, PARAMETER_AGENT, p->agent, "is no name of an agent");
+        return 0;
+}
+
+DEFINE_CLEANUP(Parameters *, parameters_free, parameters_cleanup)
+
+int parameters_read(const char *id, char *const *variables, Parameters **ret, char **ret_why) {
+        _cleanup_(parameters_cleanup) Parameters *p = calloc(1, sizeof(Parameters));
+        const char *error = get(variables, PARAMETER_CONFIG_ERROR), *uuid = get(variables, PARAMETER_UUID);
+        int r;
+
+        if (!p)
+                return -ENOMEM;
+        if (error) {
+                *ret_why = strdup(error);
+                return *ret_why ? -EINVAL : -ENOMEM;
+        }
+        if (!uuid)
+                return no_such_project(id, variables, ret_why);
+        if (!vm_name_is_uuid(uuid))
+                return refuse(ret_why, PARAMETER_UUID, uuid, "has to be a UUID");
+        p->id = id;
+        p->uuid = strdup(uuid);
+        if (!p->uuid)
+                return -ENOMEM;
+        r = read_vm(p, variables, ret_why);
+        if (r >= 0)
+                r = read_shares(p, variables, ret_why);
+        if (r >= 0)
+                r = read_publish(p, variables, ret_why);
+        if (r >= 0)
+                r = read_arguments(p, variables);
+        if (r >= 0)
+                r = read_assignments(variables, PARAMETER_ENVIRONMENT_PREFIX, &p->environment);
+        if (r >= 0)
+                r = read_assignments(variables, PARAMETER_ENCRYPTED_PREFIX, &p->encrypted_credentials);
+        if (r >= 0)
+                r = get_word(variables, PARAMETER_CALLER_CREDENTIALS, "", &p->caller_credentials);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(p);
+        return 0;
+}
+
+static void share_done(ShareParameters *share) {
+        free(share->tag);
+        free(share->guest_directory);
+        free(share->directory);
+}
+
+void parameters_drop_missing_shares(Parameters *p) {
+        unsigned n = 0;
+
+        for (unsigned i = 0; i < p->n_shares; i++)
+                if (p->shares[i].optional && access(p->shares[i].directory, F_OK) < 0)
+                        share_done(&p->shares[i]);
+                else
+                        p->shares[n++] = p->shares[i];
+        p->n_shares = n;
+}
+
+const char *parameters_share_directory(const Parameters *p, const char *tag) {
+        for (unsigned i = 0; i < p->n_shares; i++)
+                if (strcmp(p->shares[i].tag, tag) == 0)
+                        return p->shares[i].directory;
+        return NULL;
+}
+
+Parameters *parameters_free(Parameters *p) {
+        if (!p)
+                return NULL;
+        for (unsigned i = 0; i < p->n_shares; i++)
+                share_done(&p->shares[i]);
+        free(p->shares);
+        strv_free(p->arguments);
+        strv_free(p->environment);
+        strv_free(p->encrypted_credentials);
+        free(p->caller_credentials);
+        free(p->uuid);
+        free(p->guest);
+        free(p->accelerator);
+        free(p->machine);
+        free(p->network);
+        free(p->agent);
+        free(p->agent_start);
+        free(p->publish);
+        free(p);
+        return NULL;
+}

@@ -1,0 +1,46 @@
+/* The parameters of a VM, from the environment that its drop-in sets. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/port-forward.h"
+#include "helper/devshell/source.h"
+
+typedef struct ShareParameters {
+        char *tag;
+        char *guest_directory;
+        char *directory; /* on the host */
+        bool read_only;
+        bool create, optional;
+} ShareParameters;
+
+typedef struct Parameters {
+        const char *id; /* borrowed */
+        char *uuid;     /* 36 bytes, lower case */
+        char *guest;    /* name or absolute directory of an image */
+        char *accelerator, *machine, *network, *agent, *agent_start;
+        uint64_t memory_mib;
+        unsigned cpus;
+        DevShellKind dev_shell;
+        ShareParameters *shares;
+        unsigned n_shares;
+        Forward *publish;
+        unsigned n_publish;
+        char **arguments;             /* of the agent */
+        char **environment;           /* of the agent: NAME=VALUE */
+        char **encrypted_credentials; /* NAME=FILE */
+        char *caller_credentials;     /* names, with blanks between */
+} Parameters;
+
+/* Reads an environment. 0 and an owned result. -EINVAL and an owned sentence in `ret_why` (for the user: it
+ * names the variable or says that there is no such project). -ENOMEM. */
+int parameters_read(const char *id, char *const *variables, Parameters **ret, char **ret_why);
+
+/* Takes the optional shares out whose directory does not exist. */
+void parameters_drop_missing_shares(Parameters *p);
+
+/* The host's directory of a share; NULL if there is none of this tag. */
+const char *parameters_share_directory(const Parameters *p, const char *tag);
+
+Parameters *parameters_free(Parameters *p);

@@ -1,0 +1,47 @@
+#include "helper/request/owner.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+
+static char *owner_path(const char *runtime_dir, const char *id) {
+        char *path;
+
+        return asprintf(&path, "%s/claude-microvm/requests/%s.owner", runtime_dir, id) < 0 ? NULL : path;
+}
+
+int request_owner_make(const char *runtime_dir, const char *id) {
+        _cleanup_free_ char *path = owner_path(runtime_dir, id);
+        int fd;
+
+        if (!path)
+                return -ENOMEM;
+        if (mkfifo(path, 0600) < 0)
+                return -errno;
+        /* for reading too, because nobody reads it yet; nothing is ever written */
+        fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+        return fd < 0 ? -errno : fd;
+}
+
+int request_owner_watch(const char *runtime_dir, const char *id) {
+        _cleanup_free_ char *path = owner_path(runtime_dir, id);
+        _cleanup_close_ int fd = -EBADF;
+        struct stat st;
+        char byte;
+
+        if (!path)
+                return -ENOMEM;
+        fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return -errno;
+        if (!S_ISFIFO(st.st_mode))
+                return -EINVAL;
+        /* without a writer there is the end of the file; with one there is nothing yet */
+        if (read(fd, &byte, 1) == 0)
+                return -EPIPE;
+        return TAKE_FD(fd);
+}

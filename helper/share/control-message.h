@@ -1,0 +1,17 @@
+/* What programs of ours say to the helper of a VM, over its socket `control`. */
+#pragma once
+
+#include "common/drop-in.h"
+
+#define CONTROL_MESSAGE_MAX 256
+#define SHARE_RESULT_MAX 63
+
+typedef struct ControlMessage {
+        enum { CONTROL_UNKNOWN, CONTROL_SHARE_STARTED, CONTROL_SHARE_EXITED } word;
+        char tag[SHARE_TAG_MAX + 1];
+        char result[SHARE_RESULT_MAX + 1]; /* "was killed by signal KILL" */
+} ControlMessage;
+
+/* "SHARE_STARTED=TAG" from our own `virtiofsd`, "SHARE_EXITED=TAG\nwas killed by signal KILL" from
+ * `share-exited`. */
+ControlMessage control_message_parse(const char *text);

@@ -1,0 +1,195 @@
+/* The directory of a share is canonical since the generator; if a component of it is
+ * a link by now, somebody who may write there (a guest of another VM, say) has put it
+ * there, and it is refused. See share-root.c. */
+
+#include "helper/share/virtiofsd.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/drop-in.h"
+#include "common/strv.h"
+#include "common/vm-name.h"
+#include "common/whole-file.h"
+#include "helper/log.h"
+#include "helper/sandbox/child-environment.h"
+#include "helper/share/share-root.h"
+#include "helper/share/tell-helper.h"
+
+#define SHARE_FILE_MAX 8192U
+
+/* A line of options; all bytes after it are the directory. */
+static int write_file(const char *directory, const ShareParameters *share) {
+        _cleanup_free_ char *path = NULL, *text = NULL;
+
+        if (asprintf(&path, "%s/share.%s", directory, share->tag) < 0) {
+                path = NULL;
+                return -ENOMEM;
+        }
+        if (asprintf(&text, "%s%s\n%s", share->read_only ? "ro" : "rw", share->create ? ",create" : "",
+                            share->directory) < 0) {
+                text = NULL;
+                return -ENOMEM;
+        }
+        unlink(path);
+        return small_file_create(path, 0600, text, strlen(text));
+}
+
+int share_write_files(const char *directory, const Parameters *p) {
+        int r = 0;
+
+        for (unsigned i = 0; r >= 0 && i < p->n_shares; i++)
+                r = write_file(directory, p->shares + i);
+        return r;
+}
+
+const char *share_split_instance(const char *instance, char ret_id[static VM_NAME_MAX + 1]) {
+        const char *colon = strchr(instance, ':');
+        size_t n = colon ? (size_t) (colon - instance) : 0;
+
+        if (n == 0 || n > VM_NAME_MAX || strlen(colon + 1) > SHARE_TAG_MAX ||
+                        strspn(colon + 1, "abcdefghijklmnopqrstuvwxyz0123456789_") != strlen(colon + 1))
+                return NULL;
+        memcpy(ret_id, instance, n);
+        ret_id[n] = '\0';
+        return vm_name_is_id(ret_id) ? colon + 1 : NULL;
+}
+
+/* Why the directory cannot be shared, and what to do. */
+static void explain(const char *directory, int error) {
+        if (error == -ELOOP)
+                log_status(LOG_ERR,
+                                "Refusing to share '%s': a part of the path is a symbolic link now, which "
+                                "the guest of another VM could have made: put the directory back, or write "
+                                "the real path in the ini",
+                                directory);
+        else if (error == -EUSERS)
+                log_status(LOG_ERR,
+                                "Failed to share '%s': this user may not have user namespaces, which "
+                                "virtiofsd "
+                                "needs; see user.max_user_namespaces and "
+                                "kernel.apparmor_restrict_unprivileged_userns "
+                                "of sysctl",
+                                directory);
+        else
+                log_status(LOG_ERR, "Failed to open '%s': %s", directory, strerror(-error));
+}
+
+/* Where virtiofsd finds its directory; owned, NULL without memory. */
+static char *root_of(const char *runtime_dir, const char *id, const char *tag) {
+        char *path;
+
+        return asprintf(&path, "%s/claude-vm/%s/root.%s", runtime_dir, id, tag) < 0 ? NULL : path;
+}
+
+/* Several VMs of a directory share the agent's home. Claude Code changes ~/.claude.json under a lock: it
+ * reads the file again, writes beside it and renames. A guest that looks names up in a cache of a second
+ * reads what the others have replaced, and their changes are lost; so nothing of a home is cached. Shared
+ * mappings still work, within one VM. */
+static int append_cache_options(char ***argv, const char *tag) {
+        if (strcmp(tag, "home") != 0)
+                return strv_append(argv, "--cache=auto");
+        return strv_append(argv, "--cache=never") | strv_append(argv, "--allow-mmap");
+}
+
+static int become_virtiofsd(const char *virtiofsd, const char *root, const char *tag, bool read_only) {
+        static const char *const nothing[] = { NULL };
+        _cleanup_strv_free_ char **argv = NULL, **environment = NULL;
+        unsigned uid = getuid(), gid = getgid();
+        int r = strv_append(&argv, virtiofsd);
+
+        /* the socket that systemd listens on */
+        r |= strv_append(&argv, "--fd=3");
+        r |= strv_appendf(&argv, "--shared-dir=%s", root);
+        /* user, mount, pid and network namespaces, which need no root: root in it is this user */
+        r |= strv_append(&argv, "--sandbox=namespace");
+        r |= strv_appendf(&argv, "--uid-map=:0:%u:1:", uid);
+        r |= strv_appendf(&argv, "--gid-map=:0:%u:1:", gid);
+        /* user 1000 of the guest is this user, whatever the number here */
+        r |= strv_append(&argv, "--translate-uid=map:1000:0:1");
+        r |= strv_append(&argv, "--translate-gid=map:1000:0:1");
+        /* QEMU's guests mount one file system a share */
+        r |= strv_append(&argv, "--no-announce-submounts");
+        /* file handles need a capability that nobody here has */
+        r |= strv_append(&argv, "--inode-file-handles=never");
+        r |= append_cache_options(&argv, tag);
+        /* requests are served by the thread of their queue: a guest cannot make it start more */
+        r |= strv_append(&argv, "--thread-pool-size=0");
+        /* the unit has set it to the hard limit */
+        r |= strv_append(&argv, "--rlimit-nofile=0");
+        r |= strv_append(&argv, "--log-level=warn");
+        if (read_only)
+                r |= strv_append(&argv, "--readonly");
+        if (r < 0)
+                return -ENOMEM;
+        r = child_environment(nothing, &environment);
+        if (r < 0)
+                return r;
+        execve(virtiofsd, argv, environment);
+        return -errno;
+}
+
+int share_exec(const char *virtiofsd, const char *runtime_dir, const char *instance) {
+        _cleanup_free_ char *path = NULL, *text = NULL, *root = NULL;
+        char id[VM_NAME_MAX + 1], message[64], *directory;
+        const char *tag = share_split_instance(instance, id);
+        int r;
+
+        if (!tag) {
+                log_status(LOG_ERR, "'%s' is no share: VM:TAG", instance);
+                return EXIT_CONFIGURATION;
+        }
+        log_set_vm(id, "");
+        if (asprintf(&path, "%s/claude-vm/%s/share.%s", runtime_dir, id, tag) < 0) {
+                path = NULL;
+                return EXIT_FAILURE;
+        }
+        r = small_file_read(path, SHARE_FILE_MAX, &text);
+        directory = text ? strchr(text, '\n') : NULL;
+        if (r < 0 || !directory) {
+                log_status(LOG_ERR, "No VM '%s' with a share '%s' runs: %s", id, tag,
+                                strerror(r < 0 ? -r : EINVAL));
+                return EXIT_CONFIGURATION;
+        }
+        *directory++ = '\0';
+        root = root_of(runtime_dir, id, tag);
+        r = root ? share_root_bind(directory, strstr(text, ",create"), root) : -ENOMEM;
+        if (r < 0) {
+                explain(directory, r);
+                return EXIT_CONFIGURATION;
+        }
+        sd_notifyf(0, "STATUS=Serves %s", directory);
+        snprintf(message, sizeof(message), "SHARE_STARTED=%s", tag);
+        tell_helper(runtime_dir, id, message);
+        r = become_virtiofsd(virtiofsd, root, tag, text[1] == 'o');
+        log_status(LOG_ERR, "Failed to start '%s': %s", virtiofsd, strerror(-r));
+        return EXIT_CONFIGURATION;
+}
+
+int share_exited(const char *runtime_dir, const char *instance) {
+        const char *result = getenv("SERVICE_RESULT"), *code = getenv("EXIT_CODE"),
+                   *status = getenv("EXIT_STATUS");
+        _cleanup_free_ char *message = NULL;
+        char id[VM_NAME_MAX + 1];
+        const char *tag = share_split_instance(instance, id);
+
+        if (!tag)
+                return EXIT_CONFIGURATION;
+        if (asprintf(&message, "SHARE_EXITED=%s\n%s %s", tag,
+                            code && strcmp(code, "exited") == 0 ? "exited with status"
+                                                                : "was killed by signal",
+                            status ?: "unknown") < 0) {
+                message = NULL;
+                return EXIT_FAILURE;
+        }
+        /* after a configuration error the status says more than this */
+        if (result && strcmp(result, "success") != 0 && !(status && strcmp(status, "78") == 0))
+                sd_notifyf(0, "STATUS=virtiofsd %s", strchr(message, '\n') + 1);
+        tell_helper(runtime_dir, id, message);
+        return EXIT_SUCCESS;
+}

@@ -1,0 +1,204 @@
+#include "helper/ssh/files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/printable.h"
+#include "common/run-program.h"
+#include "common/vm-name.h"
+#include "common/whole-file.h"
+#include "config.h"
+
+#define KEY_MAX 4096U
+
+static const char *const files[] = { "ssh.key", "ssh.key.pub", "host.key", "host.key.pub", "ssh.known_hosts",
+        "ssh.config", "ssh.address", "ssh.address.new", "qemu/ssh.sock" };
+
+static char *path_in(const char *directory, const char *name) {
+        char *path;
+
+        return asprintf(&path, "%s/%s", directory, name) < 0 ? NULL : path;
+}
+
+static int make_key(const char *ssh_keygen, const char *path) {
+        char *argv[] = { (char *) ssh_keygen, (char *) "-q", (char *) "-t", (char *) "ed25519",
+                (char *) "-N", (char *) "", (char *) "-C", (char *) "claude-vm", (char *) "-f",
+                (char *) path, NULL };
+        int r = run_program(argv, -1);
+
+        return r > 0 ? -EIO : r;
+}
+
+static int read_in(const char *directory, const char *name, char **ret) {
+        _cleanup_free_ char *path = path_in(directory, name);
+
+        return path ? small_file_read(path, KEY_MAX, ret) : -ENOMEM;
+}
+
+static int create_in(const char *directory, const char *name, const char *content) {
+        _cleanup_free_ char *path = path_in(directory, name);
+
+        return path ? small_file_create(path, 0600, content, strlen(content)) : -ENOMEM;
+}
+
+static void remove_in(const char *directory, const char *name) {
+        _cleanup_free_ char *path = path_in(directory, name);
+
+        if (path)
+                unlink(path);
+}
+
+static int make_pair(const char *ssh_keygen, const char *directory, const char *name) {
+        _cleanup_free_ char *path = path_in(directory, name);
+
+        return path ? make_key(ssh_keygen, path) : -ENOMEM;
+}
+
+/* The host checks the guest's key for real, under a name instead of an address. */
+static int write_known_hosts(const char *directory) {
+        _cleanup_free_ char *key = NULL, *line = NULL;
+        int r = read_in(directory, "host.key.pub", &key);
+
+        if (r < 0)
+                return r;
+        if (asprintf(&line, "claude-vm %s", key) < 0) {
+                line = NULL;
+                return -ENOMEM;
+        }
+        return create_in(directory, "ssh.known_hosts", line);
+}
+
+/* A path as one word of ssh's configuration: in quotes, and its tokens (%h) stay what they are. `${` cannot
+ * be said. 0 and an owned word; -EINVAL, -ENOMEM. */
+static int quote_path(const char *path, char **ret) {
+        char *quoted, *out;
+
+        if (printable_check(path) || strstr(path, "${"))
+                return -EINVAL;
+        quoted = out = malloc(2 * strlen(path) + 3);
+        if (!quoted)
+                return -ENOMEM;
+        *out++ = '"';
+        for (; *path; path++) {
+                if (strchr("\"\\%", *path))
+                        *out++ = *path == '%' ? '%' : '\\';
+                *out++ = *path;
+        }
+        strcpy(out, "\"");
+        *ret = quoted;
+        return 0;
+}
+
+static int print_path(FILE *f, const char *keyword, const char *directory, const char *name) {
+        _cleanup_free_ char *path = path_in(directory, name), *quoted = NULL;
+        int r = path ? quote_path(path, &quoted) : -ENOMEM;
+
+        if (r >= 0)
+                fprintf(f, "  %s %s\n", keyword, quoted);
+        return r;
+}
+
+int session_files_print_config(FILE *f, const char *directory, const char *id) {
+        int r;
+
+        if (!vm_name_is_id(id))
+                return -EINVAL;
+        fprintf(f, "# Sessions in claude-vm@%s: ssh -F with this file, claude-vm\nHost claude-vm\n", id);
+        r = print_path(f, "UserKnownHostsFile", directory, "ssh.known_hosts");
+        if (r >= 0)
+                r = print_path(f, "IdentityFile", directory, "ssh.key");
+        if (r >= 0)
+                r = print_path(f, "ControlPath", directory, "ssh/control");
+        if (r < 0)
+                return r;
+        fprintf(f, "  ProxyCommand " HELPER_PATH " connect %s\n", id);
+        fputs("  User claude\n"
+              "  HostKeyAlias claude-vm\n"
+              "  GlobalKnownHostsFile none\n"
+              "  StrictHostKeyChecking yes\n"
+              "  UpdateHostKeys no\n"
+              "  IdentitiesOnly yes\n"
+              "  IdentityAgent none\n"
+              "  PreferredAuthentications publickey\n"
+              "  ProxyUseFdpass yes\n"
+              "  BatchMode yes\n"
+              "  ConnectTimeout 30\n"
+              "  ForwardAgent no\n"
+              "  ForwardX11 no\n"
+              "  SendEnv LANG LC_* TERM COLORTERM TZ\n"
+              "  LogLevel ERROR\n",
+                        f);
+        return 0;
+}
+
+static int write_config(const char *directory, const char *id) {
+        _cleanup_free_ char *config = NULL;
+        size_t size;
+        FILE *f = open_memstream(&config, &size);
+        int r;
+
+        if (!f)
+                return -ENOMEM;
+        r = session_files_print_config(f, directory, id);
+        if (fclose(f) != 0)
+                return -ENOMEM;
+        return r < 0 ? r : create_in(directory, "ssh.config", config);
+}
+
+int session_files_make(const char *ssh_keygen, const char *directory, const char *id, SessionKeys *ret) {
+        SessionKeys keys = {};
+        int r;
+
+        for (size_t i = 0; i < ELEMENTSOF(files); i++)
+                remove_in(directory, files[i]);
+        r = make_pair(ssh_keygen, directory, "ssh.key");
+        if (r >= 0)
+                r = make_pair(ssh_keygen, directory, "host.key");
+        if (r >= 0)
+                r = read_in(directory, "ssh.key.pub", &keys.authorized_key);
+        if (r >= 0)
+                r = read_in(directory, "host.key", &keys.host_key);
+        if (r >= 0)
+                r = write_known_hosts(directory);
+        if (r >= 0)
+                r = write_config(directory, id);
+        /* the guest's private key is for the guest alone */
+        remove_in(directory, "host.key");
+        remove_in(directory, "host.key.pub");
+        if (r < 0) {
+                session_keys_done(&keys);
+                return r;
+        }
+        *ret = keys;
+        return 0;
+}
+
+void session_keys_done(SessionKeys *keys) {
+        if (keys->host_key)
+                explicit_bzero(keys->host_key, strlen(keys->host_key));
+        free(keys->host_key);
+        free(keys->authorized_key);
+        *keys = (SessionKeys) {};
+}
+
+int session_files_write_address(const char *directory, const char *address) {
+        _cleanup_free_ char *new = path_in(directory, "ssh.address.new"),
+                            *path = path_in(directory, "ssh.address");
+        _cleanup_free_ char *line = NULL;
+        int r;
+
+        if (!new || !path || asprintf(&line, "%s\n", address) < 0) {
+                line = NULL;
+                return -ENOMEM;
+        }
+        r = small_file_create(new, 0600, line, strlen(line));
+        if (r < 0)
+                return r;
+        return rename(new, path) < 0 ? -errno : 0;
+}

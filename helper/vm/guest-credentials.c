@@ -1,0 +1,193 @@
+#include "helper/vm/guest-credentials.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "common/agent.h"
+#include "common/cleanup.h"
+#include "common/printable.h"
+
+/* Takes what `f` wrote to the memory file `fd`. */
+static int finish(GuestCredentials *c, const char *name, FILE *f, int fd) {
+        if (fclose(f) != 0) {
+                close(fd);
+                return -errno;
+        }
+        c->items[c->n++] = (GuestCredential) { .name = name, .fd = fd };
+        return 0;
+}
+
+/* A memory file and a stream to fill it; QEMU reads it by name, from the start. */
+static int begin(const char *name, FILE **ret, int *ret_fd) {
+        _cleanup_close_ int fd = memfd_create(name, MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+        int duplicate;
+
+        if (fd < 0)
+                return -errno;
+        duplicate = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        if (duplicate < 0)
+                return -errno;
+        *ret = fdopen(duplicate, "w");
+        if (!*ret) {
+                close(duplicate);
+                return -errno;
+        }
+        *ret_fd = TAKE_FD(fd);
+        return 0;
+}
+
+static int add_text(GuestCredentials *c, const char *name, const char *text) {
+        FILE *f;
+        int fd, r = begin(name, &f, &fd);
+
+        if (r < 0)
+                return r;
+        fputs(text, f);
+        return finish(c, name, f, fd);
+}
+
+/* A field of fstab: a blank is \040. */
+static void print_fstab_field(FILE *f, const char *s) {
+        for (; *s; s++)
+                if (*s == ' ' || *s == '\t' || *s == '\\')
+                        fprintf(f, "\\%03o", *s);
+                else
+                        fputc(*s, f);
+}
+
+/* Its name and how it starts: `boot` (in a terminal), `plain` (on pipes) or `session`. Which of the first
+ * two it is hangs on the agent, which the guest knows by its name only. */
+static int add_agent(GuestCredentials *c, const Parameters *p) {
+        bool plain = strcmp(p->agent_start, "boot") == 0 && agent_is_plain(p->agent, p->arguments);
+        FILE *f;
+        int fd, r = begin("claude-vm.agent", &f, &fd);
+
+        if (r < 0)
+                return r;
+        fprintf(f, "%s %s\n", p->agent, plain ? "plain" : p->agent_start);
+        return finish(c, "claude-vm.agent", f, fd);
+}
+
+/* A line of fstab a share; so no field may end one. */
+static int add_mounts(GuestCredentials *c, const Parameters *p, char **ret_why) {
+        FILE *f;
+        int fd, r;
+
+        for (unsigned i = 0; i < p->n_shares; i++) {
+                const char *why = printable_check(p->shares[i].guest_directory);
+
+                if (!why)
+                        continue;
+                if (asprintf(ret_why, "The directory of share '%s' in the guest has %s: change the drop-in",
+                                    p->shares[i].tag, why) < 0)
+                        *ret_why = NULL;
+                return -EINVAL;
+        }
+        r = begin("fstab.extra", &f, &fd);
+        if (r < 0)
+                return r;
+        for (unsigned i = 0; i < p->n_shares; i++) {
+                fprintf(f, "%s ", p->shares[i].tag);
+                print_fstab_field(f, p->shares[i].guest_directory);
+                fprintf(f, " virtiofs %s,nosuid,nodev 0 0\n", p->shares[i].read_only ? "ro" : "rw");
+        }
+        return finish(c, "fstab.extra", f, fd);
+}
+
+static int add_list(GuestCredentials *c, const char *name, char *const *list) {
+        FILE *f;
+        int fd, r = begin(name, &f, &fd);
+
+        if (r < 0)
+                return r;
+        for (; list && *list; list++)
+                fwrite(*list, strlen(*list) + 1, 1, f);
+        return finish(c, name, f, fd);
+}
+
+static int add_environment(
+                GuestCredentials *c, const Parameters *p, const Secrets *secrets, char **ret_why) {
+        FILE *f;
+        int fd, r = begin("claude-vm.environment", &f, &fd);
+
+        if (r < 0)
+                return r;
+        for (char *const *e = p->environment; e && *e; e++)
+                fwrite(*e, strlen(*e) + 1, 1, f);
+        r = secrets_write(f, secrets, ret_why);
+        if (r < 0) {
+                fclose(f);
+                close(fd);
+                return r;
+        }
+        return finish(c, "claude-vm.environment", f, fd);
+}
+
+/* The instance's name as a host name: `_` and a dot at the end are none. */
+static int add_hostname(GuestCredentials *c, const Parameters *p) {
+        char name[64];
+        size_t n;
+
+        snprintf(name, sizeof(name), "%s", p->id);
+        for (char *s = name; *s; s++)
+                if (!isalnum((unsigned char) *s))
+                        *s = '-';
+        n = strlen(name);
+        while (n > 0 && name[n - 1] == '-')
+                name[--n] = '\0';
+        return add_text(c, "system.hostname",
+                        name[strspn(name, "-")] ? name + strspn(name, "-") : "claude-vm");
+}
+
+static int add_machine_id(GuestCredentials *c, const Parameters *p) {
+        char id[33], *out = id;
+
+        for (const char *s = p->uuid; *s; s++)
+                if (*s != '-')
+                        *out++ = (char) tolower((unsigned char) *s);
+        *out = '\0';
+        return add_text(c, "system.machine_id", id);
+}
+
+int guest_credentials_make(const Parameters *p, const SessionKeys *keys, const Secrets *secrets,
+                bool have_dev_shell, GuestCredentials *ret, char **ret_why) {
+        GuestCredentials c = {};
+        int r;
+
+        r = add_mounts(&c, p, ret_why);
+        if (r >= 0)
+                r = add_machine_id(&c, p);
+        if (r >= 0)
+                r = add_hostname(&c, p);
+        if (r >= 0)
+                r = add_agent(&c, p);
+        if (r >= 0)
+                r = add_list(&c, "claude-vm.arguments", p->arguments);
+        if (r >= 0)
+                r = add_environment(&c, p, secrets, ret_why);
+        if (r >= 0)
+                r = add_text(&c, "claude-vm.authorized_keys", keys->authorized_key);
+        if (r >= 0)
+                r = add_text(&c, "claude-vm.host_key", keys->host_key);
+        /* who has evaluated it, or is to try */
+        if (r >= 0 && p->dev_shell)
+                r = add_text(&c, "claude-vm.devshell", have_dev_shell ? "host" : "guest");
+        if (r < 0) {
+                guest_credentials_done(&c);
+                return r;
+        }
+        *ret = c;
+        return 0;
+}
+
+void guest_credentials_done(GuestCredentials *c) {
+        for (unsigned i = 0; i < c->n; i++)
+                close(c->items[i].fd);
+        c->n = 0;
+}

@@ -1,0 +1,22 @@
+/* What the guest gets as systemd credentials: files in memory that QEMU inherits. */
+#pragma once
+
+#include "helper/parameters.h"
+#include "helper/ssh/files.h"
+#include "helper/vm/qemu-argv.h"
+#include "helper/vm/secrets.h"
+
+#define GUEST_CREDENTIALS_MAX 9
+
+typedef struct GuestCredentials {
+        GuestCredential items[GUEST_CREDENTIALS_MAX];
+        unsigned n;
+} GuestCredentials;
+
+/* Makes all of them; `secrets` become variables of the agent's environment. `have_dev_shell`: its script is
+ * there as a disk. 0; -EINVAL and an owned sentence in `ret_why`; other negative errno. */
+int guest_credentials_make(const Parameters *p, const SessionKeys *keys, const Secrets *secrets,
+                bool have_dev_shell, GuestCredentials *ret, char **ret_why);
+
+/* Closes our ends. */
+void guest_credentials_done(GuestCredentials *c);

@@ -1,0 +1,36 @@
+#include "helper/vm/guest-notify.h"
+
+#include <string.h>
+
+#include "common/printable.h"
+
+#define STATUS_MAX 200
+
+/* "0" to "255", nothing around it; -1 for anything else. */
+static int parse_status(const char *s) {
+        size_t n = strlen(s);
+        int number = 0;
+
+        if (n < 1 || n > 3 || strspn(s, "0123456789") != n)
+                return -1;
+        for (; *s; s++)
+                number = 10 * number + (*s - '0');
+        return number <= 255 ? number : -1;
+}
+
+GuestMessage guest_notify_parse(char *line) {
+        GuestMessage m = { .word = GUEST_UNKNOWN };
+
+        if (strcmp(line, "READY=1") == 0)
+                m.word = GUEST_READY;
+        else if (strncmp(line, "STATUS=", strlen("STATUS=")) == 0) {
+                m.word = GUEST_STATUS;
+                printable_cut(line + strlen("STATUS="), STATUS_MAX);
+                m.text = line + strlen("STATUS=");
+        } else if (strncmp(line, "EXIT_STATUS=", strlen("EXIT_STATUS=")) == 0) {
+                m.number = parse_status(line + strlen("EXIT_STATUS="));
+                if (m.number >= 0)
+                        m.word = GUEST_EXIT_STATUS;
+        }
+        return m;
+}

@@ -1,0 +1,68 @@
+#include "helper/vm/outcome.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "common/cleanup.h"
+#include "common/drop-in.h"
+#include "common/strjoin.h"
+#include "helper/vm/guest-lines.h"
+
+/* As the guest's words, which may read like ours. Owned; NULL without memory. */
+static char *guest_says(const Facts *f) {
+        const char *words = f->guest_status[0] ? f->guest_status : f->console_line;
+        _cleanup_free_ char *quoted = guest_text_quote(words);
+
+        if (!words[0])
+                return strdup("the guest said nothing");
+        return quoted ? strjoin("the guest said last: ", quoted, NULL) : NULL;
+}
+
+static int print_qemu(const Facts *f, char **ret) {
+        if (WIFSIGNALED(f->qemu_status))
+                return asprintf(ret, "QEMU was killed by SIG%s%s%s",
+                                sigabbrev_np(WTERMSIG(f->qemu_status)) ?: "?",
+                                f->qemu_message[0] ? ": " : "", f->qemu_message);
+        return asprintf(ret, "QEMU exited with status %d: %s", WEXITSTATUS(f->qemu_status),
+                        f->qemu_message[0] ? f->qemu_message : "it did not say why");
+}
+
+/* The first that holds is the reason; what comes later is its consequence. */
+int outcome_of(const Facts *f, char **ret) {
+        _cleanup_free_ char *said = guest_says(f);
+        int r, status;
+
+        if (f->dead_share) {
+                status = EXIT_SHARE_FAILED;
+                r = asprintf(ret,
+                                "Share '%1$s' died: its virtiofsd %2$s; see: systemctl --user status "
+                                "claude-vm-virtiofsd@%3$s:%1$s",
+                                f->dead_share, f->share_result, f->id);
+        } else if (f->boot_timeout) {
+                status = EXIT_BOOT_TIMEOUT;
+                r = asprintf(ret, "The guest was not ready after %u s; %s", f->boot_limit_sec, said ?: "");
+        } else if (f->stop_requested) {
+                status = EXIT_SUCCESS;
+                r = asprintf(ret, "Stopped");
+        } else if (f->agent_status >= 0) {
+                status = f->agent_status;
+                r = asprintf(ret, "The agent exited with status %d", status);
+        } else if (f->panicked) {
+                status = EXIT_QEMU_FAILED;
+                r = asprintf(ret, "The guest's kernel panicked; %s", said ?: "");
+        } else if (f->qemu_status != 0) {
+                status = EXIT_QEMU_FAILED;
+                r = print_qemu(f, ret);
+        } else if (!f->ready) {
+                status = EXIT_BOOT_TIMEOUT;
+                r = asprintf(ret, "The guest went down before it was ready; %s", said ?: "");
+        } else {
+                status = EXIT_SUCCESS;
+                r = asprintf(ret, "The guest powered off");
+        }
+        if (r < 0)
+                *ret = NULL;
+        return status;
+}

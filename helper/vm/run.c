@@ -1,0 +1,267 @@
+/* `run`: one VM from its parameters to its end, in one event loop. The parts of it
+ * are in this folder, see vm.h. */
+
+#include "helper/vm/run.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/drop-in.h"
+#include "common/path-walk.h"
+#include "helper/devshell/devshell.h"
+#include "helper/host/accelerator.h"
+#include "helper/log.h"
+#include "helper/request/caller-credentials.h"
+#include "helper/sandbox/sandbox.h"
+#include "helper/share/virtiofsd.h"
+#include "helper/ssh/files.h"
+#include "helper/ssh/publish.h"
+#include "helper/vm/vm.h"
+
+#define BOOT_LIMIT_KVM (60 * SEC)
+#define BOOT_LIMIT_TCG (150 * SEC)
+
+DEFINE_CLEANUP(GuestImage *, guest_image_free, guest_image_cleanup)
+
+static bool choose_kvm(const Parameters *p) {
+        const char *why = "";
+
+        if (strcmp(p->accelerator, "tcg") == 0)
+                return false;
+        if (strcmp(p->accelerator, "kvm") == 0)
+                return true;
+        if (accelerator_kvm_works(&why))
+                return true;
+        log_message(LOG_WARNING, "No KVM, so the VM runs under emulation (TCG), ten times slower: %s", why);
+        return false;
+}
+
+/* claude-vm-devshell@.service has evaluated it before us, or said why not: a VM without it is one all the
+ * same. */
+static void open_dev_shell(Vm *vm) {
+        int r = devshell_open(vm->config->dev_shell_dir, parameters_share_directory(vm->parameters, "work"),
+                        vm->parameters->dev_shell);
+
+        if (r >= 0)
+                vm->dev_shell_fd = r;
+        else if (r != -ENODATA) /* nothing there to evaluate, which that unit has said */
+                log_message(LOG_WARNING,
+                                "No dev shell from the host: %s. The guest tries direnv, if it has it. Why: "
+                                "journalctl --user -u claude-vm-devshell@%s",
+                                r == -ENOENT ? "it could not be evaluated" : strerror(-r),
+                                vm->parameters->id);
+}
+
+/* All that QEMU finds when it starts, and QEMU. A sentence in `ret_why` if it is the user's to mend. */
+static int start(Vm *vm, const GuestImage *image, bool kvm, char **ret_why) {
+        const Secrets secrets = {
+                .directory = vm->config->secrets_dir,
+                .encrypted = vm->parameters->encrypted_credentials,
+                .systemd_creds = vm->config->systemd_creds,
+                .caller = vm->parameters->caller_credentials,
+                .runtime_dir = vm->config->runtime_dir,
+                .id = vm->parameters->id,
+        };
+        GuestCredentials credentials = {};
+        SessionKeys keys = {};
+        int r;
+
+        r = session_files_make(vm->config->ssh_keygen, vm->config->directory, vm->parameters->id, &keys);
+        if (r >= 0)
+                r = share_write_files(vm->config->directory, vm->parameters);
+        if (r >= 0)
+                r = vm_control_listen(vm);
+        if (r >= 0 && vm->parameters->dev_shell)
+                open_dev_shell(vm);
+        if (r >= 0)
+                r = guest_credentials_make(vm->parameters, &keys, &secrets, vm->dev_shell_fd >= 0,
+                                &credentials, ret_why);
+        /* read, so they are nobody's any more */
+        caller_credentials_remove(vm->config->runtime_dir, vm->parameters->id);
+        if (r >= 0)
+                r = vm_start_qemu(vm, image, &credentials, kvm);
+        guest_credentials_done(&credentials);
+        session_keys_done(&keys);
+        return r;
+}
+
+static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
+        vm_request_stop(userdata);
+        return 0;
+}
+
+static int on_boot_limit(sd_event_source *source, uint64_t usec, void *userdata) {
+        Vm *vm = userdata;
+
+        vm->facts.boot_timeout = true;
+        vm_end(vm);
+        return 0;
+}
+
+static int block_signals(Vm *vm) {
+        sigset_t set;
+        int r;
+
+        sigemptyset(&set);
+        sigaddset(&set, SIGTERM);
+        sigaddset(&set, SIGINT);
+        sigaddset(&set, SIGCHLD);
+        if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+                return -errno;
+        r = sd_event_add_signal(vm->event, NULL, SIGTERM, on_signal, vm);
+        return r < 0 ? r : sd_event_add_signal(vm->event, NULL, SIGINT, on_signal, vm);
+}
+
+static int settle(Vm *vm) {
+        _cleanup_free_ char *text = NULL;
+        int status;
+
+        vm->facts.id = vm->parameters->id;
+        vm->facts.guest_status = vm->guest_status;
+        vm->facts.console_line = vm->console.last;
+        vm->facts.qemu_message = vm->errors.last;
+        status = outcome_of(&vm->facts, &text);
+        log_status(status == 0 ? LOG_INFO : LOG_ERR, "%s", text ?: "");
+        return status;
+}
+
+static int fail(int status, const char *sentence) {
+        log_status(LOG_ERR, "%s", sentence);
+        return status;
+}
+
+/* A VM without namespaces does not start; one without Landlock does, and its journal says so. */
+static void report_shortcoming(const Vm *vm) {
+        const char *shortcoming = vm->config->sandbox ? sandbox_shortcoming() : NULL;
+
+        if (shortcoming)
+                log_message(LOG_WARNING, "%s", shortcoming);
+}
+
+static int run_loop(Vm *vm, const GuestImage *image) {
+        _cleanup_free_ char *why = NULL;
+        bool kvm = choose_kvm(vm->parameters);
+        uint64_t limit = vm->config->boot_limit_usec ?: kvm ? BOOT_LIMIT_KVM : BOOT_LIMIT_TCG;
+        int r;
+
+        vm->facts.boot_limit_sec = (unsigned) (limit / SEC);
+        r = vm_owner_watch(vm);
+        if (r == -EPIPE)
+                return fail(EXIT_SUCCESS, "The claude-run that this VM is for has ended");
+        if (r >= 0)
+                r = start(vm, image, kvm, &why);
+        if (r == -EINVAL && why)
+                return fail(EXIT_CONFIGURATION, why);
+        if (r == -EUSERS)
+                return fail(EXIT_CONFIGURATION,
+                                "This kernel gives ordinary users no namespaces, which QEMU and virtiofsd "
+                                "are "
+                                "confined with; what to change: claude-run doctor");
+        if (r < 0) {
+                log_message(LOG_ERR, "Failed to prepare VM '%s': %s", vm->parameters->id, strerror(-r));
+                return EXIT_QEMU_FAILED;
+        }
+        report_shortcoming(vm);
+        sd_notifyf(0, "STATUS=The guest boots (%s)", kvm ? "KVM" : "TCG");
+        vm_set_timer(vm, limit, on_boot_limit);
+        r = sd_event_loop(vm->event);
+        if (r < 0) {
+                log_message(LOG_ERR, "Failed to run the event loop: %s", strerror(-r));
+                vm_kill_qemu(vm);
+                return EXIT_QEMU_FAILED;
+        }
+        return settle(vm);
+}
+
+static char *explain_directory(const ShareParameters *share, int error) {
+        char *why;
+        int r;
+
+        if (error == -ELOOP)
+                r = asprintf(&why,
+                                "The directory '%s' of share '%s': a part of the path is a symbolic link "
+                                "now, which the guest of another VM could have made: put the directory "
+                                "back, or write the real path in the ini",
+                                share->directory, share->tag);
+        else if (error == -ENOENT || error == -ENOTDIR)
+                r = asprintf(&why,
+                                "The directory '%s' of share '%s' does not exist: make it, or change the "
+                                "ini",
+                                share->directory, share->tag);
+        else
+                r = asprintf(&why, "The directory '%s' of share '%s' cannot be opened: %s", share->directory,
+                                share->tag, strerror(-error));
+        return r < 0 ? NULL : why;
+}
+
+/* A virtiofsd makes what may be made; the rest must be there, and at the place that the generator found. */
+static int check_directories(const Parameters *p, char **ret_why) {
+        for (unsigned i = 0; i < p->n_shares; i++) {
+                const ShareParameters *share = p->shares + i;
+                int fd = path_open_directory(share->directory);
+
+                if (fd >= 0)
+                        close(fd);
+                else if (fd != -ENOENT || !share->create) {
+                        *ret_why = explain_directory(share, fd);
+                        return fd;
+                }
+        }
+        return 0;
+}
+
+static Vm *vm_new(const RunConfig *config, const Parameters *parameters) {
+        Vm *vm = calloc(1, sizeof(Vm));
+
+        if (!vm || sd_event_new(&vm->event) < 0) {
+                free(vm);
+                return NULL;
+        }
+        vm->config = config;
+        vm->parameters = parameters;
+        vm->facts.agent_status = -1;
+        vm->control_fd = vm->socket_fd = vm->owner_fd = vm->dev_shell_fd = -EBADF;
+        vm->console.fd = vm->notify.fd = vm->errors.fd = -EBADF;
+        return vm;
+}
+
+static void vm_free(Vm *vm) {
+        qmp_free(vm->qmp);
+        sd_event_source_disable_unref(vm->timer);
+        vm_streams_done(vm);
+        vm_control_done(vm);
+        vm_owner_done(vm);
+        if (vm->control_fd >= 0)
+                close(vm->control_fd);
+        if (vm->dev_shell_fd >= 0)
+                close(vm->dev_shell_fd);
+        sd_event_unref(vm->event);
+        free(vm);
+}
+
+DEFINE_CLEANUP(Vm *, vm_free, vm_cleanup)
+
+int run_vm(const RunConfig *config, const Parameters *parameters) {
+        _cleanup_(guest_image_cleanup) GuestImage *image = NULL;
+        _cleanup_(vm_cleanup) Vm *vm = NULL;
+        _cleanup_free_ char *why = NULL;
+        int r;
+
+        r = check_directories(parameters, &why);
+        if (r >= 0)
+                r = publish_prepare(config->directory, parameters, &why);
+        if (r >= 0)
+                r = guest_image_find(parameters->guest, parameters->agent, config->data_home, &image, &why);
+        if (r < 0)
+                return fail(EXIT_CONFIGURATION, why ?: "No memory");
+        vm = vm_new(config, parameters);
+        if (!vm)
+                return fail(EXIT_QEMU_FAILED, "No memory");
+        return block_signals(vm) < 0 ? EXIT_QEMU_FAILED : run_loop(vm, image);
+}

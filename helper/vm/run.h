@@ -1,0 +1,24 @@
+/* `run ID`: one VM from its parameters to its end. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "helper/parameters.h"
+
+typedef struct RunConfig {
+        const char *qemu, *ssh_keygen, *systemd_creds; /* absolute paths */
+        const char *runtime_dir;                       /* $XDG_RUNTIME_DIR */
+        const char *directory;                         /* $RUNTIME_DIRECTORY, this VM's own */
+        const char *data_home;                         /* $XDG_DATA_HOME */
+        const char *secrets_dir;                       /* $CREDENTIALS_DIRECTORY, or NULL */
+        const char *dev_shell_dir;                     /* see helper/devshell/devshell.h */
+        bool sandbox;                      /* QEMU gets one; tests run a program that lies anywhere */
+        const char *const *qemu_variables; /* of the environment, for QEMU; NULL: none of them */
+        uint64_t boot_limit_usec;          /* until READY=1; 0: by accelerator */
+        uint64_t stop_step_usec;           /* between the steps of a stop */
+} RunConfig;
+
+/* Runs the VM and tells systemd about it. Returns the exit status: the agent's, or one of common/drop-in.h.
+ */
+int run_vm(const RunConfig *config, const Parameters *parameters);

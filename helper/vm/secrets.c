@@ -1,0 +1,124 @@
+/* systemd loads the plain ones. The encrypted ones are decrypted here, straight into
+ * memory, because the user manager of systemd 257 cannot do it: it looks for the key of
+ * the machine itself, which only root reads (systemd issue 33796, mended in 258), while
+ * systemd-creds asks the system's service. */
+
+#include "helper/vm/secrets.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "common/cleanup.h"
+#include "common/run-program.h"
+#include "common/whole-file.h"
+#include "helper/request/caller-credentials.h"
+
+#define SECRET_MAX (64U * 1024U)
+
+static int refuse(char **ret_why, const char *name, const char *why) {
+        if (asprintf(ret_why, "The credential %s %s", name, why) < 0) {
+                *ret_why = NULL;
+                return -ENOMEM;
+        }
+        return -EINVAL;
+}
+
+/* The content of the file, without the newline that editors put at its end. */
+static int write_secret(FILE *f, const char *name, const char *path, char **ret_why) {
+        _cleanup_free_ char *value = NULL;
+        size_t size;
+        int r = small_file_read(path, SECRET_MAX, &value);
+
+        if (r == -EFBIG)
+                return refuse(ret_why, name, "has more than 64 KiB");
+        if (r == -EINVAL)
+                return refuse(ret_why, name, "has a NUL byte");
+        if (r < 0)
+                return r;
+        size = strlen(value);
+        if (size > 0 && value[size - 1] == '\n')
+                value[--size] = '\0';
+        fprintf(f, "%s=%s", name, value);
+        fputc('\0', f);
+        explicit_bzero(value, size);
+        return 0;
+}
+
+static int write_plain(FILE *f, const char *directory, char **ret_why) {
+        _cleanup_closedir_ DIR *dir = opendir(directory);
+        int r = 0;
+
+        if (!dir)
+                return -errno;
+        for (const struct dirent *entry; r >= 0 && (entry = readdir(dir));) {
+                _cleanup_free_ char *path = NULL;
+
+                if (entry->d_name[0] == '.')
+                        continue;
+                if (asprintf(&path, "%s/%s", directory, entry->d_name) < 0) {
+                        path = NULL;
+                        return -ENOMEM;
+                }
+                r = write_secret(f, entry->d_name, path, ret_why);
+        }
+        return r;
+}
+
+/* Into a file in memory, which is gone when its descriptor is closed. */
+static int write_encrypted(FILE *f, const char *systemd_creds, const char *assignment, char **ret_why) {
+        _cleanup_close_ int fd = memfd_create("credential", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+        _cleanup_free_ char *name = strndup(assignment, strcspn(assignment, "=")), *option = NULL;
+        const char *file = assignment + strcspn(assignment, "=") + 1;
+        char path[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
+        int r;
+
+        if (fd < 0)
+                return -errno;
+        if (!name || asprintf(&option, "--name=%s", name) < 0) {
+                option = NULL;
+                return -ENOMEM;
+        }
+        r = run_program((char *[]) { (char *) systemd_creds, (char *) "decrypt", (char *) "--user", option,
+                                        (char *) file, (char *) "-", NULL },
+                        fd);
+        if (r < 0)
+                return r;
+        if (r > 0)
+                return refuse(ret_why, name,
+                                "cannot be decrypted; systemd-creds says why in the journal. It is made "
+                                "with: systemd-creds encrypt --user --name=NAME - FILE");
+        snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+        return write_secret(f, name, path, ret_why);
+}
+
+static int write_caller(FILE *f, const Secrets *secrets, char **ret_why) {
+        _cleanup_free_ char *copy = strdup(secrets->caller);
+        char *rest = copy, *name;
+        int r = copy ? 0 : -ENOMEM;
+
+        while (r >= 0 && (name = strsep(&rest, " "))) {
+                _cleanup_free_ char *path = NULL;
+
+                if (!name[0])
+                        continue;
+                path = caller_credentials_path(secrets->runtime_dir, secrets->id, name);
+                r = path ? write_secret(f, name, path, ret_why) : -ENOMEM;
+                if (r == -ENOENT)
+                        r = refuse(ret_why, name,
+                                        "is taken from the environment of claude-run: set it there and "
+                                        "start "
+                                        "the VM with claude-run, or name a file in [Credentials]");
+        }
+        return r;
+}
+
+int secrets_write(FILE *f, const Secrets *secrets, char **ret_why) {
+        int r = secrets->directory ? write_plain(f, secrets->directory, ret_why) : 0;
+
+        for (char *const *e = secrets->encrypted; r >= 0 && e && *e; e++)
+                r = write_encrypted(f, secrets->systemd_creds, *e, ret_why);
+        return r < 0 ? r : write_caller(f, secrets, ret_why);
+}

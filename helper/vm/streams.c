@@ -1,0 +1,195 @@
+/* What the guest says on its notify port and its console, and QEMU on its standard
+ * error. All of it is bounded and harmless (guest-lines.c) before anything here sees it. */
+
+#include <errno.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "helper/log.h"
+#include "helper/vm/guest-notify.h"
+#include "helper/vm/vm.h"
+
+#define POWEROFF_STEPS 4U /* from the agent's end to QEMU's, in steps of a stop */
+#define READS_MAX 50U     /* of a stream, of 8 KiB each, in READS_WINDOW */
+#define READS_WINDOW (SEC / 2)
+#define LAST_READ_MAX (1024 * 1024) /* of what a guest wrote before its end */
+#define GUEST_IDENTIFIER "claude-vm-guest"
+#define QEMU_IDENTIFIER "qemu"
+
+static int on_poweroff_limit(sd_event_source *source, uint64_t usec, void *userdata) {
+        log_message(LOG_WARNING, "The agent has ended, but the guest does not power off; ending QEMU");
+        vm_end(userdata);
+        return 0;
+}
+
+/* Lifts the limit of the boot, but none that a stop or an end has set. */
+static void guest_is_ready(Vm *vm) {
+        if (vm->facts.ready || vm->facts.boot_timeout)
+                return;
+        vm->facts.ready = true;
+        if (vm->facts.agent_status < 0 && !vm->ending)
+                vm->timer = sd_event_source_disable_unref(vm->timer);
+        vm->status_pending = false;
+        sd_notifyf(0, "READY=1\nSTATUS=%s",
+                        strcmp(vm->parameters->agent_start, "session") == 0 ? "Ready for sessions"
+                                                                            : "The agent runs");
+        log_message(LOG_INFO, "The guest is ready");
+}
+
+/* The first word counts: each further one would begin the limit anew. */
+static void agent_has_ended(Vm *vm, int status) {
+        if (vm->facts.agent_status >= 0)
+                return;
+        vm->facts.agent_status = status;
+        vm->status_pending = false;
+        sd_notifyf(0, "STATUS=The agent exited with status %d", status);
+        if (!vm->ending)
+                vm_set_timer(vm, POWEROFF_STEPS * vm->config->stop_step_usec, on_poweroff_limit);
+}
+
+static void on_notify_line(void *userdata, const char *line) {
+        Vm *vm = userdata;
+        char copy[GUEST_LINE_MAX + 1];
+        GuestMessage message;
+
+        strcpy(copy, line);
+        message = guest_notify_parse(copy);
+        switch (message.word) {
+        case GUEST_READY:
+                guest_is_ready(vm);
+                break;
+        case GUEST_STATUS:
+                snprintf(vm->guest_status, sizeof(vm->guest_status), "%s", message.text);
+                /* once it is ready the status is ours to say */
+                vm->status_pending =
+                                !vm->facts.ready && vm->facts.agent_status < 0 && !vm->facts.stop_requested;
+                break;
+        case GUEST_EXIT_STATUS:
+                agent_has_ended(vm, message.number);
+                break;
+        case GUEST_UNKNOWN:
+                /* not even repeated: the console is the place for what a guest has to say */
+                break;
+        }
+}
+
+static void say_left_out(const char *identifier, unsigned n) {
+        if (n > 0)
+                log_message(LOG_NOTICE, "%u lines of %s left out", n, identifier);
+}
+
+/* Who floods fills neither the journal nor this loop's time. QEMU writes for a guest too: its user network
+ * and its devices complain of what a guest does. */
+static void log_stream(Vm *vm, Stream *s, int priority, const char *identifier, const char *line) {
+        uint64_t now = 0;
+        unsigned left_out;
+
+        (void) sd_event_now(vm->event, CLOCK_MONOTONIC, &now);
+        strcpy(s->last, line);
+        if (!line_limit_pass(&s->limit, now, &left_out))
+                return;
+        say_left_out(identifier, left_out);
+        log_line(priority, identifier, line);
+}
+
+static void on_error_line(void *userdata, const char *line) {
+        Vm *vm = userdata;
+
+        log_stream(vm, &vm->errors, LOG_WARNING, QEMU_IDENTIFIER, line);
+}
+
+static void on_console_line(void *userdata, const char *line) {
+        Vm *vm = userdata;
+
+        log_stream(vm, &vm->console, LOG_INFO, GUEST_IDENTIFIER, line);
+}
+
+/* One read; false when there is no more to come. */
+static bool stream_read(Stream *s) {
+        char buffer[8192];
+        ssize_t n = read(s->fd, buffer, sizeof(buffer));
+
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+                return true;
+        if (n <= 0)
+                return false;
+        guest_text_feed(&s->text, buffer, (size_t) n);
+        return true;
+}
+
+static int on_stream(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        Stream *s = userdata;
+
+        if (!stream_read(s))
+                s->source = sd_event_source_disable_unref(s->source);
+        return 0;
+}
+
+/* The last of the states that came at once, so that a flood of them is none for the manager. */
+static int on_notify(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        Stream *s = userdata;
+        Vm *vm = s->text.userdata;
+        int r = on_stream(source, fd, revents, s);
+
+        if (vm->status_pending) {
+                _cleanup_free_ char *quoted = guest_text_quote(vm->guest_status);
+
+                sd_notifyf(0, "STATUS=guest: %s", quoted ?: "");
+        }
+        vm->status_pending = false;
+        return r;
+}
+
+/* QEMU has ended: what it still wrote is there, then the end of file. */
+static void stream_finish(Stream *s) {
+        char buffer[8192];
+        ssize_t n;
+
+        for (size_t total = 0; total < LAST_READ_MAX && (n = read(s->fd, buffer, sizeof(buffer))) > 0;
+                        total += (size_t) n)
+                guest_text_feed(&s->text, buffer, (size_t) n);
+        guest_text_end(&s->text);
+}
+
+static int stream_begin(Vm *vm, Stream *s, int64_t priority, sd_event_io_handler_t read_handler,
+                guest_line_handler handler) {
+        int r;
+
+        s->text.handler = handler;
+        s->text.userdata = vm;
+        r = sd_event_add_io(vm->event, &s->source, s->fd, EPOLLIN, read_handler, s);
+        if (r >= 0)
+                r = sd_event_source_set_priority(s->source, priority);
+        /* a guest that floods waits, and neither signals nor timers do */
+        return r < 0 ? r : sd_event_source_set_ratelimit(s->source, READS_WINDOW, READS_MAX);
+}
+
+static void stream_done(Stream *s) {
+        s->source = sd_event_source_disable_unref(s->source);
+        if (s->fd >= 0)
+                close(s->fd);
+}
+
+int vm_streams_begin(Vm *vm) {
+        /* the word before the noise, QEMU's end after both */
+        int r = stream_begin(vm, &vm->notify, SD_EVENT_PRIORITY_NORMAL - 1, on_notify, on_notify_line);
+
+        if (r >= 0)
+                r = stream_begin(vm, &vm->console, SD_EVENT_PRIORITY_NORMAL + 1, on_stream, on_console_line);
+        return r < 0 ? r : stream_begin(vm, &vm->errors, SD_EVENT_PRIORITY_NORMAL, on_stream, on_error_line);
+}
+
+void vm_streams_finish(Vm *vm) {
+        stream_finish(&vm->notify);
+        stream_finish(&vm->console);
+        stream_finish(&vm->errors);
+        say_left_out(GUEST_IDENTIFIER, vm->console.limit.left_out);
+        say_left_out(QEMU_IDENTIFIER, vm->errors.limit.left_out);
+}
+
+void vm_streams_done(Vm *vm) {
+        stream_done(&vm->notify);
+        stream_done(&vm->console);
+        stream_done(&vm->errors);
+}

@@ -1,0 +1,108 @@
+/* One VM while it runs: what the parts of `run` share. Each part has a section below. */
+#pragma once
+
+#include <stdbool.h>
+#include <systemd/sd-event.h>
+
+#include "common/cleanup.h"
+#include "common/drop-in.h"
+#include "helper/host/guest-image.h"
+#include "helper/vm/guest-credentials.h"
+#include "helper/vm/guest-lines.h"
+#include "helper/vm/line-limit.h"
+#include "helper/vm/outcome.h"
+#include "helper/vm/qmp.h"
+#include "helper/vm/run.h"
+
+#define SEC 1000000ULL
+
+/* A stream of lines that QEMU or the guest writes. */
+typedef struct Stream {
+        int fd;
+        sd_event_source *source;
+        GuestText text;
+        LineLimit limit; /* of what goes to the journal */
+        char last[GUEST_LINE_MAX + 1];
+} Stream;
+
+/* A virtiofsd: the process, not a child of ours. */
+typedef struct ShareProcess {
+        struct Vm *vm;
+        char tag[SHARE_TAG_MAX + 1];
+        int pidfd;
+        sd_event_source *source;
+} ShareProcess;
+
+typedef struct Vm {
+        const RunConfig *config;
+        const Parameters *parameters;
+        sd_event *event;
+        Qmp *qmp;
+        pid_t pid;
+        bool qemu_ended;
+        int control_fd;   /* the guest's control port */
+        int socket_fd;    /* ours, for share-exited */
+        int dev_shell_fd; /* its script; negative: none */
+        Stream console, notify, errors;
+        sd_event_source *timer;       /* of the boot, then of the power-off or the stop */
+        sd_event_source *share_timer; /* a share has ended: has QEMU too? */
+        unsigned stop_step;
+        bool ending; /* the timer is that of the stop or the kill */
+        char guest_status[256];
+        bool status_pending; /* systemd has not heard of it yet */
+        char share_tag[SHARE_TAG_MAX + 1], share_result[64];
+        ShareProcess processes[SHARES_MAX];
+        unsigned n_processes;
+        int owner_fd; /* see helper/request/owner.h */
+        sd_event_source *owner;
+        Facts facts;
+} Vm;
+
+/* stop.c: ending it. */
+
+/* At once, without a word. */
+void vm_kill_qemu(Vm *vm);
+
+/* The one timer of the VM's life; a new one replaces what was set. Without memory for it QEMU is killed. */
+void vm_set_timer(Vm *vm, uint64_t usec, sd_event_time_handler_t handler);
+
+/* A step of the ladder; the first call begins it. */
+void vm_request_stop(Vm *vm);
+
+/* For a guest that is not to be asked: QEMU quits, or is killed soon after. */
+void vm_end(Vm *vm);
+
+/* QEMU has begun to end: it is killed unless it is gone soon. */
+void vm_expect_end(Vm *vm);
+
+/* streams.c: what guest and QEMU write. 0, negative errno. */
+int vm_streams_begin(Vm *vm);
+
+/* QEMU has ended: reads what is left, and ends the last lines. */
+void vm_streams_finish(Vm *vm);
+void vm_streams_done(Vm *vm);
+
+/* shares.c: the socket `control` in the VM's directory. 0, negative errno. */
+int vm_control_listen(Vm *vm);
+void vm_control_done(Vm *vm);
+
+/* The share that has ended is the reason of the VM's end. */
+void vm_share_has_died(Vm *vm);
+
+/* A share has ended, and not in good order. */
+bool vm_share_has_failed(const Vm *vm);
+
+/* owner.c: ends the VM with the claude-run that it is for, if there is one. 0; -EPIPE: that has ended
+ * already; other negative errno. */
+int vm_owner_watch(Vm *vm);
+void vm_owner_done(Vm *vm);
+
+/* ssh-port.c: asks QEMU for the port of sessions, and writes down where it is. */
+void vm_forward_ssh(Vm *vm, unsigned major, unsigned minor);
+
+/* The host's port that QEMU forwards to the guest's sshd, from the table of its monitor's `info usernet`; 0
+ * if it is not in it. */
+unsigned vm_parse_usernet(const char *table);
+
+/* qemu.c: starts the process and watches it, its monitor and its streams. 0, negative errno. */
+int vm_start_qemu(Vm *vm, const GuestImage *image, const GuestCredentials *credentials, bool kvm);

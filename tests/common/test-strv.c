@@ -1,0 +1,27 @@
+#include "tests/test.h"
+
+#include "common/strv.h"
+
+static void test_append(void **state) {
+        _cleanup_strv_free_ char **strv = NULL;
+
+        assert_int_equal(strv_length(strv), 0);
+        assert_int_equal(strv_append(&strv, "one"), 0);
+        assert_int_equal(strv_appendf(&strv, "%s-%d", "two", 2), 0);
+        assert_int_equal(strv_length(strv), 2);
+        assert_string_equal(strv[0], "one");
+        assert_string_equal(strv[1], "two-2");
+        assert_null(strv[2]);
+}
+
+static void test_free_takes_null(void **state) {
+        assert_null(strv_free(NULL));
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_append),
+                cmocka_unit_test(test_free_takes_null),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

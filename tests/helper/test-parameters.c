@@ -1,0 +1,89 @@
+#include "tests/test.h"
+
+#include <errno.h>
+
+#include "common/strv.h"
+#include "helper/parameters.h"
+
+#define UUID "CLAUDE_VM_UUID=0b7c1f3e-5d0a-4b52-9f0e-2d1c3b4a5968"
+#define GOOD UUID, "CLAUDE_VM_MEMORY_MIB=2048", "CLAUDE_VM_CPUS=2"
+#define ENVIRONMENT(...) ((char *const *) (const char *const[]) { __VA_ARGS__, NULL })
+
+static void test_good(void **state) {
+        Parameters *p = NULL;
+        char *why = NULL;
+
+        assert_int_equal(
+                        parameters_read("p",
+                                        ENVIRONMENT(GOOD, "CLAUDE_VM_SHARE_work=ro:/work:/a:b c",
+                                                        "CLAUDE_VM_SHARE_home=rw,create:/home/claude:/h",
+                                                        "CLAUDE_VM_ARGUMENT_1=y z", "CLAUDE_VM_ARGUMENT_0=x",
+                                                        "CLAUDE_VM_ENVIRONMENT_A=b=c", "OTHER=1"),
+                                        &p, &why),
+                        0);
+        assert_int_equal(p->memory_mib, 2048);
+        assert_int_equal(p->n_shares, 2);
+        assert_string_equal(p->shares[0].directory, "/a:b c");
+        assert_true(p->shares[0].read_only);
+        assert_false(p->shares[0].create);
+        assert_true(p->shares[1].create);
+        assert_int_equal(strv_length(p->arguments), 2);
+        assert_string_equal(p->arguments[1], "y z");
+        assert_string_equal(p->environment[0], "A=b=c");
+        parameters_free(p);
+}
+
+static void test_optional_share(void **state) {
+        Parameters *p = NULL;
+        char *why = NULL;
+
+        assert_int_equal(parameters_read("p",
+                                         ENVIRONMENT(GOOD, "CLAUDE_VM_DEV_SHELL=yes",
+                                                         "CLAUDE_VM_SHARE_a=ro,optional:/a:/nonexistent/a",
+                                                         "CLAUDE_VM_SHARE_b=ro,optional:/b:/",
+                                                         "CLAUDE_VM_SHARE_work=rw:/work:/nonexistent/w"),
+                                         &p, &why),
+                        0);
+        assert_true(p->dev_shell);
+        parameters_drop_missing_shares(p);
+        assert_int_equal(p->n_shares, 2);
+        assert_string_equal(p->shares[0].tag, "b");
+        assert_string_equal(parameters_share_directory(p, "work"), "/nonexistent/w");
+        assert_null(parameters_share_directory(p, "a"));
+        parameters_free(p);
+}
+
+static void refused(char *const *environment, const char *text) {
+        Parameters *p = NULL;
+        char *why = NULL;
+
+        assert_int_equal(parameters_read("p", environment, &p, &why), -EINVAL);
+        assert_null(p);
+        if (!strstr(why, text))
+                fail_msg("'%s' has no '%s'", why, text);
+        free(why);
+}
+
+static void test_refused(void **state) {
+        refused(ENVIRONMENT("HOME=/"), "p.ini");
+        refused(ENVIRONMENT("CLAUDE_VM_CONFIG_ERROR=x.ini:1: no", GOOD), "x.ini:1: no");
+        refused(ENVIRONMENT("CLAUDE_VM_UUID=x"), "UUID");
+        refused(ENVIRONMENT(UUID, "CLAUDE_VM_CPUS=2"), "MEMORY_MIB");
+        refused(ENVIRONMENT(UUID, "CLAUDE_VM_MEMORY_MIB=2G", "CLAUDE_VM_CPUS=2"), "2G");
+        refused(ENVIRONMENT(UUID, "CLAUDE_VM_MEMORY_MIB=2048", "CLAUDE_VM_CPUS=0"), "CPUS");
+        refused(ENVIRONMENT(GOOD, "CLAUDE_VM_GUEST=../x"), "GUEST");
+        refused(ENVIRONMENT(GOOD, "CLAUDE_VM_SHARE_work=/a"), "SHARE");
+        /* F21: no `=` at all */
+        refused(ENVIRONMENT(GOOD, "CLAUDE_VM_SHARE_work"), "SHARE");
+        refused(ENVIRONMENT(GOOD, "CLAUDE_VM_SHARE_work=rw:/a:b"), "SHARE");
+        refused(ENVIRONMENT(GOOD, "CLAUDE_VM_SHARE_W,x=rw:/a:/b"), "SHARE");
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_good),
+                cmocka_unit_test(test_optional_share),
+                cmocka_unit_test(test_refused),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
