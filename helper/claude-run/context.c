@@ -1,6 +1,7 @@
 #include "helper/claude-run/context.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>

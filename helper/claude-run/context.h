@@ -62,21 +62,5 @@ int ensure_started(Context *c, const char *id);
  * words. */
 int run_job(Context *c, const char *method, const char *verb, const char *id);
 
-int verb_attach(Context *c);
-int verb_config(Context *c);
-int verb_cp(Context *c);
-int verb_doctor(Context *c);
-int verb_exec(Context *c);
-int verb_list(Context *c);
-int verb_logs(Context *c);
-int verb_ports(Context *c);
-int verb_restart(Context *c);
-int verb_run(Context *c);
-int verb_shell(Context *c);
-int verb_ssh(Context *c);
-int verb_start(Context *c);
-int verb_status(Context *c);
-int verb_stop(Context *c);
-
 /* Becomes a program of the PATH. */
 int exec_program(char **argv);

@@ -13,6 +13,7 @@
 #include "helper/claude-run/context.h"
 #include "helper/claude-run/project-ini.h"
 #include "helper/claude-run/say.h"
+#include "helper/claude-run/verbs.h"
 
 DEFINE_CLEANUP(sd_json_variant *, sd_json_variant_unref, json_cleanup)
 

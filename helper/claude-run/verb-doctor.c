@@ -1,7 +1,5 @@
 /* doctor: can VMs run here, and if not, what is to be done? Each check says one line. */
 
-#include "helper/claude-run/program-version.h"
-
 #include <errno.h>
 #include <pwd.h>
 #include <stdarg.h>
@@ -19,8 +17,10 @@
 #include "common/strv.h"
 #include "config.h"
 #include "helper/claude-run/context.h"
+#include "helper/claude-run/program-version.h"
 #include "helper/claude-run/say.h"
 #include "helper/claude-run/uninstalled.h"
+#include "helper/claude-run/verbs.h"
 #include "helper/host/accelerator.h"
 #include "helper/host/guest-image.h"
 #include "helper/sandbox/landlock.h"

@@ -13,6 +13,7 @@
 #include "common/strv.h"
 #include "helper/claude-run/context.h"
 #include "helper/claude-run/say.h"
+#include "helper/claude-run/verbs.h"
 #include "helper/ssh/ports.h"
 
 DEFINE_CLEANUP(sd_json_variant *, sd_json_variant_unref, json_cleanup)

@@ -18,6 +18,7 @@
 #include "helper/claude-run/context.h"
 #include "helper/claude-run/say.h"
 #include "helper/claude-run/session.h"
+#include "helper/claude-run/verbs.h"
 
 #define SEC 1000000ULL
 

@@ -1,0 +1,20 @@
+/* The verbs of claude-run. Each returns an exit status and has said on stderr why it is not 0. */
+#pragma once
+
+#include "helper/claude-run/context.h"
+
+int verb_attach(Context *c);
+int verb_config(Context *c);
+int verb_cp(Context *c);
+int verb_doctor(Context *c);
+int verb_exec(Context *c);
+int verb_list(Context *c);
+int verb_logs(Context *c);
+int verb_ports(Context *c);
+int verb_restart(Context *c);
+int verb_run(Context *c);
+int verb_shell(Context *c);
+int verb_ssh(Context *c);
+int verb_start(Context *c);
+int verb_status(Context *c);
+int verb_stop(Context *c);
