@@ -15,6 +15,7 @@
 #include "common/strv.h"
 #include "config.h"
 #include "helper/claude-run/context.h"
+#include "helper/claude-run/fail.h"
 #include "helper/claude-run/verbs.h"
 
 static void on_interrupt(int sig) {

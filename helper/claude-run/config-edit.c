@@ -15,6 +15,7 @@
 #include "common/drop-in.h"
 #include "common/run-program.h"
 #include "common/whole-file.h"
+#include "helper/claude-run/fail.h"
 #include "helper/claude-run/project-ini.h"
 
 #define INI_MAX (256U * 1024U)

@@ -13,6 +13,7 @@
 #include "common/run-program.h"
 #include "common/strv.h"
 #include "common/vm-name.h"
+#include "helper/claude-run/fail.h"
 #include "helper/claude-run/say.h"
 #include "helper/claude-run/uninstalled.h"
 #include "helper/host/config-check.h"
@@ -23,16 +24,6 @@
 #define STOP_LIMIT (60 * SEC)   /* the unit's own is 45 s */
 
 volatile bool interrupted;
-
-int fail(int status, const char *format, ...) {
-        va_list ap;
-
-        va_start(ap, format);
-        say_after(stderr, "claude-run: ", format, ap);
-        va_end(ap);
-        fputc('\n', stderr);
-        return status;
-}
 
 int context_projects(Context *c) {
         int r;

@@ -6,8 +6,6 @@
 #include "helper/host/manager.h"
 #include "helper/host/projects.h"
 
-enum { EXIT_USAGE = 2, EXIT_LOST = 255 };
-
 typedef struct Context {
         const RunOptions *options;
         const char *runtime_dir;
@@ -15,9 +13,6 @@ typedef struct Context {
         bool have_projects;
         Manager *manager; /* by way of context_manager() */
 } Context;
-
-/* Prints `claude-run: ` and the sentence; returns `status`. */
-int fail(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Set by SIGINT: a wait ends. */
 extern volatile bool interrupted;

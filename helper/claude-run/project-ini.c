@@ -11,6 +11,7 @@
 #include "common/run-program.h"
 #include "common/vm-name.h"
 #include "common/whole-file.h"
+#include "helper/claude-run/fail.h"
 
 DEFINE_CLEANUP(sd_json_variant *, sd_json_variant_unref, json_cleanup)
 

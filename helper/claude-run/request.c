@@ -13,6 +13,7 @@
 #include "common/trusted-file.h"
 #include "common/vm-name.h"
 #include "common/whole-file.h"
+#include "helper/claude-run/fail.h"
 #include "helper/claude-run/login-secrets.h"
 #include "helper/claude-run/project-ini.h"
 #include "helper/request/files.h"

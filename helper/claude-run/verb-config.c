@@ -11,6 +11,7 @@
 #include "common/vm-name.h"
 #include "helper/claude-run/config-edit.h"
 #include "helper/claude-run/context.h"
+#include "helper/claude-run/fail.h"
 #include "helper/claude-run/project-ini.h"
 #include "helper/claude-run/say.h"
 #include "helper/claude-run/verbs.h"

@@ -12,6 +12,7 @@
 #include "common/run-program.h"
 #include "common/strv.h"
 #include "helper/claude-run/context.h"
+#include "helper/claude-run/fail.h"
 #include "helper/claude-run/say.h"
 #include "helper/claude-run/verbs.h"
 #include "helper/ssh/ports.h"

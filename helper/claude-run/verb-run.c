@@ -12,6 +12,7 @@
 #include "common/drop-in.h"
 #include "common/strv.h"
 #include "helper/claude-run/context.h"
+#include "helper/claude-run/fail.h"
 #include "helper/claude-run/project-ini.h"
 #include "helper/claude-run/request.h"
 #include "helper/claude-run/say.h"

@@ -16,6 +16,7 @@
 #include "common/strv.h"
 #include "common/vm-name.h"
 #include "helper/claude-run/context.h"
+#include "helper/claude-run/fail.h"
 #include "helper/claude-run/say.h"
 #include "helper/claude-run/session.h"
 #include "helper/claude-run/verbs.h"
