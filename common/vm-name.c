@@ -1,6 +1,8 @@
 #include "common/vm-name.h"
 
 #include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define DIGITS "0123456789"
@@ -26,4 +28,21 @@ bool vm_name_is_project(const char *s) {
 
 bool vm_name_is_id(const char *s) {
         return vm_name_is_project(s) || (vm_name_is_uuid(s) && s[strcspn(s, "ABCDEF")] == '\0');
+}
+
+char *unit_of(const char *id) {
+        char *unit;
+
+        return asprintf(&unit, "claude-vm@%s.service", id) < 0 ? NULL : unit;
+}
+
+char *id_of_unit(const char *unit) {
+        const char *at = strchr(unit, '@'), *end = strstr(unit, ".service");
+        char *id = at && end && end > at ? strndup(at + 1, (size_t) (end - at - 1)) : NULL;
+
+        if (id && !vm_name_is_id(id)) {
+                free(id);
+                return NULL;
+        }
+        return id;
 }

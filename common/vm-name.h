@@ -19,3 +19,9 @@ bool vm_name_is_project(const char *s);
 
 /* True for an instance name of claude-vm@.service: a project's name or a lower-case UUID. */
 bool vm_name_is_id(const char *s);
+
+/* `claude-vm@ID.service`, owned; NULL without memory. */
+char *unit_of(const char *id);
+
+/* The id from the name of a unit of ours, owned; NULL if it is another. */
+char *id_of_unit(const char *unit);

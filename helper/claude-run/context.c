@@ -53,23 +53,6 @@ void context_done(Context *c) {
         project_entries_done(&c->projects);
 }
 
-char *unit_of(const char *id) {
-        char *unit;
-
-        return asprintf(&unit, "claude-vm@%s.service", id) < 0 ? NULL : unit;
-}
-
-char *id_of_unit(const char *unit) {
-        const char *at = strchr(unit, '@'), *end = strstr(unit, ".service");
-        char *id = at && end && end > at ? strndup(at + 1, (size_t) (end - at - 1)) : NULL;
-
-        if (id && !vm_name_is_id(id)) {
-                free(id);
-                return NULL;
-        }
-        return id;
-}
-
 char *directory_of(const Context *c, const char *id) {
         char *directory;
 

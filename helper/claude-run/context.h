@@ -22,12 +22,6 @@ int context_projects(Context *c);
 int context_manager(Context *c);
 void context_done(Context *c);
 
-/* `claude-vm@ID.service`, owned; NULL without memory. */
-char *unit_of(const char *id);
-
-/* The id from the name of a unit of ours, owned; NULL if it is another. */
-char *id_of_unit(const char *unit);
-
 /* `$XDG_RUNTIME_DIR/claude-vm/ID`, owned; NULL without memory. */
 char *directory_of(const Context *c, const char *id);
 

@@ -11,6 +11,7 @@
 #include "common/cleanup.h"
 #include "common/drop-in.h"
 #include "common/strv.h"
+#include "common/vm-name.h"
 #include "helper/claude-run/context.h"
 #include "helper/claude-run/fail.h"
 #include "helper/claude-run/project-ini.h"
