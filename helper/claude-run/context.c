@@ -53,12 +53,6 @@ void context_done(Context *c) {
         project_entries_done(&c->projects);
 }
 
-char *directory_of(const Context *c, const char *id) {
-        char *directory;
-
-        return asprintf(&directory, "%s/claude-vm/%s", c->runtime_dir, id) < 0 ? NULL : directory;
-}
-
 /* --- which VM -------------------------------------------------------------------------- */
 
 int context_directory(Context *c, char **ret) {

@@ -22,9 +22,6 @@ int context_projects(Context *c);
 int context_manager(Context *c);
 void context_done(Context *c);
 
-/* `$XDG_RUNTIME_DIR/claude-vm/ID`, owned; NULL without memory. */
-char *directory_of(const Context *c, const char *id);
-
 /* The canonical directory that this call is about. */
 int context_directory(Context *c, char **ret);
 

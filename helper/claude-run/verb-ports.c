@@ -10,6 +10,7 @@
 #include "common/cleanup.h"
 #include "common/drop-in.h"
 #include "common/run-program.h"
+#include "common/runtime-path.h"
 #include "common/strv.h"
 #include "helper/claude-run/context.h"
 #include "helper/claude-run/fail.h"
@@ -157,7 +158,7 @@ int verb_ports(Context *c) {
         r = first ? resolve(c, o->words[0], &id) : vm_here(c, &id);
         if (r != 0)
                 return r;
-        directory = id ? directory_of(c, id) : NULL;
+        directory = id ? runtime_path_vm(c->runtime_dir, id) : NULL;
         if (!id || !directory || !has_sessions(c, id))
                 return fail(EXIT_FAILURE,
                                 "VM '%s' does not run; ports of its ini are forwarded when it does",

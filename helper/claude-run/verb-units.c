@@ -13,6 +13,7 @@
 
 #include "common/cleanup.h"
 #include "common/drop-in.h"
+#include "common/runtime-path.h"
 #include "common/strv.h"
 #include "common/vm-name.h"
 #include "helper/claude-run/context.h"
@@ -111,7 +112,7 @@ static bool is_viewer(const char *pid, const char *directory) {
 
 static unsigned count_viewers(const Context *c, const char *id) {
         _cleanup_closedir_ DIR *proc = opendir("/proc");
-        _cleanup_free_ char *directory = directory_of(c, id);
+        _cleanup_free_ char *directory = runtime_path_vm(c->runtime_dir, id);
         unsigned n = 0;
 
         while (proc && directory) {
