@@ -15,6 +15,7 @@
 #include "helper/claude-run/project-ini.h"
 #include "helper/claude-run/say.h"
 #include "helper/claude-run/verbs.h"
+#include "helper/claude-run/which-vm.h"
 
 DEFINE_CLEANUP(sd_json_variant *, sd_json_variant_unref, json_cleanup)
 

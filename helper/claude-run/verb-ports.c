@@ -16,6 +16,7 @@
 #include "helper/claude-run/fail.h"
 #include "helper/claude-run/say.h"
 #include "helper/claude-run/verbs.h"
+#include "helper/claude-run/which-vm.h"
 #include "helper/ssh/ports.h"
 
 DEFINE_CLEANUP(sd_json_variant *, sd_json_variant_unref, json_cleanup)

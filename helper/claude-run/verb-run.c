@@ -19,6 +19,7 @@
 #include "helper/claude-run/say.h"
 #include "helper/claude-run/session.h"
 #include "helper/claude-run/verbs.h"
+#include "helper/claude-run/which-vm.h"
 #include "helper/request/files.h"
 
 #define SEC 1000000ULL

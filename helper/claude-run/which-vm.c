@@ -1,0 +1,150 @@
+#include "helper/claude-run/which-vm.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/drop-in.h"
+#include "common/strv.h"
+#include "common/vm-name.h"
+#include "helper/claude-run/context.h"
+#include "helper/claude-run/fail.h"
+#include "helper/claude-run/say.h"
+
+int context_directory(Context *c, char **ret) {
+        const char *word = c->options->directory ?: ".";
+
+        *ret = realpath(word, NULL);
+        return *ret ? 0 : fail(EXIT_CONFIGURATION, "the directory '%s': %s", word, strerror(errno));
+}
+
+static int too_many(const char *directory, char *const *names) {
+        fail(0, "%zu VMs have the directory '%s'; name one of them:", strv_length(names), directory);
+        for (; *names; names++)
+                say_line(stderr, "  claude-run attach %s", *names);
+        return EXIT_CONFIGURATION;
+}
+
+/* The ad-hoc VMs that run on a directory. */
+static int running_here(Context *c, const char *directory, char ***ret) {
+        _cleanup_strv_free_ char **units = NULL, **names = NULL;
+        int r = context_manager(c);
+
+        if (r != 0)
+                return r;
+        r = manager_list(c->manager, "claude-vm@*.service", &units);
+        for (size_t i = 0; r >= 0 && units && units[i]; i++) {
+                _cleanup_free_ char *work = NULL, *id = id_of_unit(units[i]);
+
+                if (!id || !vm_name_is_uuid(id))
+                        continue;
+                r = manager_environment(c->manager, units[i], PARAMETER_WORK_DIRECTORY, &work);
+                if (r > 0 && strcmp(work, directory) == 0)
+                        r = strv_append(&names, id);
+        }
+        if (r < 0)
+                return fail(EXIT_FAILURE, "Failed to look for VMs: %s", strerror(-r));
+        *ret = TAKE_PTR(names);
+        return 0;
+}
+
+static int projects_here(Context *c, const char *directory, char ***ret) {
+        const ProjectEntry *p;
+        size_t n;
+
+        p = project_entries_here(&c->projects, directory, &n);
+        if (!p)
+                return 0;
+        if (strcmp(directory, p->work_directory) != 0)
+                fail(0, "project '%s' (%s)", p->name, p->work_directory);
+        for (size_t i = 0; i < c->projects.n; i++)
+                if (strcmp(c->projects.items[i].work_directory, p->work_directory) == 0 &&
+                                strv_append(ret, c->projects.items[i].name) < 0)
+                        return fail(EXIT_FAILURE, "No memory");
+        return 0;
+}
+
+int vm_here(Context *c, char **ret) {
+        _cleanup_free_ char *directory = NULL;
+        _cleanup_strv_free_ char **names = NULL;
+        int r;
+
+        *ret = NULL;
+        r = context_directory(c, &directory);
+        if (r == 0)
+                r = context_projects(c);
+        if (r == 0)
+                r = projects_here(c, directory, &names);
+        if (r == 0 && !names)
+                r = running_here(c, directory, &names);
+        if (r != 0 || !names)
+                return r;
+        if (names[1])
+                return too_many(directory, names);
+        *ret = strdup(names[0]);
+        return *ret ? 0 : fail(EXIT_FAILURE, "No memory");
+}
+
+int resolve(Context *c, const char *word, char **ret) {
+        const ProjectEntry *p;
+        int r;
+
+        if (!vm_name_is_id(word))
+                return fail(EXIT_USAGE, "'%s' is no name of a VM, which is a UUID or " VM_NAME_RULE, word);
+        /* what runs needs no look at the projects */
+        if (!has_sessions(c, word)) {
+                r = context_projects(c);
+                if (r != 0)
+                        return r;
+        }
+        p = project_entries_find(&c->projects, word);
+        *ret = strdup(p ? p->name : word);
+        return *ret ? 0 : fail(EXIT_FAILURE, "No memory");
+}
+
+int only_vm(Context *c, char **ret) {
+        int r;
+
+        if (c->options->n_words > 1)
+                return fail(EXIT_USAGE, "one VM at a time: '%s' is one too many", c->options->words[1]);
+        if (c->options->n_words == 1)
+                return resolve(c, c->options->words[0], ret);
+        r = vm_here(c, ret);
+        if (r != 0 || *ret)
+                return r;
+        return fail(EXIT_CONFIGURATION,
+                        "no project has this directory and no VM runs on it. To start one: claude-run");
+}
+
+int for_each_vm(Context *c, int (*run)(Context *c, const char *id)) {
+        int result = 0;
+
+        if (c->options->n_words == 0) {
+                _cleanup_free_ char *id = NULL;
+                int r = only_vm(c, &id);
+
+                return r != 0 ? r : run(c, id);
+        }
+        for (unsigned i = 0; i < c->options->n_words; i++) {
+                _cleanup_free_ char *id = NULL;
+                int r = resolve(c, c->options->words[i], &id);
+
+                if (r == 0)
+                        r = run(c, id);
+                if (r != 0)
+                        result = r;
+        }
+        return result;
+}
+
+bool has_sessions(const Context *c, const char *id) {
+        _cleanup_free_ char *path = NULL;
+
+        if (asprintf(&path, "%s/claude-vm/%s/ssh/control", c->runtime_dir, id) < 0) {
+                path = NULL;
+                return false;
+        }
+        return access(path, F_OK) == 0;
+}
