@@ -1,5 +1,5 @@
-/* What the verbs of claude-run share: which VM is meant, and bringing it up. Functions that return an int
- * return 0 or an exit status, and have said why on stderr. */
+/* What one call of claude-run holds: its options, the projects, the connection to the service manager.
+ * Functions that return an int return 0 or an exit status, and have said why on stderr. */
 #pragma once
 
 #include "helper/claude-run/claude-run.h"
@@ -21,13 +21,6 @@ extern volatile bool interrupted;
 int context_projects(Context *c);
 int context_manager(Context *c);
 void context_done(Context *c);
-
-/* Starts the VM if it does not run, and reads a changed ini before. */
-int ensure_started(Context *c, const char *id);
-
-/* One job ("StartUnit", "StopUnit") with a line of progress; on failure the reason and the guest's last
- * words. */
-int run_job(Context *c, const char *method, const char *verb, const char *id);
 
 /* Becomes a program of the PATH. */
 int exec_program(char **argv);

@@ -18,6 +18,7 @@
 #include "helper/claude-run/request.h"
 #include "helper/claude-run/say.h"
 #include "helper/claude-run/session.h"
+#include "helper/claude-run/start.h"
 #include "helper/claude-run/verbs.h"
 #include "helper/claude-run/which-vm.h"
 #include "helper/request/files.h"

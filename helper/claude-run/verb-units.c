@@ -20,6 +20,7 @@
 #include "helper/claude-run/fail.h"
 #include "helper/claude-run/say.h"
 #include "helper/claude-run/session.h"
+#include "helper/claude-run/start.h"
 #include "helper/claude-run/verbs.h"
 #include "helper/claude-run/which-vm.h"
 

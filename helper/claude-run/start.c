@@ -1,0 +1,194 @@
+#include "helper/claude-run/start.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/drop-in.h"
+#include "common/run-program.h"
+#include "common/strv.h"
+#include "common/vm-name.h"
+#include "helper/claude-run/context.h"
+#include "helper/claude-run/fail.h"
+#include "helper/claude-run/say.h"
+#include "helper/claude-run/uninstalled.h"
+#include "helper/host/config-check.h"
+#include "helper/request/caller-credentials.h"
+
+#define SEC 1000000ULL
+#define START_LIMIT (500 * SEC) /* the unit's own is 180 s, its dev shell's 300 s */
+#define STOP_LIMIT (60 * SEC)   /* the unit's own is 45 s */
+
+static void __attribute__((format(printf, 1, 2))) print_progress(const char *format, ...) {
+        va_list ap;
+
+        va_start(ap, format);
+        say_after(stderr, "\r\033[K", format, ap);
+        va_end(ap);
+}
+
+/* One line that the next one covers; nothing without a terminal. */
+static void show_progress(void *userdata, const char *status_text, uint64_t elapsed_usec) {
+        const char *id = userdata;
+
+        if (isatty(STDERR_FILENO))
+                print_progress("%s: %s … %llu s", id, status_text[0] ? status_text : "waiting",
+                                (unsigned long long) (elapsed_usec / SEC));
+}
+
+static void end_progress(void) {
+        if (isatty(STDERR_FILENO))
+                fputs("\r\033[K", stderr);
+}
+
+/* What the guest said last, if it came that far, and marked as the guest's: no line of it may pass for one
+ * of ours. A panic has 25 lines. */
+static void show_last_words(const Context *c, const char *unit, uint64_t since_usec) {
+        _cleanup_strv_free_ char **argv = NULL;
+        _cleanup_free_ char *text = NULL;
+        int r = 0;
+
+        r |= strv_append(&argv, c->options->journalctl);
+        r |= strv_append(&argv, "--user");
+        r |= strv_append(&argv, "--quiet");
+        r |= strv_append(&argv, "--no-pager");
+        r |= strv_append(&argv, "--output=cat");
+        r |= strv_append(&argv, "--lines=30");
+        r |= strv_appendf(&argv, "--since=@%llu", (unsigned long long) (since_usec / SEC));
+        r |= strv_appendf(&argv, "--unit=%s", unit);
+        r |= strv_append(&argv, "SYSLOG_IDENTIFIER=claude-vm-guest");
+        if (r >= 0 && run_program_read(argv, &text) >= 0)
+                say_lines(stderr, "guest| ", text);
+}
+
+/* Why a unit is not up, in the words of the unit. */
+static int explain_failure(Context *c, const char *id, const char *unit, const char *verb,
+                const char *result, uint64_t since_usec) {
+        UnitState state = {};
+        int status = EXIT_FAILURE;
+
+        if (manager_state(c->manager, unit, &state) >= 0) {
+                if (state.status_text && state.status_text[0])
+                        fail(0, "Failed to %s '%s': %s", verb, id, state.status_text);
+                else
+                        fail(0, "Failed to %s '%s': %s; see: systemctl --user status %s", verb, id, result,
+                                        unit);
+                if (state.exec_main_status > 0)
+                        status = state.exec_main_status;
+                if (status == EXIT_BOOT_TIMEOUT || status == EXIT_QEMU_FAILED)
+                        show_last_words(c, unit, since_usec);
+        } else
+                fail(0, "Failed to %s '%s': %s", verb, id, result);
+        unit_state_done(&state);
+        return status;
+}
+
+int run_job(Context *c, const char *method, const char *verb, const char *id) {
+        _cleanup_free_ char *unit = unit_of(id);
+        uint64_t limit = strcmp(method, "StopUnit") == 0 ? STOP_LIMIT : START_LIMIT;
+        const char *result = "";
+        struct timespec now;
+        int r;
+
+        clock_gettime(CLOCK_REALTIME, &now);
+        if (!unit)
+                return fail(EXIT_FAILURE, "No memory");
+        r = manager_job(c->manager, method, unit, limit, &interrupted, show_progress, (void *) id, &result);
+        end_progress();
+        if (r >= 0)
+                return 0;
+        if (r == -EINTR) {
+                /* what this call has begun, and nothing else */
+                interrupted = false;
+                if (strcmp(method, "StopUnit") != 0)
+                        (void) manager_job(
+                                        c->manager, "StopUnit", unit, STOP_LIMIT, NULL, NULL, NULL, &result);
+                return 128 + SIGINT;
+        }
+        if (r == -ETIMEDOUT && !result[0])
+                return fail(EXIT_FAILURE,
+                                "'%s' is not done after %llu s; it goes on: systemctl --user status %s",
+                                verb, (unsigned long long) (limit / SEC), unit);
+        if (!result[0])
+                return fail(EXIT_FAILURE, "Failed to %s '%s': %s", verb, id, strerror(-r));
+        return explain_failure(c, id, unit, verb, result, (uint64_t) now.tv_sec * SEC);
+}
+
+static int reload(Context *c) {
+        int r = manager_reload(c->manager);
+
+        return r < 0 ? fail(EXIT_FAILURE, "Failed to reload your service manager: %s", strerror(-r)) : 0;
+}
+
+/* Where systemd does not run our generator by itself. */
+static int provide_units(Context *c) {
+        int r = own_units_sync(c->runtime_dir, c->options->generator);
+
+        if (r < 0)
+                return fail(EXIT_FAILURE, "Failed to link the units into '%s/systemd/user': %s",
+                                c->runtime_dir, strerror(-r));
+        return r > 0 ? reload(c) : 0;
+}
+
+/* True if the unit was made from what its ini says now. systemd's own NeedDaemonReload does not tell: for a
+ * unit that it has not loaded before it compares nothing. */
+static bool is_up_to_date(Context *c, const char *unit) {
+        _cleanup_strv_free_ char **environment = NULL;
+        _cleanup_free_ char *why = NULL;
+
+        return manager_environments(c->manager, unit, &environment) >= 0 && environment &&
+                        config_check(environment, &why) >= 0;
+}
+
+/* An ini that differs from what the manager knows is read first: who edits one expects that. */
+static int refresh(Context *c, const char *unit, UnitState *state) {
+        if (strcmp(state->active_state, "active") == 0)
+                return 0;
+        if (state->configured && !state->need_daemon_reload && is_up_to_date(c, unit))
+                return 0;
+        return reload(c);
+}
+
+/* A start of a VM that wants secrets of this environment; they are gone again when it is done. */
+static int start(Context *c, const char *id, const char *unit) {
+        _cleanup_free_ char *names = NULL;
+        int lock = -EBADF, r = manager_environment(c->manager, unit, PARAMETER_CALLER_CREDENTIALS, &names);
+
+        if (r > 0)
+                r = lock = caller_credentials_hand_over(c->runtime_dir, id, names);
+        if (r < 0)
+                return fail(EXIT_FAILURE, "Failed to hand credentials over to '%s': %s", id, strerror(-r));
+        r = run_job(c, "StartUnit", "start", id);
+        if (lock >= 0) {
+                caller_credentials_remove(c->runtime_dir, id);
+                close(lock);
+        }
+        return r;
+}
+
+int ensure_started(Context *c, const char *id) {
+        _cleanup_free_ char *unit = unit_of(id);
+        UnitState state = {};
+        bool active;
+        int r;
+
+        if (!unit)
+                return fail(EXIT_FAILURE, "No memory");
+        r = context_manager(c);
+        if (r == 0)
+                r = provide_units(c);
+        if (r != 0)
+                return r;
+        r = manager_state(c->manager, unit, &state);
+        if (r < 0)
+                return fail(EXIT_FAILURE, "Failed to look at '%s': %s", unit, strerror(-r));
+        active = strcmp(state.active_state, "active") == 0;
+        r = refresh(c, unit, &state);
+        unit_state_done(&state);
+        return r != 0 || active ? r : start(c, id, unit);
+}

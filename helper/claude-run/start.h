@@ -1,0 +1,12 @@
+/* Starts and stops a VM with a line of progress. Functions that return an int return 0 or an exit status,
+ * and have said why on stderr. */
+#pragma once
+
+#include "helper/claude-run/context.h"
+
+/* Starts the VM if it does not run, and reads a changed ini before. */
+int ensure_started(Context *c, const char *id);
+
+/* One job ("StartUnit", "StopUnit") with a line of progress; on failure the reason and the guest's last
+ * words. */
+int run_job(Context *c, const char *method, const char *verb, const char *id);
