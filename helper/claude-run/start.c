@@ -17,6 +17,7 @@
 #include "helper/claude-run/fail.h"
 #include "helper/claude-run/say.h"
 #include "helper/claude-run/uninstalled.h"
+#include "helper/claude-run/which-vm.h"
 #include "helper/host/config-check.h"
 #include "helper/request/caller-credentials.h"
 
@@ -191,4 +192,14 @@ int ensure_started(Context *c, const char *id) {
         r = refresh(c, unit, &state);
         unit_state_done(&state);
         return r != 0 || active ? r : start(c, id, unit);
+}
+
+int bring_up(Context *c, const char *id) {
+        return has_sessions(c, id) ? 0 : ensure_started(c, id);
+}
+
+int vm_for_session(Context *c, char **ret) {
+        int r = only_vm(c, ret);
+
+        return r != 0 ? r : bring_up(c, *ret);
 }

@@ -2,7 +2,6 @@
  * after it. */
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -234,17 +233,6 @@ int verb_run(Context *c) {
 }
 
 /* --- other ways in --------------------------------------------------------------------- */
-
-/* A running VM costs no look at the manager. */
-static int bring_up(Context *c, const char *id) {
-        return has_sessions(c, id) ? 0 : ensure_started(c, id);
-}
-
-static int vm_for_session(Context *c, char **ret) {
-        int r = only_vm(c, ret);
-
-        return r != 0 ? r : bring_up(c, *ret);
-}
 
 int verb_exec(Context *c) {
         _cleanup_free_ char *id = NULL;
