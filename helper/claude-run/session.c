@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -14,6 +13,8 @@
 
 #include "common/cleanup.h"
 #include "common/strv.h"
+#include "helper/claude-run/context.h"
+#include "helper/claude-run/fail.h"
 
 char *session_quote(const char *word) {
         char *quoted = malloc(4 * strlen(word) + 3), *out = quoted;
@@ -195,4 +196,20 @@ int session_run(const Session *s) {
         int r = session_argv(s, &argv);
 
         return r < 0 ? r : session_run_program(argv, s->terminal, s->read_only);
+}
+
+Session session_of(Context *c, const char *id, const char *program, char *const *words, bool terminal) {
+        return (Session) {
+                .ssh = c->options->ssh,
+                .runtime_dir = c->runtime_dir,
+                .id = id,
+                .user = c->options->user,
+                .terminal = terminal,
+                .program = program,
+                .words = words,
+        };
+}
+
+int not_run(const char *program, int error) {
+        return fail(EXIT_LOST, "Failed to run '%s': %s", program, strerror(-error));
 }

@@ -3,6 +3,8 @@
 
 #include <stdbool.h>
 
+typedef struct Context Context;
+
 /* Programs of ours in the guest. */
 #define PROGRAM_ATTACH "/usr/lib/claude-vm/attach"
 #define PROGRAM_AGENT "/usr/lib/claude-vm/agent-exec"
@@ -35,3 +37,9 @@ int session_run(const Session *s);
 /* The same for any program that shows what a guest writes; `terminal`: on this terminal, which is restored.
  */
 int session_run_program(char **argv, bool terminal, bool read_only);
+
+/* A session in VM `id` as the options say. Its strings are borrowed. */
+Session session_of(Context *c, const char *id, const char *program, char *const *words, bool terminal);
+
+/* Says that `program` could not be run. The exit status. */
+int not_run(const char *program, int error);

@@ -61,23 +61,6 @@ static int after_agent(Context *c, const char *id) {
         return status;
 }
 
-static Session session_of(
-                Context *c, const char *id, const char *program, char *const *words, bool terminal) {
-        return (Session) {
-                .ssh = c->options->ssh,
-                .runtime_dir = c->runtime_dir,
-                .id = id,
-                .user = c->options->user,
-                .terminal = terminal,
-                .program = program,
-                .words = words,
-        };
-}
-
-static int not_run(const char *program, int error) {
-        return fail(EXIT_LOST, "Failed to run '%s': %s", program, strerror(-error));
-}
-
 static bool have_terminal(void) {
         return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
 }
