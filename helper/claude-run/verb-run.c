@@ -1,5 +1,4 @@
-/* Verbs that open a session in a VM. All of them are ssh: an exec'd one where nothing is left to be done
- * after it. */
+/* Runs the agent of a VM, or shows its terminal. */
 
 #include <errno.h>
 #include <stdlib.h>
@@ -9,7 +8,6 @@
 #include "common/agent.h"
 #include "common/cleanup.h"
 #include "common/drop-in.h"
-#include "common/strv.h"
 #include "common/vm-name.h"
 #include "helper/claude-run/context.h"
 #include "helper/claude-run/fail.h"
@@ -213,130 +211,4 @@ int verb_run(Context *c) {
         if (r != 0)
                 return r;
         return id ? run_vm(c, id) : run_fresh(c, directory, NULL);
-}
-
-/* --- other ways in --------------------------------------------------------------------- */
-
-int verb_exec(Context *c) {
-        _cleanup_free_ char *id = NULL;
-        Session session;
-        int r;
-
-        if (!c->options->arguments || !c->options->arguments[0])
-                return fail(EXIT_USAGE, "what is to be run? claude-run exec [NAME] -- COMMAND…");
-        r = vm_for_session(c, &id);
-        if (r != 0)
-                return r;
-        session = session_of(c, id, NULL, c->options->arguments, c->options->terminal);
-        r = session.terminal ? session_run(&session) : session_exec(&session);
-        return r < 0 ? not_run(session.ssh, r) : r;
-}
-
-int verb_shell(Context *c) {
-        _cleanup_free_ char *id = NULL;
-        Session session;
-        int r = vm_for_session(c, &id);
-
-        if (r != 0)
-                return r;
-        session = session_of(c, id, NULL, NULL, isatty(STDIN_FILENO));
-        r = session_run(&session);
-        return r < 0 ? not_run(session.ssh, r) : r;
-}
-
-/* `program -F CONFIG` and `user`, if there is one, as the beginning of a command line. */
-static int begin_ssh(Context *c, const char *program, const char *id, char ***argv) {
-        int r = 0;
-
-        r |= strv_append(argv, program);
-        r |= strv_append(argv, "-F");
-        r |= strv_appendf(argv, "%s/claude-vm/%s/ssh.config", c->runtime_dir, id);
-        if (c->options->user) {
-                r |= strv_append(argv, "-o");
-                r |= strv_append(argv, "ControlPath=none");
-                r |= strv_append(argv, "-o");
-                r |= strv_appendf(argv, "User=%s", c->options->user);
-        }
-        return r;
-}
-
-int verb_ssh(Context *c) {
-        _cleanup_strv_free_ char **argv = NULL;
-        _cleanup_free_ char *id = NULL;
-        int r = vm_for_session(c, &id);
-
-        if (r != 0)
-                return r;
-        r = begin_ssh(c, c->options->ssh, id, &argv);
-        r |= strv_append(&argv, "claude-vm");
-        for (char *const *a = c->options->arguments; a && *a; a++)
-                r |= strv_append(&argv, *a);
-        if (r < 0)
-                return fail(EXIT_FAILURE, "No memory");
-        if (!isatty(STDIN_FILENO))
-                return exec_program(argv);
-        r = session_run_program(argv, true, false);
-        return r < 0 ? not_run(argv[0], r) : r;
-}
-
-/* The path in NAME:PATH, and NAME; NULL for a path of the host. */
-static const char *guest_path(const char *word, char **ret_name) {
-        size_t n = strcspn(word, "/:");
-
-        if (word[n] != ':')
-                return NULL;
-        *ret_name = strndup(word, n);
-        return word + n + 1;
-}
-
-/* The one VM that the words of a copy name. */
-static int vm_of_copy(Context *c, char **ret) {
-        _cleanup_free_ char *name = NULL;
-
-        for (unsigned i = 0; i < c->options->n_words; i++) {
-                _cleanup_free_ char *other = NULL;
-
-                if (!guest_path(c->options->words[i], &other))
-                        continue;
-                if (!other)
-                        return fail(EXIT_FAILURE, "No memory");
-                if (name && strcmp(name, other) != 0)
-                        return fail(EXIT_USAGE, "one VM at a time: '%s' and '%s'", name, other);
-                free(name);
-                name = TAKE_PTR(other);
-        }
-        if (!name)
-                return fail(EXIT_USAGE,
-                                "one side has to be in a VM, like NAME:PATH; ':PATH' means the VM of this "
-                                "directory");
-        if (name[0])
-                return resolve(c, name, ret);
-        return vm_here(c, ret) != 0 || !*ret ? fail(EXIT_CONFIGURATION, "no VM has this directory") : 0;
-}
-
-int verb_cp(Context *c) {
-        _cleanup_strv_free_ char **argv = NULL;
-        _cleanup_free_ char *id = NULL;
-        int r;
-
-        if (c->options->n_words < 2)
-                return fail(EXIT_USAGE, "what is to be copied? claude-run cp SOURCE… DESTINATION");
-        r = vm_of_copy(c, &id);
-        if (r == 0)
-                r = bring_up(c, id);
-        if (r != 0)
-                return r;
-        r = begin_ssh(c, c->options->scp, id, &argv);
-        r |= strv_append(&argv, "-rp");
-        if (!isatty(STDERR_FILENO))
-                r |= strv_append(&argv, "-q");
-        r |= strv_append(&argv, "--");
-        for (unsigned i = 0; i < c->options->n_words; i++) {
-                _cleanup_free_ char *name = NULL;
-                const char *word = c->options->words[i], *path = guest_path(word, &name);
-
-                r |= path ? strv_appendf(&argv, "claude-vm:%s", path)
-                          : strv_appendf(&argv, "%s%s", word[0] == '/' || word[0] == '.' ? "" : "./", word);
-        }
-        return r < 0 ? fail(EXIT_FAILURE, "No memory") : exec_program(argv);
 }
