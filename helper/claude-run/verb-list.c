@@ -1,0 +1,247 @@
+/* Lists projects and VMs: a row each, for people or as JSON. */
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <systemd/sd-json.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/drop-in.h"
+#include "common/runtime-path.h"
+#include "common/strv.h"
+#include "common/vm-name.h"
+#include "helper/claude-run/context.h"
+#include "helper/claude-run/fail.h"
+#include "helper/claude-run/say.h"
+#include "helper/claude-run/session.h"
+#include "helper/claude-run/verbs.h"
+#include "helper/claude-run/which-vm.h"
+
+#define SEC 1000000ULL
+
+DEFINE_CLEANUP(sd_json_variant *, sd_json_variant_unref, json_cleanup)
+
+#define CELL_MAX 32
+
+typedef struct Row {
+        const char *name, *uuid, *directory;
+        UnitState state;
+        unsigned viewers;
+} Row;
+
+static bool is_active(const UnitState *state) {
+        return strcmp(state->active_state ?: "", "active") == 0;
+}
+
+static void print_uptime(const UnitState *state, char ret[static CELL_MAX]) {
+        struct timespec now;
+        uint64_t seconds;
+
+        if (!is_active(state)) {
+                strcpy(ret, "-");
+                return;
+        }
+        clock_gettime(CLOCK_REALTIME, &now);
+        seconds = (uint64_t) now.tv_sec - state->active_enter_usec / SEC;
+        if (seconds < 3600)
+                snprintf(ret, CELL_MAX, "%2llum %2llus", (unsigned long long) (seconds / 60),
+                                (unsigned long long) (seconds % 60));
+        else
+                snprintf(ret, CELL_MAX, "%2lluh %2llum", (unsigned long long) (seconds / 3600),
+                                (unsigned long long) (seconds / 60 % 60));
+}
+
+static void print_memory(const UnitState *state, char ret[static CELL_MAX]) {
+        if (is_active(state) && state->memory != UINT64_MAX)
+                snprintf(ret, CELL_MAX, "%lluM", (unsigned long long) (state->memory >> 20));
+        else
+                strcpy(ret, "-");
+}
+
+/* A process of this user, not of somebody who calls himself so: ssh with the VM's configuration, showing the
+ * agent's terminal. */
+static bool is_viewer(const char *pid, const char *directory) {
+        char path[sizeof("/proc//cmdline") + NAME_MAX], line[1024];
+        _cleanup_close_ int fd = -EBADF;
+        struct stat st;
+        ssize_t n;
+
+        snprintf(path, sizeof(path), "/proc/%s/cmdline", pid);
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0 || fstat(fd, &st) < 0 || st.st_uid != getuid())
+                return false;
+        n = read(fd, line, sizeof(line));
+        return n > 0 && memmem(line, (size_t) n, directory, strlen(directory)) &&
+                        memmem(line, (size_t) n, PROGRAM_ATTACH, strlen(PROGRAM_ATTACH));
+}
+
+static unsigned count_viewers(const Context *c, const char *id) {
+        _cleanup_closedir_ DIR *proc = opendir("/proc");
+        _cleanup_free_ char *directory = runtime_path_vm(c->runtime_dir, id);
+        unsigned n = 0;
+
+        while (proc && directory) {
+                const struct dirent *entry = readdir(proc);
+
+                if (!entry)
+                        break;
+                if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9')
+                        n += is_viewer(entry->d_name, directory);
+        }
+        return n;
+}
+
+static int build_json(const Row *row, sd_json_variant **ret) {
+        return sd_json_buildo(ret, SD_JSON_BUILD_PAIR_STRING("name", row->name),
+                        SD_JSON_BUILD_PAIR_STRING("uuid", row->uuid),
+                        SD_JSON_BUILD_PAIR_STRING("state", row->state.active_state ?: "inactive"),
+                        SD_JSON_BUILD_PAIR_STRING("result", row->state.result ?: ""),
+                        SD_JSON_BUILD_PAIR_INTEGER("exitStatus", row->state.exec_main_status),
+                        SD_JSON_BUILD_PAIR_STRING("status", row->state.status_text ?: ""),
+                        SD_JSON_BUILD_PAIR_UNSIGNED("activeSinceUSec", row->state.active_enter_usec),
+                        SD_JSON_BUILD_PAIR_CONDITION(
+                                        is_active(&row->state) && row->state.memory != UINT64_MAX,
+                                        "memoryBytes", SD_JSON_BUILD_UNSIGNED(row->state.memory)),
+                        SD_JSON_BUILD_PAIR_UNSIGNED("viewers", row->viewers),
+                        SD_JSON_BUILD_PAIR_STRING("directory", row->directory));
+}
+
+static int print_row(Context *c, Row *row, sd_json_variant **array) {
+        char uptime[CELL_MAX], memory[CELL_MAX];
+
+        if (c->options->json) {
+                _cleanup_(json_cleanup) sd_json_variant *object = NULL;
+                int r = build_json(row, &object);
+
+                return r < 0 ? r : sd_json_variant_append_array(array, object);
+        }
+        print_uptime(&row->state, uptime);
+        print_memory(&row->state, memory);
+        say_line(stdout, "%-20s %-10s %-9s%6s %7u %s %s", row->name, row->state.active_state ?: "inactive",
+                        uptime, memory, row->viewers, row->uuid, row->directory);
+        return 0;
+}
+
+static bool is_listed(char *const *units, const char *id) {
+        _cleanup_free_ char *unit = unit_of(id);
+
+        for (; unit && units && *units; units++)
+                if (strcmp(*units, unit) == 0)
+                        return true;
+        return false;
+}
+
+static int look_at(Context *c, Row *row) {
+        _cleanup_free_ char *unit = unit_of(row->name);
+        int r = unit ? manager_state(c->manager, unit, &row->state) : -ENOMEM;
+
+        if (r >= 0 && is_active(&row->state))
+                row->viewers = count_viewers(c, row->name);
+        return r;
+}
+
+static int list_one(Context *c, Row *row, bool loaded, sd_json_variant **array) {
+        int r = loaded ? look_at(c, row) : 0;
+
+        if (r >= 0)
+                r = print_row(c, row, array);
+        unit_state_done(&row->state);
+        return r;
+}
+
+/* An ad-hoc VM, or what is left of a project whose ini is gone. */
+static int list_other(Context *c, const char *unit, const char *id, sd_json_variant **array) {
+        _cleanup_free_ char *directory = NULL;
+        Row row = { .name = id, .uuid = vm_name_is_uuid(id) ? id : "-" };
+        int r = manager_environment(c->manager, unit, PARAMETER_WORK_DIRECTORY, &directory);
+
+        row.directory = directory ?: "-";
+        return r < 0 ? r : list_one(c, &row, true, array);
+}
+
+static int list_all(Context *c, char *const *units, sd_json_variant **array) {
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < c->projects.n; i++) {
+                const ProjectEntry *p = &c->projects.items[i];
+                Row row = { .name = p->name, .uuid = p->uuid, .directory = p->work_directory };
+
+                r = list_one(c, &row, is_listed(units, p->name), array);
+        }
+        for (; r >= 0 && units && *units; units++) {
+                _cleanup_free_ char *id = id_of_unit(*units);
+
+                /* a project's own UUID is only another name for it */
+                if (id && !project_entries_find(&c->projects, id))
+                        r = list_other(c, *units, id, array);
+        }
+        return r;
+}
+
+int verb_list(Context *c) {
+        _cleanup_(json_cleanup) sd_json_variant *array = NULL;
+        _cleanup_strv_free_ char **units = NULL;
+        int r = context_manager(c);
+
+        if (r == 0)
+                r = context_projects(c);
+        if (r != 0)
+                return r;
+        r = manager_list(c->manager, "claude-vm@*.service", &units);
+        if (r >= 0 && c->options->json)
+                r = sd_json_variant_new_array(&array, NULL, 0);
+        else if (r >= 0)
+                say_line(stdout, "%-20s %-10s %-9s%6s %7s %-36s %s", "NAME", "STATE", "UPTIME", "MEMORY",
+                                "VIEWERS", "UUID", "DIRECTORY");
+        if (r >= 0)
+                r = list_all(c, units, &array);
+        if (r >= 0 && c->options->json)
+                r = sd_json_variant_dump(array, SD_JSON_FORMAT_NEWLINE, stdout, NULL);
+        return r < 0 ? fail(EXIT_FAILURE, "Failed to list VMs: %s", strerror(-r)) : 0;
+}
+
+/* The row of one VM, as `list --json` has it. */
+static int print_status_json(Context *c, const char *id) {
+        _cleanup_(json_cleanup) sd_json_variant *object = NULL;
+        _cleanup_free_ char *directory = NULL, *unit = unit_of(id);
+        Row row = { .name = id, .uuid = vm_name_is_uuid(id) ? id : "-" };
+        const ProjectEntry *p;
+        int r = context_manager(c);
+
+        if (r == 0)
+                r = context_projects(c);
+        if (r != 0)
+                return r;
+        p = project_entries_find(&c->projects, id);
+        if (p)
+                row.uuid = p->uuid;
+        r = unit ? look_at(c, &row) : -ENOMEM;
+        if (r >= 0)
+                r = manager_environment(c->manager, unit, PARAMETER_WORK_DIRECTORY, &directory);
+        row.directory = directory ?: "-";
+        if (r >= 0)
+                r = build_json(&row, &object);
+        if (r >= 0)
+                r = sd_json_variant_dump(object, SD_JSON_FORMAT_NEWLINE, stdout, NULL);
+        unit_state_done(&row.state);
+        return r < 0 ? fail(EXIT_FAILURE, "Failed to look at '%s': %s", id, strerror(-r)) : 0;
+}
+
+int verb_status(Context *c) {
+        _cleanup_free_ char *id = NULL, *unit = NULL;
+        int r = only_vm(c, &id);
+
+        if (r != 0)
+                return r;
+        if (c->options->json)
+                return print_status_json(c, id);
+        unit = unit_of(id);
+        return exec_program((char *[]) {
+                        (char *) c->options->systemctl, (char *) "--user", (char *) "status", unit, NULL });
+}
