@@ -1,29 +1,10 @@
-/* claude-run: options as data, verbs in a table. main.c has main() alone. */
+/* claude-run: verbs in a table. main.c has main() alone. */
 #pragma once
 
-#include <stdbool.h>
-#include <stdio.h>
-
-typedef struct RunOptions {
-        const char *generator, *ssh, *scp, *systemctl, *journalctl; /* absolute paths */
-        bool json, follow, terminal, help, version, read_only, new, dev_shell;
-        const char *user;      /* in the guest */
-        const char *since;     /* for logs */
-        const char *directory; /* instead of the working directory */
-        const char *name;      /* of the project to make of an ad-hoc VM */
-        char **settings;       /* of an ad-hoc VM: sections and lines of an ini */
-        char **words;          /* names before `--` */
-        char **arguments;      /* what follows `--`; NULL: there was none */
-        unsigned n_words;
-} RunOptions;
+#include "helper/claude-run/options.h"
 
 /* Runs the command line; returns the exit status. */
 int claude_run(RunOptions *options, int argc, char **argv);
 
-/* The tables, for the help and for the test of the man page: NULL after the last. */
+/* The names of the verbs, for the test of the man page: NULL after the last. */
 const char *claude_run_verb(unsigned i);
-const char *claude_run_option(unsigned i);
-
-/* The setting that an option stands for: its section, NULL for none, and its key, NULL for a section of
- * variables or limits. */
-const char *claude_run_option_setting(unsigned i, const char **ret_key);

@@ -2,7 +2,7 @@
  * Functions that return an int return 0 or an exit status, and have said why on stderr. */
 #pragma once
 
-#include "helper/claude-run/claude-run.h"
+#include "helper/claude-run/options.h"
 #include "helper/host/manager.h"
 #include "helper/host/projects.h"
 
