@@ -1,4 +1,4 @@
-/* What `claude-run doctor` finds: pure parts, for their test. */
+/* The version in what a program answers to --version. */
 #pragma once
 
 #include <stdbool.h>

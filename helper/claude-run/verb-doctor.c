@@ -64,13 +64,6 @@ static void say(Doctor *d, Level level, const char *format, ...) {
                 (void) sd_json_variant_append_array(&d->array, object);
 }
 
-bool doctor_version(const char *text, unsigned *ret_major, unsigned *ret_minor) {
-        for (const char *p = text; *p; p++)
-                if (*p >= '0' && *p <= '9')
-                        return sscanf(p, "%4u.%4u", ret_major, ret_minor) == 2;
-        return false;
-}
-
 /* What a program prints, owned; NULL if it is not there, cannot be run or fails. */
 static char *answer_of(const char *program, const char *argument, const char *second) {
         char *argv[] = { (char *) program, (char *) argument, (char *) second, NULL };
