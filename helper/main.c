@@ -24,7 +24,7 @@
 #include "helper/proxy.h"
 #include "helper/share/virtiofsd.h"
 #include "helper/ssh/connect.h"
-#include "helper/ssh/publish.h"
+#include "helper/ssh/master.h"
 #include "helper/vm/run.h"
 
 extern char **environ;

@@ -1,0 +1,146 @@
+#include "helper/ssh/master.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-journal.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/drop-in.h"
+#include "common/strjoin.h"
+#include "common/strv.h"
+#include "common/vm-name.h"
+#include "common/whole-file.h"
+#include "config.h"
+#include "helper/log.h"
+#include "helper/sandbox/child-environment.h"
+#include "helper/sandbox/sandbox.h"
+#include "helper/ssh/ports.h"
+
+/* ssh's command line: a connection in the background that every session is a channel of. */
+static int master_argv(const char *ssh, const char *directory, const ForwardList *list, char ***ret) {
+        _cleanup_strv_free_ char **argv = NULL;
+        char text[FORWARD_TEXT_MAX + 16];
+        int r;
+
+        r = strv_append(&argv, ssh);
+        r |= strv_append(&argv, "-F");
+        r |= strv_appendf(&argv, "%s/ssh.config", directory);
+        r |= strv_append(&argv, "-o");
+        r |= strv_append(&argv, "ControlMaster=yes");
+        /* a stalled guest ends its sessions after two minutes instead of never */
+        r |= strv_append(&argv, "-o");
+        r |= strv_append(&argv, "ServerAliveInterval=20");
+        r |= strv_append(&argv, "-o");
+        r |= strv_append(&argv, "ServerAliveCountMax=6");
+        for (size_t i = 0; i < list->n; i++) {
+                forward_entry_print(&list->items[i], text);
+                r |= strv_append(&argv, list->items[i].reverse ? "-R" : "-L");
+                r |= strv_append(&argv, text);
+        }
+        r |= strv_append(&argv, "-N");
+        r |= strv_append(&argv, "-f");
+        r |= strv_append(&argv, "claude-vm");
+        if (r < 0)
+                return -ENOMEM;
+        *ret = TAKE_PTR(argv);
+        return 0;
+}
+
+/* The master's own directory, and the one that it shares with nobody but its QEMU. */
+static int enter_sandbox(const char *ssh, const char *directory) {
+        static const char *const names[] = { "ssh.config", "ssh.key", "ssh.known_hosts", "ssh.address" };
+        _cleanup_free_ char *point = strjoin(directory, "/root", NULL),
+                            *own = strjoin(directory, "/ssh", NULL),
+                            *qemu = strjoin(directory, "/qemu", NULL);
+        char *files[ELEMENTSOF(names) + 1] = {};
+        int r = point && own && qemu ? 0 : -ENOMEM;
+
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(names); i++) {
+                files[i] = strjoin(directory, "/", names[i], NULL);
+                r = files[i] ? 0 : -ENOMEM;
+        }
+        if (r >= 0)
+                r = make_directories(own);
+        if (r >= 0)
+                r = make_directories(point);
+        if (r >= 0)
+                r = sandbox_enter_ssh(&(SshSandbox) {
+                                .point = point,
+                                .ssh = ssh,
+                                .helper = HELPER_PATH,
+                                .directory = own,
+                                .qemu_directory = qemu,
+                                .files = (const char *const *) files,
+                });
+        for (size_t i = 0; i < ELEMENTSOF(names); i++)
+                free(files[i]);
+        return r;
+}
+
+/* Returns only if it fails: negative errno. */
+static int become_ssh(const char *ssh, const char *directory, char **argv) {
+        static const char *const variables[] = { "SHELL", "XDG_RUNTIME_DIR", NULL };
+        _cleanup_strv_free_ char **environment = NULL;
+        int r;
+
+        /* for the ProxyCommand: the user's own shell would read its start-up files, which are out of reach
+         */
+        if (setenv("SHELL", "/bin/sh", 1) < 0)
+                return -errno;
+        r = child_environment(variables, &environment);
+        if (r >= 0)
+                r = enter_sandbox(ssh, directory);
+        if (r < 0)
+                return r;
+        execve(ssh, argv, environment);
+        return -errno;
+}
+
+/* That of a master that was killed: ssh would not replace it. */
+static int remove_control(const char *directory) {
+        _cleanup_free_ char *control = strjoin(directory, "/ssh/control", NULL);
+
+        if (!control)
+                return -ENOMEM;
+        return unlink(control) < 0 && errno != ENOENT && errno != ENOTDIR ? -errno : 0;
+}
+
+static void read_list(const char *directory, ForwardList *ret) {
+        int r = forward_list_read(directory, ret);
+
+        if (r >= 0)
+                return;
+        log_message(LOG_ERR, "Failed to read '%s/ports': %s", directory, strerror(-r));
+        ret->n = 0;
+}
+
+int publish_exec_master(const char *ssh, const char *runtime_dir, const char *id) {
+        _cleanup_strv_free_ char **argv = NULL;
+        _cleanup_free_ char *directory = NULL;
+        ForwardList list;
+        int r;
+
+        if (!vm_name_is_id(id)) {
+                log_message(LOG_ERR, "'%s' is not a VM", id);
+                return EXIT_CONFIGURATION;
+        }
+        log_set_vm(id, "");
+        directory = strjoin(runtime_dir, "/claude-vm/", id, NULL);
+        r = directory ? remove_control(directory) : -ENOMEM;
+        if (r >= 0) {
+                read_list(directory, &list);
+                r = master_argv(ssh, directory, &list, &argv);
+        }
+        if (r >= 0)
+                r = become_ssh(ssh, directory, argv);
+        if (r == -EUSERS)
+                log_status(LOG_ERR,
+                                "This kernel gives ordinary users no namespaces, which ssh is confined "
+                                "with; see: "
+                                "claude-run doctor");
+        else
+                log_status(LOG_ERR, "Failed to run '%s': %s", ssh, strerror(-r));
+        return EXIT_FAILURE;
+}
