@@ -1,6 +1,11 @@
 #include "helper/share/control-message.h"
 
 #include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "common/cleanup.h"
 
 /* The widths below are those of the buffers. */
 _Static_assert(SHARE_TAG_MAX == 16 && SHARE_RESULT_MAX == 63, "adapt the formats");
@@ -13,4 +18,17 @@ ControlMessage control_message_parse(const char *text) {
         else if (sscanf(text, "SHARE_EXITED=%16[a-z0-9_]\n%63[a-zA-Z0-9 ]", m.tag, m.result) == 2)
                 m.word = CONTROL_SHARE_EXITED;
         return m;
+}
+
+void tell_helper(const char *runtime_dir, const char *id, const char *message) {
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+        if (fd < 0 ||
+                        (size_t) snprintf(address.sun_path, sizeof(address.sun_path),
+                                        "%s/claude-vm/%s/control", runtime_dir,
+                                        id) >= sizeof(address.sun_path))
+                return;
+        (void) sendto(fd, message, strlen(message), MSG_NOSIGNAL, (const struct sockaddr *) &address,
+                        sizeof(address));
 }

@@ -18,8 +18,8 @@
 #include "common/whole-file.h"
 #include "helper/log.h"
 #include "helper/sandbox/child-environment.h"
+#include "helper/share/control-message.h"
 #include "helper/share/share-root.h"
-#include "helper/share/tell-helper.h"
 
 #define SHARE_FILE_MAX 8192U
 
