@@ -1,6 +1,5 @@
 #include "common/whole-file.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -59,38 +58,4 @@ int small_file_create(const char *path, mode_t mode, const void *content, size_t
         if (n < 0)
                 return -errno;
         return (size_t) n == size ? 0 : -ENOSPC;
-}
-
-int make_directories(const char *path) {
-        _cleanup_free_ char *copy = strdup(path);
-
-        if (!copy)
-                return -ENOMEM;
-        for (char *slash = strchr(copy + 1, '/');; slash = strchr(slash + 1, '/')) {
-                if (slash)
-                        *slash = '\0';
-                if (mkdir(copy, 0700) < 0 && errno != EEXIST)
-                        return -errno;
-                if (!slash)
-                        return 0;
-                *slash = '/';
-        }
-}
-
-int make_parent_directories(const char *path) {
-        _cleanup_free_ char *parent = strndup(path, (size_t) (strrchr(path, '/') - path));
-
-        return parent ? make_directories(parent) : -ENOMEM;
-}
-
-void remove_directory(const char *path) {
-        _cleanup_closedir_ DIR *dir = opendir(path);
-        int fd = dir ? dirfd(dir) : -EBADF;
-
-        if (fd < 0)
-                return;
-        /* unlink() refuses `.` and `..`, and follows no link */
-        for (const struct dirent *entry; (entry = readdir(dir));)
-                (void) unlinkat(fd, entry->d_name, 0);
-        (void) rmdir(path);
 }

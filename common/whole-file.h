@@ -1,4 +1,4 @@
-/* Files that fit into memory, read and written whole, and the directories for them. */
+/* Files that fit into memory, read and written whole. */
 #pragma once
 
 #include <stddef.h>
@@ -14,12 +14,3 @@ int small_file_read_at(int dir_fd, const char *name, size_t max, char **ret);
 
 /* Makes `path` with this content. -EEXIST if there is one; other negative errno. */
 int small_file_create(const char *path, mode_t mode, const void *content, size_t size);
-
-/* Makes what is missing of a path, for this user alone. 0, negative errno. */
-int make_directories(const char *path);
-
-/* The same for what an absolute path lies in. */
-int make_parent_directories(const char *path);
-
-/* Removes a directory and the files in it; other directories in it keep it. */
-void remove_directory(const char *path);

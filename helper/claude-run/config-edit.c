@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/directory.h"
 #include "common/drop-in.h"
 #include "common/run-program.h"
 #include "common/whole-file.h"

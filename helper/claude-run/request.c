@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/directory.h"
 #include "common/drop-in.h"
 #include "common/run-program.h"
 #include "common/strv.h"

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/directory.h"
 #include "common/run-program.h"
 #include "common/strjoin.h"
 #include "common/strv.h"

@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/directory.h"
 #include "common/run-program.h"
 #include "common/whole-file.h"
 #include "helper/devshell/source.h"

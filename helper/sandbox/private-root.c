@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/directory.h"
 #include "common/strjoin.h"
 #include "common/whole-file.h"
 

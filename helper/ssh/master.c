@@ -7,11 +7,11 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/directory.h"
 #include "common/drop-in.h"
 #include "common/strjoin.h"
 #include "common/strv.h"
 #include "common/vm-name.h"
-#include "common/whole-file.h"
 #include "config.h"
 #include "helper/log.h"
 #include "helper/sandbox/child-environment.h"

@@ -13,9 +13,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/directory.h"
 #include "common/strjoin.h"
 #include "common/strv.h"
-#include "common/whole-file.h"
 #include "helper/host/accelerator.h"
 #include "helper/log.h"
 #include "helper/sandbox/child-environment.h"
