@@ -7,6 +7,11 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/strjoin.h"
+#include "common/strv.h"
+#include "common/whole-file.h"
+
+#define UNIT_MAX (1024U * 1024U)
 
 int make_directories(const char *path) {
         _cleanup_free_ char *copy = strdup(path);
@@ -40,4 +45,59 @@ void remove_directory(const char *path) {
         for (const struct dirent *entry; (entry = readdir(dir));)
                 (void) unlinkat(fd, entry->d_name, 0);
         (void) rmdir(path);
+}
+
+int list_names(const char *path, char ***ret) {
+        _cleanup_closedir_ DIR *dir = opendir(path);
+        _cleanup_strv_free_ char **names = NULL;
+
+        if (!dir && errno != ENOENT)
+                return -errno;
+        for (const struct dirent *entry; dir && (entry = readdir(dir));)
+                if (entry->d_name[0] != '.' && strv_append(&names, entry->d_name) < 0)
+                        return -ENOMEM;
+        *ret = TAKE_PTR(names);
+        return 0;
+}
+
+int remove_tree(const char *path, unsigned depth) {
+        _cleanup_strv_free_ char **names = NULL;
+        int r = list_names(path, &names);
+
+        for (size_t i = 0; r >= 0 && names && names[i]; i++) {
+                _cleanup_free_ char *child = strjoin(path, "/", names[i], NULL);
+
+                if (!child)
+                        return -ENOMEM;
+                if (unlink(child) < 0)
+                        r = errno == EISDIR && depth > 0 ? remove_tree(child, depth - 1) : -errno;
+        }
+        if (r >= 0 && rmdir(path) < 0 && errno != ENOENT)
+                r = -errno;
+        return r;
+}
+
+int is_same(const char *a, const char *b) {
+        _cleanup_strv_free_ char **names = NULL, **others = NULL;
+        int r = list_names(a, &names);
+
+        if (r >= 0)
+                r = list_names(b, &others);
+        if (r < 0 || strv_length(names) != strv_length(others))
+                return r;
+        for (size_t i = 0; names && names[i]; i++) {
+                _cleanup_free_ char *in_a = strjoin(a, "/", names[i], NULL),
+                                    *in_b = strjoin(b, "/", names[i], NULL), *text_a = NULL, *text_b = NULL;
+
+                if (!in_a || !in_b)
+                        return -ENOMEM;
+                r = small_file_read(in_a, UNIT_MAX, &text_a);
+                if (r == -EISDIR)
+                        r = is_same(in_a, in_b);
+                else if (r >= 0)
+                        r = small_file_read(in_b, UNIT_MAX, &text_b) >= 0 && strcmp(text_a, text_b) == 0;
+                if (r <= 0)
+                        return r == -ENOENT ? 0 : r;
+        }
+        return 1;
 }
