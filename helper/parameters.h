@@ -4,8 +4,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/dev-shell.h"
 #include "common/port-forward.h"
-#include "helper/devshell/source.h"
 
 typedef struct ShareParameters {
         char *tag;

@@ -4,7 +4,7 @@
  * garbage collector; see source.h for the names. */
 #pragma once
 
-#include "helper/devshell/source.h"
+#include "common/dev-shell.h"
 
 /* What is evaluated, and where. */
 typedef struct DevShellConfig {

@@ -15,6 +15,7 @@
 #include <uuid.h>
 
 #include "common/cleanup.h"
+#include "common/dev-shell.h"
 #include "common/path-walk.h"
 #include "common/whole-file.h"
 
@@ -50,12 +51,6 @@ static int make_key(DevShellSource *s) {
                 return -ENOMEM;
         uuid_of(text, size, s->key);
         return 0;
-}
-
-DevShellKind devshell_kind(const char *word) {
-        return strcmp(word, "yes") == 0               ? DEVSHELL_FLAKE
-                        : strcmp(word, "devenv") == 0 ? DEVSHELL_DEVENV
-                                                      : DEVSHELL_NONE;
 }
 
 bool devshell_source_has(const DevShellSource *s, DevShellKind kind) {

@@ -2,15 +2,10 @@
 #pragma once
 
 #include <stdbool.h>
-#include <stddef.h>
+
+#include "common/dev-shell.h"
 
 enum { DEVSHELL_FILES = 5 };
-
-typedef enum DevShellKind {
-        DEVSHELL_NONE,
-        DEVSHELL_FLAKE,  /* flake.nix: nix print-dev-env */
-        DEVSHELL_DEVENV, /* devenv.nix: devenv print-dev-env */
-} DevShellKind;
 
 typedef struct DevShellFile {
         const char *name;
@@ -24,9 +19,6 @@ typedef struct DevShellSource {
         char project[37]; /* from the path of the directory */
         char key[37];     /* from the content of the files */
 } DevShellSource;
-
-/* Of the word in CLAUDE_VM_DEV_SHELL=. */
-DevShellKind devshell_kind(const char *word);
 
 /* True if the directory has the file that `kind` is made from. */
 bool devshell_source_has(const DevShellSource *source, DevShellKind kind);

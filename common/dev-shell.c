@@ -1,0 +1,9 @@
+#include "common/dev-shell.h"
+
+#include <string.h>
+
+DevShellKind devshell_kind(const char *word) {
+        return strcmp(word, "yes") == 0               ? DEVSHELL_FLAKE
+                        : strcmp(word, "devenv") == 0 ? DEVSHELL_DEVENV
+                                                      : DEVSHELL_NONE;
+}
