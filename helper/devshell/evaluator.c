@@ -1,0 +1,145 @@
+#include "helper/devshell/evaluator.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/directory.h"
+#include "common/run-program.h"
+#include "common/whole-file.h"
+#include "helper/devshell/devshell.h"
+#include "helper/devshell/source.h"
+
+char *find_program(const char *dirs, const char *program) {
+        _cleanup_free_ char *copy = strdup(dirs);
+        char *rest = copy, *dir;
+
+        while ((dir = strsep(&rest, ":"))) {
+                bool in_home = strncmp(dir, "~/", 2) == 0;
+                const char *home = in_home ? getenv("HOME") : "";
+                char *path;
+
+                if (!home || asprintf(&path, "%s%s/%s", home, in_home ? dir + 1 : dir, program) < 0)
+                        continue;
+                if (path[0] == '/' && access(path, X_OK) == 0)
+                        return path;
+                free(path);
+        }
+        return NULL;
+}
+
+/* Where the store is, and how to fetch from behind a proxy. The journal is our own. */
+static const char *const kept_variables[] = { "NIX_REMOTE", "NIX_SSL_CERT_FILE", "SSL_CERT_FILE",
+        "http_proxy", "https_proxy", "all_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY",
+        "NO_PROXY", "TMPDIR", "LANG", "JOURNAL_STREAM" };
+
+/* Of this process too, which is at its end. */
+static int make_environment(const char *dir, const char *path) {
+        char *values[ELEMENTSOF(kept_variables)];
+        int r = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(kept_variables); i++) {
+                const char *value = getenv(kept_variables[i]);
+
+                values[i] = value ? strdup(value) : NULL;
+        }
+        clearenv();
+        for (size_t i = 0; i < ELEMENTSOF(kept_variables); i++) {
+                if (values[i])
+                        r |= setenv(kept_variables[i], values[i], 1);
+                free(values[i]);
+        }
+        /* what a program keeps in its home is gone with the unit; nix's own caches are ours, too */
+        r |= setenv("HOME", getenv("TMPDIR") ?: "/var/empty", 1) | setenv("XDG_CACHE_HOME", dir, 1) |
+                        setenv("PATH", path, 1);
+        return r < 0 ? -ENOMEM : 0;
+}
+
+int run_nix(const DevShellSource *source, const char *dir, const char *nix, const char *project,
+                int output) {
+        _cleanup_free_ char *profile = NULL;
+        int r;
+
+        if (asprintf(&profile, "%s/profile", project) < 0) {
+                profile = NULL;
+                return -ENOMEM;
+        }
+        /* a PATH that nobody makes */
+        r = make_environment(dir, "/var/empty");
+        if (r < 0 || fchdir(source->directory_fd) < 0)
+                return r < 0 ? r : -errno;
+        char *argv[] = {
+                (char *) nix,
+                (char *) "print-dev-env",
+                (char *) "--extra-experimental-features",
+                (char *) "nix-command flakes",
+                /* settings that the flake itself brings along could turn the sandbox off */
+                (char *) "--option",
+                (char *) "accept-flake-config",
+                (char *) "false",
+                /* so could the user's own, and where it cannot be made nix would build without it: a builder
+                 * is a program of the guest's. With a daemon the daemon decides. */
+                (char *) "--option",
+                (char *) "sandbox",
+                (char *) "true",
+                (char *) "--option",
+                (char *) "sandbox-fallback",
+                (char *) "false",
+                (char *) "--no-write-lock-file",
+                (char *) "--profile",
+                profile,
+                (char *) ".",
+                NULL,
+        };
+        return run_program(argv, output);
+}
+
+/* For devenv, beside the results. */
+static int copy_files(const DevShellSource *source, const char *directory) {
+        int r = make_directories(directory);
+
+        for (size_t i = 0; r >= 0 && i < DEVSHELL_FILES; i++) {
+                _cleanup_free_ char *path = NULL;
+                const char *text = source->files[i].text;
+
+                if (asprintf(&path, "%s/%s", directory, source->files[i].name) < 0) {
+                        path = NULL;
+                        return -ENOMEM;
+                }
+                if (unlink(path) < 0 && errno != ENOENT)
+                        return -errno;
+                if (text)
+                        r = small_file_create(path, 0600, text, strlen(text));
+        }
+        return r;
+}
+
+int run_devenv(const DevShellSource *source, const DevShellConfig *c, const char *devenv,
+                const char *project, int output) {
+        _cleanup_free_ char *directory = NULL, *path = NULL, *nix = find_program(c->dirs, "nix");
+        int r;
+
+        /* it runs nix by name */
+        if (asprintf(&path, "%.*s:%.*s", (int) (strrchr(devenv, '/') - devenv), devenv,
+                            nix ? (int) (strrchr(nix, '/') - nix) : 0, nix ?: "") < 0)
+                path = NULL;
+        if (asprintf(&directory, "%s/devenv", project) < 0)
+                directory = NULL;
+        if (!path || !directory)
+                return -ENOMEM;
+        r = copy_files(source, directory);
+        if (r < 0)
+                return r;
+        r = make_environment(c->dir, path);
+        /* the settings that run_nix() has as arguments */
+        if (r < 0 || chdir(directory) < 0 ||
+                        setenv("NIX_CONFIG",
+                                        "accept-flake-config = false\nsandbox = true\n"
+                                        "sandbox-fallback = false",
+                                        1) < 0)
+                return r < 0 ? r : -errno;
+        return run_program((char *[]) { (char *) devenv, (char *) "print-dev-env", NULL }, output);
+}
