@@ -1,29 +1,23 @@
-/* Directories to projects. Two things need a view over all of them: a name in an
- * earlier directory hides it in later ones, and a UUID must be one project's. */
+/* What each mode of the generator does. */
 
 #include "generator/generator.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/strjoin.h"
 #include "common/strv.h"
 #include "config.h"
 #include "generator/agent-homes.h"
+#include "generator/directories.h"
 #include "generator/emit.h"
 #include "generator/exposed-files.h"
 #include "generator/json-writer.h"
 #include "generator/project.h"
 #include "generator/show.h"
-
-#define SUFFIX ".ini"
-#define PROJECTS_MAX 10000U
 
 typedef struct ProjectList {
         Project **items;
@@ -52,36 +46,6 @@ static int project_list_add(ProjectList *list, Project *p) {
         return 0;
 }
 
-/* Who may write there writes projects. */
-static int protect_config_dirs(Generator *g) {
-        int r = 0;
-
-        for (size_t i = 0; r >= 0 && g->config_dirs && g->config_dirs[i]; i++)
-                r = user_paths_protect(&g->paths, g->config_dirs[i],
-                                "holds the projects of claude-microvm, which a guest could change");
-        return r;
-}
-
-static int config_dirs_from_environment(Generator *g) {
-        const char *value = getenv("CLAUDE_MICROVM_CONFIG_DIRS");
-        _cleanup_free_ char *copy = NULL;
-        char *rest;
-
-        if (!value) {
-                if (strv_appendf(&g->config_dirs, "%s/claude-microvm", g->paths.config_home) < 0 ||
-                                strv_append(&g->config_dirs, SYSTEM_CONFIG_DIR) < 0)
-                        return -ENOMEM;
-                return 0;
-        }
-        rest = copy = strdup(value);
-        if (!copy)
-                return -ENOMEM;
-        for (char *dir; (dir = strsep(&rest, ":"));)
-                if (dir[0] == '/' && strv_append(&g->config_dirs, dir) < 0)
-                        return -ENOMEM;
-        return 0;
-}
-
 int generator_init(Generator *g) {
         int r;
 
@@ -100,71 +64,6 @@ int generator_init(Generator *g) {
 void generator_done(Generator *g) {
         user_paths_done(&g->paths);
         g->config_dirs = strv_free(g->config_dirs);
-}
-
-static int is_ini(const struct dirent *entry) {
-        size_t n = strlen(entry->d_name);
-
-        return entry->d_name[0] != '.' && n > strlen(SUFFIX) &&
-                        strcmp(entry->d_name + n - strlen(SUFFIX), SUFFIX) == 0;
-}
-
-static int compare_strings(const void *a, const void *b) {
-        return strcmp(*(const char *const *) a, *(const char *const *) b);
-}
-
-/* The inis of a directory in the order of their names, PROJECTS_MAX and one more at the most. */
-static int list_directory(const char *dir, int *ret_fd, char ***ret) {
-        _cleanup_closedir_ DIR *d = NULL;
-        _cleanup_strv_free_ char **names = NULL;
-        size_t n = 0, allocated = 0;
-
-        d = opendir(dir);
-        if (!d)
-                return -errno;
-        for (const struct dirent *entry; (entry = readdir(d)) && n <= PROJECTS_MAX;) {
-                if (!is_ini(entry))
-                        continue;
-                if (n + 2 > allocated) {
-                        char **grown = reallocarray(names, allocated = allocated * 2 + 64, sizeof(char *));
-
-                        if (!grown)
-                                return -ENOMEM;
-                        names = grown;
-                }
-                names[n] = strdup(entry->d_name);
-                names[n + 1] = NULL;
-                if (!names[n++])
-                        return -ENOMEM;
-        }
-        if (n > 0)
-                qsort(names, n, sizeof(char *), compare_strings);
-        *ret_fd = fcntl(dirfd(d), F_DUPFD_CLOEXEC, 3);
-        if (*ret_fd < 0)
-                return -errno;
-        *ret = TAKE_PTR(names);
-        return 0;
-}
-
-/* So many are nobody's projects, and each costs a moment of every login. */
-static void drop_surplus(Generator *g, const char *dir, char **names) {
-        if (strv_length(names) <= PROJECTS_MAX)
-                return;
-        messages_say("%s: more than %u files, the rest is left out", dir, PROJECTS_MAX);
-        free(names[PROJECTS_MAX]);
-        names[PROJECTS_MAX] = NULL;
-        g->failed = true;
-}
-
-/* Whoever may write to the directory of an ini may put another one there. NULL: nobody else. */
-static const char *distrusted(int dir_fd) {
-        struct stat st;
-
-        if (fstat(dir_fd, &st) < 0)
-                return "cannot be looked at";
-        if (st.st_uid != getuid() && st.st_uid != 0)
-                return "is another user's";
-        return st.st_mode & (S_IWGRP | S_IWOTH) ? "can be written by others: chmod go-w" : NULL;
 }
 
 /* `seen` is sorted by the time it is asked: the names of the directories before. */
@@ -365,19 +264,6 @@ int generator_list(Generator *g) {
         return r < 0 ? r : json_writer_end(&w);
 }
 
-/* The parts of a path; -EINVAL if it does not name an ini. */
-static int split_path(const char *path, char **ret_dir, const char **ret_name) {
-        const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-
-        if (strlen(name) <= strlen(SUFFIX) || strcmp(name + strlen(name) - strlen(SUFFIX), SUFFIX) != 0) {
-                messages_say("%s: the name of a configuration file ends with " SUFFIX, path);
-                return -EINVAL;
-        }
-        *ret_dir = slash ? strndup(path, slash == path ? 1 : (size_t) (slash - path)) : strdup(".");
-        *ret_name = name;
-        return *ret_dir ? 0 : -ENOMEM;
-}
-
 int generator_load_file(Generator *g, const char *path, Project **ret) {
         _cleanup_free_ char *dir = NULL;
         _cleanup_close_ int fd = -EBADF;
@@ -409,22 +295,6 @@ int generator_run_file(Generator *g, const char *path, UnitWriter *w) {
                 emit(g, w, p);
         project_free(p);
         return r;
-}
-
-/* The file that counts for a name: that of the first directory. */
-static int find_file(const Generator *g, const char *name, char **ret) {
-        for (char **dir = g->config_dirs; dir && *dir; dir++) {
-                _cleanup_free_ char *path = strjoin(*dir, "/", name, SUFFIX, NULL);
-                struct stat st;
-
-                if (!path)
-                        return -ENOMEM;
-                if (lstat(path, &st) == 0) {
-                        *ret = TAKE_PTR(path);
-                        return 0;
-                }
-        }
-        return -ENOENT;
 }
 
 int generator_find(Generator *g, const char *name) {

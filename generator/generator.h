@@ -1,17 +1,9 @@
 /* The generator's run over all configuration directories. */
 #pragma once
 
-#include <stdbool.h>
-
-#include "generator/paths.h"
+#include "generator/directories.h"
 #include "generator/project.h"
 #include "generator/unit-writer.h"
-
-typedef struct Generator {
-        UserPaths paths;
-        char **config_dirs; /* first name wins */
-        bool failed;        /* a file was bad, or could not be written out */
-} Generator;
 
 /* Takes the directories from the environment. 0, negative errno. */
 int generator_init(Generator *g);

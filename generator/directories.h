@@ -1,0 +1,41 @@
+/* The directories with inis: which they are, whose they are, and what is in them. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "generator/paths.h"
+
+#define SUFFIX ".ini"
+
+typedef struct Generator {
+        UserPaths paths;
+        char **config_dirs; /* first name wins */
+        bool failed;        /* a file was bad, or could not be written out */
+} Generator;
+
+/* No guest may have them: who may write there writes projects. 0, -ENOMEM. */
+int protect_config_dirs(Generator *g);
+
+/* Fills `config_dirs`. 0, -ENOMEM. */
+int config_dirs_from_environment(Generator *g);
+
+/* For qsort() and bsearch() on an array of strings. */
+int compare_strings(const void *a, const void *b);
+
+/* The inis of a directory in the order of their names, 10000 and one more at most, and the directory itself.
+ * 0, negative errno. */
+int list_directory(const char *dir, int *ret_fd, char ***ret);
+
+/* Cuts the list to 10000 and says so: so many are nobody's projects, and each costs a moment of every login.
+ */
+void drop_surplus(Generator *g, const char *dir, char **names);
+
+/* The reason not to trust the inis of a directory: who may write to it may put another one there. NULL:
+ * nobody else may. */
+const char *distrusted(int dir_fd);
+
+/* The parts of a path; -EINVAL if it does not name an ini. */
+int split_path(const char *path, char **ret_dir, const char **ret_name);
+
+/* The file that counts for a name: that of the first directory. */
+int find_file(const Generator *g, const char *name, char **ret);
