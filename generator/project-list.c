@@ -1,0 +1,173 @@
+#include "generator/project-list.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+#include "common/strjoin.h"
+#include "common/strv.h"
+#include "generator/agent-homes.h"
+#include "generator/directories.h"
+#include "generator/exposed-files.h"
+#include "generator/project.h"
+
+void project_list_done(ProjectList *list) {
+        for (size_t i = 0; i < list->n; i++)
+                project_free(list->items[i]);
+        free(list->items);
+}
+
+static int project_list_add(ProjectList *list, Project *p) {
+        if (list->n == list->allocated) {
+                size_t allocated = list->allocated > 0 ? list->allocated * 2 : 64;
+                Project **grown = reallocarray(list->items, allocated, sizeof(Project *));
+
+                if (!grown) {
+                        project_free(p);
+                        return -ENOMEM;
+                }
+                list->items = grown;
+                list->allocated = allocated;
+        }
+        list->items[list->n++] = p;
+        return 0;
+}
+
+/* `seen` is sorted by the time it is asked: the names of the directories before. */
+static bool is_hidden(char **seen, size_t n, const char *name) {
+        return seen && n > 0 && bsearch(&name, seen, n, sizeof(char *), compare_strings);
+}
+
+/* The files of this name in the directories before `dir`; a request has none. */
+static int find_earlier(const Generator *g, const char *dir, const char *name, Project *p) {
+        int r = 0;
+
+        if (p->is_request)
+                return 0;
+        for (char **earlier = g->config_dirs; r >= 0 && earlier && *earlier && *earlier != dir; earlier++)
+                r = strv_appendf(&p->earlier, "%s/%s", *earlier, name);
+        return r;
+}
+
+static int load_directory(Generator *g, const char *dir, bool requests, char ***seen, ProjectList *list) {
+        _cleanup_strv_free_ char **names = NULL;
+        _cleanup_close_ int fd = -EBADF;
+        size_t n_seen = strv_length(*seen);
+        const char *why;
+        int r;
+
+        r = list_directory(dir, &fd, &names);
+        if (r == -ENOENT || r == -ENOTDIR)
+                return 0;
+        if (r == -ENOMEM)
+                return r;
+        if (r < 0) {
+                messages_say("%s: cannot be read: %s", dir, strerror(-r));
+                g->failed = true;
+                return 0;
+        }
+        drop_surplus(g, dir, names);
+        why = distrusted(fd);
+        for (size_t i = 0; names && names[i]; i++) {
+                Project *p;
+
+                if (is_hidden(*seen, n_seen, names[i]))
+                        continue;
+                r = project_load(&g->paths, fd, dir, names[i], requests, &p);
+                if (r == 0 && why)
+                        messages_error(&p->messages, 0, "its directory '%s' %s", dir, why);
+                if (r == 0)
+                        r = project_list_add(list, p);
+                if (r == 0)
+                        r = find_earlier(g, dir, names[i], p);
+                if (r == -ENOMEM)
+                        return r;
+        }
+        if (requests)
+                return 0;
+        for (size_t i = 0; names && names[i]; i++)
+                if (strv_append(seen, names[i]) < 0)
+                        return -ENOMEM;
+        /* those of one directory are sorted already */
+        if (*seen && n_seen > 0)
+                qsort(*seen, strv_length(*seen), sizeof(char *), compare_strings);
+        return 0;
+}
+
+static int compare_uuids(const void *a, const void *b) {
+        const Project *const *x = a, *const *y = b;
+        int r = strcmp((*x)->uuid, (*y)->uuid);
+
+        return r != 0 ? r : strcmp((*x)->id, (*y)->id);
+}
+
+static int compare_work_directories(const void *a, const void *b) {
+        const Project *const *x = a, *const *y = b;
+        int r = strcmp((*x)->work_directory ?: "", (*y)->work_directory ?: "");
+
+        return r != 0 ? r : strcmp((*x)->id, (*y)->id);
+}
+
+static void check_uuids(ProjectList *list) {
+        bool any = false;
+
+        /* those that are made from names differ like the names */
+        for (size_t i = 0; i < list->n; i++)
+                any |= list->items[i]->has_uuid;
+        if (!any)
+                return;
+        qsort(list->items, list->n, sizeof(Project *), compare_uuids);
+        for (size_t i = 1; i < list->n; i++) {
+                const Project *a = list->items[i - 1];
+                Project *b = list->items[i];
+
+                if (!a->is_request && !b->is_request && b->messages.n_errors == 0 &&
+                                strcmp(a->uuid, b->uuid) == 0)
+                        messages_error(&b->messages, 0,
+                                        "UUID=%s is that of %s too: give each project its own", b->uuid,
+                                        a->path);
+        }
+}
+
+/* Allowed, because two configurations of one directory may be wanted; seldom meant. */
+static void check_work_directories(ProjectList *list) {
+        qsort(list->items, list->n, sizeof(Project *), compare_work_directories);
+        for (size_t i = 1; i < list->n; i++) {
+                const Project *a = list->items[i - 1];
+                Project *b = list->items[i];
+
+                if (!a->is_request && !b->is_request && a->work_directory && b->work_directory &&
+                                strcmp(a->work_directory, b->work_directory) == 0)
+                        messages_warning(&b->messages, 0,
+                                        "WorkDirectory=%s is that of %s too: claude-run in it will ask "
+                                        "which one",
+                                        b->work_directory, a->path);
+        }
+}
+
+int load_all(Generator *g, ProjectList *list) {
+        _cleanup_strv_free_ char **seen = NULL;
+        _cleanup_free_ char *requests = NULL;
+        int r;
+
+        for (size_t i = 0; g->config_dirs && g->config_dirs[i]; i++) {
+                r = load_directory(g, g->config_dirs[i], false, &seen, list);
+                if (r < 0)
+                        return r;
+        }
+        if (g->paths.runtime_dir) {
+                requests = strjoin(g->paths.runtime_dir, "/claude-microvm/requests", NULL);
+                if (!requests)
+                        return -ENOMEM;
+                r = load_directory(g, requests, true, &seen, list);
+                if (r < 0)
+                        return r;
+        }
+        if (list->n == 0)
+                return 0;
+        check_uuids(list);
+        check_work_directories(list);
+        r = agent_homes_check(list->items, list->n);
+        return r < 0 ? r : host_files_check(list->items, list->n);
+}

@@ -1,0 +1,16 @@
+/* All projects. Two things need a view over all of them: a name in an earlier directory hides it in later
+ * ones, and a UUID must be one project's. */
+#pragma once
+
+#include "generator/directories.h"
+#include "generator/project.h"
+
+typedef struct ProjectList {
+        Project **items;
+        size_t n, allocated;
+} ProjectList;
+
+void project_list_done(ProjectList *list);
+
+/* Reads all projects and requests. 0; negative errno: not all could be read for want of memory. */
+int load_all(Generator *g, ProjectList *list);
