@@ -3,7 +3,7 @@
 
 #include <stdbool.h>
 
-#include "generator/paths.h"
+#include "generator/user-paths.h"
 
 #define SUFFIX ".ini"
 

@@ -1,14 +1,15 @@
 /* Directories of the host that the guest gets, with their places in it. */
 
-#include "generator/parser.h"
-
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/cleanup.h"
 #include "common/drop-in.h"
+#include "common/path.h"
 #include "common/strv.h"
 #include "config.h"
+#include "generator/parser.h"
+#include "generator/paths.h"
 
 static bool is_tag(const char *s) {
         size_t n = strlen(s);
@@ -55,7 +56,7 @@ static bool is_guest_directory(const UserPaths *paths, const char *value) {
         _cleanup_free_ char *path = NULL;
         const char *why;
 
-        if (value[0] != '/' || strpbrk(value, " :\"\\") || path_parse(paths, value, &path, &why) < 0 ||
+        if (value[0] != '/' || strpbrk(value, " :\"\\") || path_parse(paths->home, value, &path, &why) < 0 ||
                         strcmp(path, value) != 0)
                 return false;
         for (size_t i = 0; i < ELEMENTSOF(taken); i++)
@@ -179,7 +180,7 @@ void parse_allow_hidden(Parser *parser, const Key *key, const char *value) {
                                 "%s=%s: counts only in a project of your own, in your configuration "
                                 "directory: take the line out",
                                 key->key, value);
-        else if (path_parse(parser->paths, value, &path, &why) < 0)
+        else if (path_parse(parser->paths->home, value, &path, &why) < 0)
                 refuse(parser, "%s=%s: the path %s", key->key, value, why ?: "needs memory");
         else if (!(canonical = resolve_file(parser, key->key, value, path)))
                 return;

@@ -1,7 +1,5 @@
 /* One small function a kind of value. */
 
-#include "generator/parser.h"
-
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
@@ -13,6 +11,8 @@
 #include "common/cleanup.h"
 #include "common/drop-in.h"
 #include "common/strv.h"
+#include "generator/parser.h"
+#include "generator/paths.h"
 
 #define MEMORY_MIB_MIN 128U
 #define MEMORY_MIB_MAX (1024U * 1024U)
@@ -119,7 +119,7 @@ char *shareable_directory(Parser *parser, const char *key, const char *value, bo
         char *canonical = NULL;
         PathPlace place;
 
-        if (path_parse(parser->paths, value, &path, &why) < 0) {
+        if (path_parse(parser->paths->home, value, &path, &why) < 0) {
                 if (why)
                         refuse(parser, "%s=%s: the path %s", key, value, why);
                 else
@@ -208,7 +208,7 @@ void parse_guest(Parser *parser, const Key *key, const char *value) {
                 set_string(parser, key, value);
                 return;
         }
-        if (path_parse(parser->paths, value, &path, &why) < 0)
+        if (path_parse(parser->paths->home, value, &path, &why) < 0)
                 refuse(parser, "%s=%s: has to be the name of a guest image or its directory; a path %s",
                                 key->key, value, why ?: "needs memory");
         else if ((canonical = resolve_file(parser, key->key, value, path)))

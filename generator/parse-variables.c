@@ -1,11 +1,11 @@
 /* Variables of the agent, from three sections, and lists of assignments. */
 
-#include "generator/parser.h"
-
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "generator/parser.h"
+#include "generator/paths.h"
 
 #define VARIABLES_MAX 512U /* of the agent */
 
@@ -84,7 +84,7 @@ static void parse_credential(Parser *parser, AssignmentList *list, const char *n
 
         if (!check_variable(parser, name))
                 return;
-        if (path_parse(parser->paths, value, &path, &why) < 0)
+        if (path_parse(parser->paths->home, value, &path, &why) < 0)
                 refuse(parser, "%s=%s: has to name the file with the secret; the path %s", name, value,
                                 why ?: "needs memory");
         else if ((canonical = resolve_file(parser, name, value, path)))

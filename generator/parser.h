@@ -3,6 +3,7 @@
 #pragma once
 
 #include "generator/project.h"
+#include "generator/user-paths.h"
 
 struct Parser {
         Project *project;

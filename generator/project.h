@@ -9,7 +9,7 @@
 #include "common/vm-name.h"
 #include "generator/config-file.h"
 #include "generator/messages.h"
-#include "generator/paths.h"
+#include "generator/user-paths.h"
 
 typedef struct Share {
         char *tag;

@@ -4,7 +4,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/path.h"
 #include "generator/paths.h"
+#include "generator/user-paths.h"
 
 static UserPaths paths;
 
@@ -26,7 +28,7 @@ static int teardown(void **state) {
 static void check(const char *value, const char *expected) {
         const char *why = NULL;
         char *path = NULL;
-        int r = path_parse(&paths, value, &path, &why);
+        int r = path_parse(paths.home, value, &path, &why);
 
         if (expected) {
                 assert_int_equal(r, 0);
