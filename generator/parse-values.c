@@ -11,6 +11,7 @@
 #include "common/cleanup.h"
 #include "common/drop-in.h"
 #include "common/strv.h"
+#include "generator/assignments.h"
 #include "generator/parser.h"
 #include "generator/paths.h"
 

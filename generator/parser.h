@@ -55,10 +55,3 @@ void shares_check_hidden(Parser *parser);
 void parse_environment(Parser *parser, const char *name, const char *value);
 void parse_credentials(Parser *parser, const char *name, const char *value);
 void parse_encrypted_credentials(Parser *parser, const char *name, const char *value);
-
-void assignments_add(Parser *parser, AssignmentList *list, const char *name, const char *value);
-bool assignments_have(const AssignmentList *list, const char *name);
-
-/* Takes out the first of two; what a request's options say counts. */
-void assignments_remove(AssignmentList *list, const char *name);
-void assignments_free(AssignmentList *list);

@@ -14,6 +14,7 @@
 #include "common/strjoin.h"
 #include "common/strv.h"
 #include "config.h"
+#include "generator/assignments.h"
 #include "generator/config-file.h"
 #include "generator/parser.h"
 #include "generator/unknown-key.h"
