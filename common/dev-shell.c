@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-DevShellKind devshell_kind(const char *word) {
+DevShellKind dev_shell_kind(const char *word) {
         return strcmp(word, "yes") == 0               ? DEVSHELL_FLAKE
                         : strcmp(word, "devenv") == 0 ? DEVSHELL_DEVENV
                                                       : DEVSHELL_NONE;

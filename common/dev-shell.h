@@ -8,4 +8,4 @@ typedef enum DevShellKind {
 } DevShellKind;
 
 /* Of the word in CLAUDE_VM_DEV_SHELL=. */
-DevShellKind devshell_kind(const char *word);
+DevShellKind dev_shell_kind(const char *word);

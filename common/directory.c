@@ -13,7 +13,7 @@
 
 #define UNIT_MAX (1024U * 1024U)
 
-int make_directories(const char *path) {
+int directory_make(const char *path) {
         _cleanup_free_ char *copy = strdup(path);
 
         if (!copy)
@@ -29,13 +29,13 @@ int make_directories(const char *path) {
         }
 }
 
-int make_parent_directories(const char *path) {
+int directory_make_parents(const char *path) {
         _cleanup_free_ char *parent = strndup(path, (size_t) (strrchr(path, '/') - path));
 
-        return parent ? make_directories(parent) : -ENOMEM;
+        return parent ? directory_make(parent) : -ENOMEM;
 }
 
-void remove_directory(const char *path) {
+void directory_remove(const char *path) {
         _cleanup_closedir_ DIR *dir = opendir(path);
         int fd = dir ? dirfd(dir) : -EBADF;
 
@@ -47,7 +47,7 @@ void remove_directory(const char *path) {
         (void) rmdir(path);
 }
 
-int list_names(const char *path, char ***ret) {
+int directory_list(const char *path, char ***ret) {
         _cleanup_closedir_ DIR *dir = opendir(path);
         _cleanup_strv_free_ char **names = NULL;
 
@@ -60,9 +60,9 @@ int list_names(const char *path, char ***ret) {
         return 0;
 }
 
-int remove_tree(const char *path, unsigned depth) {
+int directory_remove_tree(const char *path, unsigned depth) {
         _cleanup_strv_free_ char **names = NULL;
-        int r = list_names(path, &names);
+        int r = directory_list(path, &names);
 
         for (size_t i = 0; r >= 0 && names && names[i]; i++) {
                 _cleanup_free_ char *child = strjoin(path, "/", names[i], NULL);
@@ -70,19 +70,19 @@ int remove_tree(const char *path, unsigned depth) {
                 if (!child)
                         return -ENOMEM;
                 if (unlink(child) < 0)
-                        r = errno == EISDIR && depth > 0 ? remove_tree(child, depth - 1) : -errno;
+                        r = errno == EISDIR && depth > 0 ? directory_remove_tree(child, depth - 1) : -errno;
         }
         if (r >= 0 && rmdir(path) < 0 && errno != ENOENT)
                 r = -errno;
         return r;
 }
 
-int is_same(const char *a, const char *b) {
+int directory_is_same(const char *a, const char *b) {
         _cleanup_strv_free_ char **names = NULL, **others = NULL;
-        int r = list_names(a, &names);
+        int r = directory_list(a, &names);
 
         if (r >= 0)
-                r = list_names(b, &others);
+                r = directory_list(b, &others);
         if (r < 0 || strv_length(names) != strv_length(others))
                 return r;
         for (size_t i = 0; names && names[i]; i++) {
@@ -91,11 +91,11 @@ int is_same(const char *a, const char *b) {
 
                 if (!in_a || !in_b)
                         return -ENOMEM;
-                r = small_file_read(in_a, UNIT_MAX, &text_a);
+                r = whole_file_read(in_a, UNIT_MAX, &text_a);
                 if (r == -EISDIR)
-                        r = is_same(in_a, in_b);
+                        r = directory_is_same(in_a, in_b);
                 else if (r >= 0)
-                        r = small_file_read(in_b, UNIT_MAX, &text_b) >= 0 && strcmp(text_a, text_b) == 0;
+                        r = whole_file_read(in_b, UNIT_MAX, &text_b) >= 0 && strcmp(text_a, text_b) == 0;
                 if (r <= 0)
                         return r == -ENOENT ? 0 : r;
         }

@@ -2,19 +2,19 @@
 #pragma once
 
 /* Makes what is missing of a path, for this user alone. 0, negative errno. */
-int make_directories(const char *path);
+int directory_make(const char *path);
 
 /* The same for what an absolute path lies in. */
-int make_parent_directories(const char *path);
+int directory_make_parents(const char *path);
 
 /* Removes a directory and the files in it; other directories in it keep it. */
-void remove_directory(const char *path);
+void directory_remove(const char *path);
 
 /* The names in a directory, without those that begin with a dot; none if it does not exist. */
-int list_names(const char *path, char ***ret);
+int directory_list(const char *path, char ***ret);
 
 /* Removes a directory of files and of directories of files, which is all that a generator makes. */
-int remove_tree(const char *path, unsigned depth);
+int directory_remove_tree(const char *path, unsigned depth);
 
 /* 1 if both directories have the same files with the same content. */
-int is_same(const char *a, const char *b);
+int directory_is_same(const char *a, const char *b);

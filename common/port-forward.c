@@ -22,23 +22,23 @@ static const char *parse_port(const char *text, char end, unsigned *ret) {
 }
 
 /* The address and its colon; the text after them, NULL if it is none. */
-static const char *parse_address(const char *text, char ret[static FORWARD_ADDRESS_MAX]) {
+static const char *parse_address(const char *text, char ret[static PORT_FORWARD_ADDRESS_MAX]) {
         unsigned char binary[sizeof(struct in6_addr)];
         bool ipv6 = text[0] == '[';
         const char *end = strchr(text, ipv6 ? ']' : ':');
         size_t n;
 
         text += ipv6;
-        n = end ? (size_t) (end - text) : FORWARD_ADDRESS_MAX;
-        if (n >= FORWARD_ADDRESS_MAX || end[ipv6] != ':')
+        n = end ? (size_t) (end - text) : PORT_FORWARD_ADDRESS_MAX;
+        if (n >= PORT_FORWARD_ADDRESS_MAX || end[ipv6] != ':')
                 return NULL;
         memcpy(ret, text, n);
         ret[n] = '\0';
         return inet_pton(ipv6 ? AF_INET6 : AF_INET, ret, binary) == 1 ? end + ipv6 + 1 : NULL;
 }
 
-int forward_parse(const char *text, Forward *ret) {
-        Forward f = { .address = "127.0.0.1" };
+int port_forward_parse(const char *text, PortForward *ret) {
+        PortForward f = { .address = "127.0.0.1" };
 
         if (parse_port(text, '\0', &f.host_port)) {
                 f.guest_port = f.host_port;
@@ -55,21 +55,21 @@ int forward_parse(const char *text, Forward *ret) {
         return 0;
 }
 
-void forward_print_host(const Forward *f, char ret[static FORWARD_TEXT_MAX]) {
+void port_forward_print_host(const PortForward *f, char ret[static PORT_FORWARD_TEXT_MAX]) {
         bool ipv6 = strchr(f->address, ':');
 
-        snprintf(ret, FORWARD_TEXT_MAX, "%s%s%s:%u", ipv6 ? "[" : "", f->address, ipv6 ? "]" : "",
+        snprintf(ret, PORT_FORWARD_TEXT_MAX, "%s%s%s:%u", ipv6 ? "[" : "", f->address, ipv6 ? "]" : "",
                         f->host_port);
 }
 
-void forward_print(const Forward *f, char ret[static FORWARD_TEXT_MAX]) {
+void port_forward_print(const PortForward *f, char ret[static PORT_FORWARD_TEXT_MAX]) {
         size_t n;
 
-        forward_print_host(f, ret);
+        port_forward_print_host(f, ret);
         n = strlen(ret);
-        snprintf(ret + n, FORWARD_TEXT_MAX - n, ":%u", f->guest_port);
+        snprintf(ret + n, PORT_FORWARD_TEXT_MAX - n, ":%u", f->guest_port);
 }
 
-int forward_same_host_port(const Forward *a, const Forward *b) {
+int port_forward_same_host_port(const PortForward *a, const PortForward *b) {
         return a->host_port == b->host_port && strcmp(a->address, b->address) == 0;
 }

@@ -30,13 +30,13 @@ bool vm_name_is_id(const char *s) {
         return vm_name_is_project(s) || (vm_name_is_uuid(s) && s[strcspn(s, "ABCDEF")] == '\0');
 }
 
-char *unit_of(const char *id) {
+char *vm_unit_name(const char *id) {
         char *unit;
 
         return asprintf(&unit, "claude-vm@%s.service", id) < 0 ? NULL : unit;
 }
 
-char *id_of_unit(const char *unit) {
+char *vm_name_of_unit(const char *unit) {
         const char *at = strchr(unit, '@'), *end = strstr(unit, ".service");
         char *id = at && end && end > at ? strndup(at + 1, (size_t) (end - at - 1)) : NULL;
 

@@ -21,7 +21,7 @@ bool vm_name_is_project(const char *s);
 bool vm_name_is_id(const char *s);
 
 /* `claude-vm@ID.service`, owned; NULL without memory. */
-char *unit_of(const char *id);
+char *vm_unit_name(const char *id);
 
 /* The id from the name of a unit of ours, owned; NULL if it is another. */
-char *id_of_unit(const char *unit);
+char *vm_name_of_unit(const char *unit);

@@ -32,13 +32,13 @@ static int read_whole(int fd, size_t max, char **ret) {
         return 0;
 }
 
-int small_file_read(const char *path, size_t max, char **ret) {
+int whole_file_read(const char *path, size_t max, char **ret) {
         _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
         return fd < 0 ? -errno : read_whole(fd, max, ret);
 }
 
-int small_file_read_at(int dir_fd, const char *name, size_t max, char **ret) {
+int whole_file_read_at(int dir_fd, const char *name, size_t max, char **ret) {
         _cleanup_close_ int fd =
                         openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
         struct stat st;
@@ -48,7 +48,7 @@ int small_file_read_at(int dir_fd, const char *name, size_t max, char **ret) {
         return S_ISREG(st.st_mode) ? read_whole(fd, max, ret) : -ENOTSUP;
 }
 
-int small_file_create(const char *path, mode_t mode, const void *content, size_t size) {
+int whole_file_create(const char *path, mode_t mode, const void *content, size_t size) {
         _cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
         ssize_t n;
 

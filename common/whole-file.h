@@ -6,11 +6,11 @@
 
 /* Reads `path`, which may have `max` bytes, and ends it with NUL. 0 and an owned text; -EFBIG if it is
  * larger, -EINVAL if it has a NUL byte itself; other negative errno. */
-int small_file_read(const char *path, size_t max, char **ret);
+int whole_file_read(const char *path, size_t max, char **ret);
 
 /* The same for a file of a directory that others may write to: -ELOOP if `name` is a symbolic link, -ENOTSUP
  * if it is no regular file. */
-int small_file_read_at(int dir_fd, const char *name, size_t max, char **ret);
+int whole_file_read_at(int dir_fd, const char *name, size_t max, char **ret);
 
 /* Makes `path` with this content. -EEXIST if there is one; other negative errno. */
-int small_file_create(const char *path, mode_t mode, const void *content, size_t size);
+int whole_file_create(const char *path, mode_t mode, const void *content, size_t size);

@@ -16,7 +16,7 @@
 
 #define PROJECTS_MAX 10000U
 
-int protect_config_dirs(Generator *g) {
+int directories_protect(Generator *g) {
         int r = 0;
 
         for (size_t i = 0; r >= 0 && g->config_dirs && g->config_dirs[i]; i++)
@@ -25,7 +25,7 @@ int protect_config_dirs(Generator *g) {
         return r;
 }
 
-int config_dirs_from_environment(Generator *g) {
+int directories_from_environment(Generator *g) {
         const char *value = getenv("CLAUDE_MICROVM_CONFIG_DIRS");
         _cleanup_free_ char *copy = NULL;
         char *rest;
@@ -48,15 +48,15 @@ int config_dirs_from_environment(Generator *g) {
 static int is_ini(const struct dirent *entry) {
         size_t n = strlen(entry->d_name);
 
-        return entry->d_name[0] != '.' && n > strlen(SUFFIX) &&
-                        strcmp(entry->d_name + n - strlen(SUFFIX), SUFFIX) == 0;
+        return entry->d_name[0] != '.' && n > strlen(INI_SUFFIX) &&
+                        strcmp(entry->d_name + n - strlen(INI_SUFFIX), INI_SUFFIX) == 0;
 }
 
-int compare_strings(const void *a, const void *b) {
+int directories_compare_names(const void *a, const void *b) {
         return strcmp(*(const char *const *) a, *(const char *const *) b);
 }
 
-int list_directory(const char *dir, int *ret_fd, char ***ret) {
+int directories_list(const char *dir, int *ret_fd, char ***ret) {
         _cleanup_closedir_ DIR *d = NULL;
         _cleanup_strv_free_ char **names = NULL;
         size_t n = 0, allocated = 0;
@@ -80,7 +80,7 @@ int list_directory(const char *dir, int *ret_fd, char ***ret) {
                         return -ENOMEM;
         }
         if (n > 0)
-                qsort(names, n, sizeof(char *), compare_strings);
+                qsort(names, n, sizeof(char *), directories_compare_names);
         *ret_fd = fcntl(dirfd(d), F_DUPFD_CLOEXEC, 3);
         if (*ret_fd < 0)
                 return -errno;
@@ -88,7 +88,7 @@ int list_directory(const char *dir, int *ret_fd, char ***ret) {
         return 0;
 }
 
-void drop_surplus(Generator *g, const char *dir, char **names) {
+void directories_drop_surplus(Generator *g, const char *dir, char **names) {
         if (strv_length(names) <= PROJECTS_MAX)
                 return;
         messages_say("%s: more than %u files, the rest is left out", dir, PROJECTS_MAX);
@@ -97,7 +97,7 @@ void drop_surplus(Generator *g, const char *dir, char **names) {
         g->failed = true;
 }
 
-const char *distrusted(int dir_fd) {
+const char *directories_distrusted(int dir_fd) {
         struct stat st;
 
         if (fstat(dir_fd, &st) < 0)
@@ -107,11 +107,12 @@ const char *distrusted(int dir_fd) {
         return st.st_mode & (S_IWGRP | S_IWOTH) ? "can be written by others: chmod go-w" : NULL;
 }
 
-int split_path(const char *path, char **ret_dir, const char **ret_name) {
+int directories_split_path(const char *path, char **ret_dir, const char **ret_name) {
         const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
 
-        if (strlen(name) <= strlen(SUFFIX) || strcmp(name + strlen(name) - strlen(SUFFIX), SUFFIX) != 0) {
-                messages_say("%s: the name of a configuration file ends with " SUFFIX, path);
+        if (strlen(name) <= strlen(INI_SUFFIX) ||
+                        strcmp(name + strlen(name) - strlen(INI_SUFFIX), INI_SUFFIX) != 0) {
+                messages_say("%s: the name of a configuration file ends with " INI_SUFFIX, path);
                 return -EINVAL;
         }
         *ret_dir = slash ? strndup(path, slash == path ? 1 : (size_t) (slash - path)) : strdup(".");
@@ -119,9 +120,9 @@ int split_path(const char *path, char **ret_dir, const char **ret_name) {
         return *ret_dir ? 0 : -ENOMEM;
 }
 
-int find_file(const Generator *g, const char *name, char **ret) {
+int directories_find_file(const Generator *g, const char *name, char **ret) {
         for (char **dir = g->config_dirs; dir && *dir; dir++) {
-                _cleanup_free_ char *path = strjoin(*dir, "/", name, SUFFIX, NULL);
+                _cleanup_free_ char *path = strjoin(*dir, "/", name, INI_SUFFIX, NULL);
                 struct stat st;
 
                 if (!path)

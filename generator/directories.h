@@ -5,7 +5,7 @@
 
 #include "generator/user-paths.h"
 
-#define SUFFIX ".ini"
+#define INI_SUFFIX ".ini"
 
 typedef struct Generator {
         UserPaths paths;
@@ -14,28 +14,28 @@ typedef struct Generator {
 } Generator;
 
 /* No guest may have them: who may write there writes projects. 0, -ENOMEM. */
-int protect_config_dirs(Generator *g);
+int directories_protect(Generator *g);
 
 /* Fills `config_dirs`. 0, -ENOMEM. */
-int config_dirs_from_environment(Generator *g);
+int directories_from_environment(Generator *g);
 
 /* For qsort() and bsearch() on an array of strings. */
-int compare_strings(const void *a, const void *b);
+int directories_compare_names(const void *a, const void *b);
 
 /* The inis of a directory in the order of their names, 10000 and one more at most, and the directory itself.
  * 0, negative errno. */
-int list_directory(const char *dir, int *ret_fd, char ***ret);
+int directories_list(const char *dir, int *ret_fd, char ***ret);
 
 /* Cuts the list to 10000 and says so: so many are nobody's projects, and each costs a moment of every login.
  */
-void drop_surplus(Generator *g, const char *dir, char **names);
+void directories_drop_surplus(Generator *g, const char *dir, char **names);
 
 /* The reason not to trust the inis of a directory: who may write to it may put another one there. NULL:
  * nobody else may. */
-const char *distrusted(int dir_fd);
+const char *directories_distrusted(int dir_fd);
 
 /* The parts of a path; -EINVAL if it does not name an ini. */
-int split_path(const char *path, char **ret_dir, const char **ret_name);
+int directories_split_path(const char *path, char **ret_dir, const char **ret_name);
 
 /* The file that counts for a name: that of the first directory. */
-int find_file(const Generator *g, const char *name, char **ret);
+int directories_find_file(const Generator *g, const char *name, char **ret);

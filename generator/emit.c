@@ -68,11 +68,11 @@ static void print_shares(UnitWriter *w, const Project *p) {
 }
 
 static void print_publish(UnitWriter *w, const Project *p) {
-        char name[64], text[FORWARD_TEXT_MAX];
+        char name[64], text[PORT_FORWARD_TEXT_MAX];
 
         for (size_t i = 0; i < p->n_publish; i++) {
                 snprintf(name, sizeof(name), PARAMETER_PUBLISH_PREFIX "%zu", i);
-                forward_print(&p->publish[i], text);
+                port_forward_print(&p->publish[i], text);
                 unit_writer_print_environment(w, name, text);
         }
 }

@@ -121,7 +121,7 @@ static int check_own(Project *p) {
         return r;
 }
 
-int host_files_check(Project *const *projects, size_t n) {
+int exposed_files_check(Project *const *projects, size_t n) {
         Roots roots = {};
         bool needed = false;
         int r = 0;

@@ -25,9 +25,9 @@ int generator_init(Generator *g) {
         r = user_paths_init(&g->paths);
         if (r < 0)
                 return r;
-        r = config_dirs_from_environment(g);
+        r = directories_from_environment(g);
         if (r >= 0)
-                r = protect_config_dirs(g);
+                r = directories_protect(g);
         if (r < 0)
                 generator_done(g);
         return r;
@@ -49,7 +49,7 @@ static void emit(Generator *g, UnitWriter *w, Project *p) {
 
 int generator_run(Generator *g, UnitWriter *w) {
         _cleanup_(project_list_done) ProjectList list = {};
-        int r = load_all(g, &list);
+        int r = project_list_load(g, &list);
 
         for (size_t i = 0; i < list.n; i++)
                 emit(g, w, list.items[i]);
@@ -83,7 +83,7 @@ static int list_project(JsonWriter *w, const Project *p) {
 int generator_list(Generator *g) {
         _cleanup_(project_list_done) ProjectList list = {};
         JsonWriter w = { .f = stdout };
-        int r = load_all(g, &list);
+        int r = project_list_load(g, &list);
 
         if (r >= 0)
                 r = check_units(list.items, list.n);
@@ -102,7 +102,7 @@ int generator_load_file(Generator *g, const char *path, Project **ret) {
         _cleanup_free_ char *dir = NULL;
         _cleanup_close_ int fd = -EBADF;
         const char *name;
-        int r = split_path(path, &dir, &name);
+        int r = directories_split_path(path, &dir, &name);
 
         if (r < 0)
                 return r;
@@ -111,11 +111,11 @@ int generator_load_file(Generator *g, const char *path, Project **ret) {
                 messages_say("%s: %s", path, strerror(errno));
                 return -errno;
         }
-        r = project_load(&g->paths, fd, dir, name, strlen(name) == 36 + strlen(SUFFIX), ret);
+        r = project_load(&g->paths, fd, dir, name, strlen(name) == 36 + strlen(INI_SUFFIX), ret);
         if (r == -ENOENT)
                 messages_say("%s: %s", path, strerror(-r));
         if (r == 0 &&
-                        (host_files_check(ret, 1) < 0 || check_units(ret, 1) < 0 ||
+                        (exposed_files_check(ret, 1) < 0 || check_units(ret, 1) < 0 ||
                                         (*ret)->messages.n_errors > 0))
                 g->failed = true;
         return r;
@@ -134,11 +134,11 @@ int generator_run_file(Generator *g, const char *path, UnitWriter *w) {
 int generator_find(Generator *g, const char *name) {
         _cleanup_free_ char *path = NULL, *own = NULL;
         JsonWriter w = { .f = stdout };
-        int r = find_file(g, name, &path);
+        int r = directories_find_file(g, name, &path);
 
         if (r == -ENOMEM || !g->config_dirs)
                 return r;
-        own = strjoin(g->config_dirs[0], "/", name, SUFFIX, NULL);
+        own = strjoin(g->config_dirs[0], "/", name, INI_SUFFIX, NULL);
         if (!own)
                 return -ENOMEM;
         r = json_writer_add(&w, (JsonMember[]) { { "own", own }, { "effective", path } }, 2);
@@ -153,7 +153,7 @@ int generator_show(Generator *g, const char *word) {
         int r;
 
         if (!strchr(word, '/')) {
-                r = find_file(g, word, &found);
+                r = directories_find_file(g, word, &found);
                 if (r == -ENOENT)
                         messages_say("No project '%s'; to make one: claude-run config new %s", word, word);
                 if (r < 0)

@@ -108,7 +108,7 @@ void parse_share(Parser *parser, const Key *key, const char *value) {
                                 key->key, value, guest_directory);
                 return;
         }
-        canonical = shareable_directory(parser, key->key, directory, false);
+        canonical = parser_directory(parser, key->key, directory, false);
         if (canonical)
                 shares_add(parser, tag, canonical, guest_directory, mode, false);
 }
@@ -150,7 +150,7 @@ void shares_check_hidden(Parser *parser) {
                 const Share *share = &p->shares[i];
 
                 /* without a line it is a directory of ours */
-                if (share->line == 0 || !path_is_hidden(parser->paths, share->directory) ||
+                if (share->line == 0 || !user_paths_is_hidden(parser->paths, share->directory) ||
                                 is_opened(p, share->directory))
                         continue;
                 parser->line = share->line;
@@ -184,7 +184,7 @@ void parse_allow_hidden(Parser *parser, const Key *key, const char *value) {
                 refuse(parser, "%s=%s: the path %s", key->key, value, why ?: "needs memory");
         else if (!(canonical = resolve_file(parser, key->key, value, path)))
                 return;
-        else if ((why = path_stays_closed(parser->paths, canonical)))
+        else if ((why = user_paths_stays_closed(parser->paths, canonical)))
                 refuse(parser, "%s=%s: cannot be opened for a guest: '%s' %s", key->key, value, canonical,
                                 why);
         else if (strv_append(&parser->project->allow_hidden, canonical) < 0)

@@ -98,7 +98,7 @@ static void refuse_walk(Parser *parser, const char *key, const char *value, cons
 
 static int resolve_path(
                 Parser *parser, const char *key, const char *value, const char *path, PathPlace *ret) {
-        int r = path_resolve(parser->paths, path, ret);
+        int r = user_paths_resolve(parser->paths, path, ret);
 
         if (r < 0)
                 refuse_walk(parser, key, value, ret->path, r);
@@ -114,7 +114,7 @@ char *resolve_file(Parser *parser, const char *key, const char *value, const cha
         return copy_string(parser, place.path);
 }
 
-char *shareable_directory(Parser *parser, const char *key, const char *value, bool is_agent_home) {
+char *parser_directory(Parser *parser, const char *key, const char *value, bool is_agent_home) {
         _cleanup_free_ char *path = NULL;
         const char *why = NULL;
         char *canonical = NULL;
@@ -129,7 +129,7 @@ char *shareable_directory(Parser *parser, const char *key, const char *value, bo
         }
         if (resolve_path(parser, key, value, path, &place) < 0)
                 return NULL;
-        why = path_refused(parser->paths, &place, is_agent_home);
+        why = user_paths_refused(parser->paths, &place, is_agent_home);
         path_place_done(&place);
         if (why)
                 refuse(parser, "%s=%s: cannot be shared with a guest: '%s' %s", key, value, place.path, why);
@@ -142,7 +142,7 @@ void parse_directory(Parser *parser, const Key *key, const char *value) {
         char **target = member(parser, key);
 
         free(*target);
-        *target = shareable_directory(parser, key->key, value, key->offset == offsetof(Project, home));
+        *target = parser_directory(parser, key->key, value, key->offset == offsetof(Project, home));
 }
 
 /* 8, 8GB, 8g and 8GiB are all 8G for who writes them. */
@@ -283,15 +283,15 @@ void parse_wanted(Parser *parser, const Key *key, const char *value) {
 
 void parse_publish(Parser *parser, const Key *key, const char *value) {
         Project *p = parser->project;
-        Forward forward, *grown;
+        PortForward forward, *grown;
 
-        if (forward_parse(value, &forward) < 0) {
+        if (port_forward_parse(value, &forward) < 0) {
                 refuse(parser, "%s=%s: has to be [ADDRESS:]HOSTPORT:GUESTPORT, like 8080:80", key->key,
                                 value);
                 return;
         }
         for (size_t i = 0; i < p->n_publish; i++)
-                if (forward_same_host_port(&p->publish[i], &forward)) {
+                if (port_forward_same_host_port(&p->publish[i], &forward)) {
                         refuse(parser, "%s=%s: port %u of the host is published already", key->key, value,
                                         forward.host_port);
                         return;
@@ -300,7 +300,7 @@ void parse_publish(Parser *parser, const Key *key, const char *value) {
                 refuse(parser, "%s=: more than %u ports", key->key, PUBLISH_MAX);
                 return;
         }
-        grown = reallocarray(p->publish, p->n_publish + 1, sizeof(Forward));
+        grown = reallocarray(p->publish, p->n_publish + 1, sizeof(PortForward));
         if (!grown) {
                 parser->out_of_memory = true;
                 return;

@@ -34,7 +34,7 @@ void parse_wanted(Parser *parser, const Key *key, const char *value);
 
 /* The canonical form of a directory that may be shared, owned, or NULL with a message. Whether it is hidden
  * is not asked here: a later line may open it. */
-char *shareable_directory(Parser *parser, const char *key, const char *value, bool is_agent_home);
+char *parser_directory(Parser *parser, const char *key, const char *value, bool is_agent_home);
 
 /* The same of a parsed path that the host will read, as a file or a directory. */
 char *resolve_file(Parser *parser, const char *key, const char *value, const char *path);

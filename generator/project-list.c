@@ -36,7 +36,7 @@ static int project_list_add(ProjectList *list, Project *p) {
 
 /* `seen` is sorted by the time it is asked: the names of the directories before. */
 static bool is_hidden(char **seen, size_t n, const char *name) {
-        return seen && n > 0 && bsearch(&name, seen, n, sizeof(char *), compare_strings);
+        return seen && n > 0 && bsearch(&name, seen, n, sizeof(char *), directories_compare_names);
 }
 
 /* The files of this name in the directories before `dir`; a request has none. */
@@ -57,7 +57,7 @@ static int load_directory(Generator *g, const char *dir, bool requests, char ***
         const char *why;
         int r;
 
-        r = list_directory(dir, &fd, &names);
+        r = directories_list(dir, &fd, &names);
         if (r == -ENOENT || r == -ENOTDIR)
                 return 0;
         if (r == -ENOMEM)
@@ -67,8 +67,8 @@ static int load_directory(Generator *g, const char *dir, bool requests, char ***
                 g->failed = true;
                 return 0;
         }
-        drop_surplus(g, dir, names);
-        why = distrusted(fd);
+        directories_drop_surplus(g, dir, names);
+        why = directories_distrusted(fd);
         for (size_t i = 0; names && names[i]; i++) {
                 Project *p;
 
@@ -91,7 +91,7 @@ static int load_directory(Generator *g, const char *dir, bool requests, char ***
                         return -ENOMEM;
         /* those of one directory are sorted already */
         if (*seen && n_seen > 0)
-                qsort(*seen, strv_length(*seen), sizeof(char *), compare_strings);
+                qsort(*seen, strv_length(*seen), sizeof(char *), directories_compare_names);
         return 0;
 }
 
@@ -146,7 +146,7 @@ static void check_work_directories(ProjectList *list) {
         }
 }
 
-int load_all(Generator *g, ProjectList *list) {
+int project_list_load(Generator *g, ProjectList *list) {
         _cleanup_strv_free_ char **seen = NULL;
         _cleanup_free_ char *requests = NULL;
         int r;
@@ -169,5 +169,5 @@ int load_all(Generator *g, ProjectList *list) {
         check_uuids(list);
         check_work_directories(list);
         r = agent_homes_check(list->items, list->n);
-        return r < 0 ? r : host_files_check(list->items, list->n);
+        return r < 0 ? r : exposed_files_check(list->items, list->n);
 }

@@ -13,4 +13,4 @@ typedef struct ProjectList {
 void project_list_done(ProjectList *list);
 
 /* Reads all projects and requests. 0; negative errno: not all could be read for want of memory. */
-int load_all(Generator *g, ProjectList *list);
+int project_list_load(Generator *g, ProjectList *list);

@@ -105,7 +105,7 @@ static void parse_key(Parser *parser, const char *section, const char *key, cons
                 p->lines[i] = parser->line;
                 return;
         }
-        warn_unknown_key(&p->messages, parser->line, section, key);
+        unknown_key_warn(&p->messages, parser->line, section, key);
 }
 
 /* Sections whose keys are names of variables. */

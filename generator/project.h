@@ -55,7 +55,7 @@ typedef struct Project {
         unsigned cpus;
         char *accelerator, *machine;
         char *network;
-        Forward *publish;
+        PortForward *publish;
         size_t n_publish;
         bool wanted; /* by default.target */
         Share *shares;

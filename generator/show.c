@@ -50,14 +50,14 @@ static void keep_line(
                 text->out_of_memory = true;
 }
 
-static bool is_same(const Line *line, const char *section, const char *key) {
+static bool directory_is_same(const Line *line, const char *section, const char *key) {
         return strcmp(line->section, section) == 0 && strcmp(line->key, key) == 0;
 }
 
 /* In a request a later line replaces an earlier one. */
 static bool is_replaced(const Text *text, size_t i) {
         for (size_t j = i + 1; j < text->n; j++)
-                if (is_same(&text->lines[j], text->lines[i].section, text->lines[i].key))
+                if (directory_is_same(&text->lines[j], text->lines[i].section, text->lines[i].key))
                         return true;
         return false;
 }
@@ -87,7 +87,7 @@ static int print_key(JsonWriter *w, const Project *p, const Text *text, const Ke
         int r = 0;
 
         for (size_t i = 0; r >= 0 && i < text->n; i++)
-                if (is_same(&text->lines[i], key->section, key->key) &&
+                if (directory_is_same(&text->lines[i], key->section, key->key) &&
                                 (key->list || !is_replaced(text, i))) {
                         r = print_line(w, p, &text->lines[i], meaning);
                         written = true;

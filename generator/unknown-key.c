@@ -97,7 +97,7 @@ static void warn_unknown_section(Messages *m, unsigned line, const char *section
                 messages_warning(m, line, "%s=: unknown section [%s], ignored", key, section);
 }
 
-void warn_unknown_key(Messages *m, unsigned line, const char *section, const char *key) {
+void unknown_key_warn(Messages *m, unsigned line, const char *section, const char *key) {
         const Key *near = nearest_key(key);
 
         if (section[0] == '\0')

@@ -5,4 +5,4 @@
 
 /* Warns of `key` in `section` with what was probably meant: the key's own section, or a name that differs
  * in a letter or two. */
-void warn_unknown_key(Messages *m, unsigned line, const char *section, const char *key);
+void unknown_key_warn(Messages *m, unsigned line, const char *section, const char *key);

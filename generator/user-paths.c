@@ -190,7 +190,7 @@ void user_paths_done(UserPaths *paths) {
         *paths = (UserPaths) {};
 }
 
-int path_resolve(const UserPaths *paths, const char *path, PathPlace *ret) {
+int user_paths_resolve(const UserPaths *paths, const char *path, PathPlace *ret) {
         PathWalker walker = PATH_WALKER(PATH_LINKS_TRUSTED, paths->home);
         int r;
 
@@ -267,7 +267,7 @@ static const char *refused_by_kind(const PathPlace *place, bool is_in_home) {
         return NULL;
 }
 
-const char *path_refused(const UserPaths *paths, const PathPlace *place, bool is_agent_home) {
+const char *user_paths_refused(const UserPaths *paths, const PathPlace *place, bool is_agent_home) {
         const char *path = place->path, *why;
         bool is_in_home = path_is_in(path, paths->home);
 
@@ -284,11 +284,11 @@ const char *path_refused(const UserPaths *paths, const PathPlace *place, bool is
         return why ?: refused_by_kind(place, is_in_home);
 }
 
-bool path_is_hidden(const UserPaths *paths, const char *path) {
+bool user_paths_is_hidden(const UserPaths *paths, const char *path) {
         return hidden_part(paths, path) && !is_default_home(paths, path);
 }
 
-const char *path_stays_closed(const UserPaths *paths, const char *path) {
+const char *user_paths_stays_closed(const UserPaths *paths, const char *path) {
         const char *why = protected_reason(paths, path);
 
         if (why)

@@ -24,15 +24,15 @@ int user_paths_protect(UserPaths *paths, const char *path, const char *why);
 void user_paths_done(UserPaths *paths);
 
 /* Walks a path of an ini, see path_walk(): links that a guest can have made do not count. */
-int path_resolve(const UserPaths *paths, const char *path, PathPlace *ret);
+int user_paths_resolve(const UserPaths *paths, const char *path, PathPlace *ret);
 
 /* The reason why a guest must never get the directory at `place`, or NULL. The home of an agent may lie in
  * our own data directory, where the default ones are. The result is borrowed. */
-const char *path_refused(const UserPaths *paths, const PathPlace *place, bool is_agent_home);
+const char *user_paths_refused(const UserPaths *paths, const PathPlace *place, bool is_agent_home);
 
 /* True if the canonical `path` lies in a hidden directory of the home, which the user has to open by name
  * first. The default homes of agents do not count. */
-bool path_is_hidden(const UserPaths *paths, const char *path);
+bool user_paths_is_hidden(const UserPaths *paths, const char *path);
 
 /* The reason why AllowHidden= cannot open the parsed `path`, or NULL. Borrowed. */
-const char *path_stays_closed(const UserPaths *paths, const char *path);
+const char *user_paths_stays_closed(const UserPaths *paths, const char *path);

@@ -116,7 +116,7 @@ static int verb_devshell(const char *id) {
                 .dirs = NIX_DIRS,
                 .dir = directory,
                 .work_directory = getenv(PARAMETER_WORK_DIRECTORY),
-                .kind = devshell_kind(getenv(PARAMETER_DEV_SHELL) ?: ""),
+                .kind = dev_shell_kind(getenv(PARAMETER_DEV_SHELL) ?: ""),
         };
         int r;
 
@@ -147,7 +147,7 @@ static int verb_connect(const char *id) {
 }
 
 static int verb_master(const char *id) {
-        return publish_exec_master(SSH_PATH, runtime_dir(), id);
+        return master_exec(SSH_PATH, runtime_dir(), id);
 }
 
 static int verb_probe(const char *argument) {

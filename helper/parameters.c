@@ -114,18 +114,18 @@ static int read_publish(Parameters *p, char *const *variables, char **ret_why) {
         char name[sizeof(PARAMETER_PUBLISH_PREFIX) + 3 * sizeof(unsigned)];
 
         for (unsigned i = 0; i < PUBLISH_MAX; i++) {
-                Forward *grown;
+                PortForward *grown;
                 const char *value;
 
                 snprintf(name, sizeof(name), PARAMETER_PUBLISH_PREFIX "%u", i);
                 value = get(variables, name);
                 if (!value)
                         return 0;
-                grown = reallocarray(p->publish, i + 1, sizeof(Forward));
+                grown = reallocarray(p->publish, i + 1, sizeof(PortForward));
                 if (!grown)
                         return -ENOMEM;
                 p->publish = grown;
-                if (forward_parse(value, &p->publish[i]) < 0)
+                if (port_forward_parse(value, &p->publish[i]) < 0)
                         return refuse(ret_why, name, value, "has to be ADDRESS:HOSTPORT:GUESTPORT");
                 p->n_publish++;
         }
@@ -175,7 +175,7 @@ static int read_vm(Parameters *p, char *const *variables, char **ret_why) {
         if (r < 0)
                 return r;
         p->cpus = (unsigned) cpus;
-        p->dev_shell = devshell_kind(get(variables, PARAMETER_DEV_SHELL) ?: "");
+        p->dev_shell = dev_shell_kind(get(variables, PARAMETER_DEV_SHELL) ?: "");
         if (get_word(variables, PARAMETER_GUEST, DEFAULT_GUEST, &p->guest) < 0 ||
                         get_word(variables, PARAMETER_ACCELERATOR, "auto", &p->accelerator) < 0 ||
                         get_word(variables, PARAMETER_MACHINE, "auto", &p->machine) < 0 ||

@@ -25,7 +25,7 @@ typedef struct Parameters {
         DevShellKind dev_shell;
         ShareParameters *shares;
         unsigned n_shares;
-        Forward *publish;
+        PortForward *publish;
         unsigned n_publish;
         char **arguments;             /* of the agent */
         char **environment;           /* of the agent: NAME=VALUE */

@@ -29,7 +29,7 @@ char *proxy_find(const char *generator, const char *id) {
         const ProjectEntry *p;
         char *name = NULL;
 
-        if (generator_list_read(generator, &projects) < 0)
+        if (project_entries_read(generator, &projects) < 0)
                 return NULL;
         p = project_entries_find(&projects, id);
         if (p)

@@ -17,7 +17,7 @@
 #include "helper/claude-run/verbs.h"
 
 static void on_interrupt(int sig) {
-        interrupted = true;
+        context_interrupted = true;
 }
 
 typedef struct Verb {
@@ -98,7 +98,7 @@ static int run_verb(const Verb *verb, const RunOptions *o) {
 
 int claude_run(RunOptions *o, int argc, char **argv) {
         const Verb *verb;
-        int r = parse_command_line(o, argv + (argc > 0));
+        int r = options_parse(o, argv + (argc > 0));
 
         if (!o->directory)
                 o->directory = getenv("WORK_DIR");

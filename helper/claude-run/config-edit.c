@@ -94,7 +94,7 @@ static int make_copy(Edit *e, const char *name) {
 
         /* a link to /dev/null masks the name; the new file takes its place */
         e->mode = stat(e->effective, &st) == 0 && S_ISREG(st.st_mode) ? st.st_mode & 0777 : 0600;
-        r = small_file_read(e->effective, INI_MAX, &e->before);
+        r = whole_file_read(e->effective, INI_MAX, &e->before);
         if (r < 0)
                 return fail(EXIT_CONFIGURATION, "Failed to read '%s': %s", e->effective, strerror(-r));
         if (asprintf(&e->directory, "%.*s/.edit-XXXXXX", (int) (strrchr(e->own, '/') - e->own), e->own) <
@@ -102,7 +102,7 @@ static int make_copy(Edit *e, const char *name) {
                 e->directory = NULL;
                 return fail(EXIT_FAILURE, "No memory");
         }
-        r = make_parent_directories(e->own);
+        r = directory_make_parents(e->own);
         if (r >= 0 && !mkdtemp(e->directory))
                 r = -errno;
         if (r >= 0 && asprintf(&e->copy, "%s/%s.ini", e->directory, name) < 0) {
@@ -110,7 +110,7 @@ static int make_copy(Edit *e, const char *name) {
                 r = -ENOMEM;
         }
         if (r >= 0)
-                r = small_file_create(e->copy, 0600, e->before, strlen(e->before));
+                r = whole_file_create(e->copy, 0600, e->before, strlen(e->before));
         return r < 0 ? fail(EXIT_FAILURE, "Failed to copy '%s': %s", e->effective, strerror(-r)) : 0;
 }
 
@@ -138,7 +138,7 @@ static int edit_until_good(const Context *c, const Edit *e) {
                 answer = ask();
         } while (answer == 'e');
         if (answer == 'd')
-                remove_directory(e->directory);
+                directory_remove(e->directory);
         return fail(EXIT_CONFIGURATION, "'%s' is not changed", e->own);
 }
 
@@ -148,13 +148,13 @@ static int replace(const Edit *e) {
 
         if (fd < 0 || fchmod(fd, e->mode) < 0 || fsync(fd) < 0 || rename(e->copy, e->own) < 0)
                 return fail(EXIT_FAILURE, "Failed to replace '%s': %s", e->own, strerror(errno));
-        remove_directory(e->directory);
+        directory_remove(e->directory);
         return 0;
 }
 
 static bool is_changed(const Edit *e) {
         _cleanup_free_ char *after = NULL;
-        int r = e->copy ? small_file_read(e->copy, INI_MAX, &after) : -ENOENT;
+        int r = e->copy ? whole_file_read(e->copy, INI_MAX, &after) : -ENOENT;
 
         return r < 0 ? r != -ENOENT : strcmp(e->before, after) != 0;
 }
@@ -193,6 +193,6 @@ int config_edit(Context *c, const char *name) {
         if (is_changed(&e))
                 fail(0, "what you wrote is kept in %s", e.copy);
         else if (e.copy)
-                remove_directory(e.directory);
+                directory_remove(e.directory);
         return r;
 }

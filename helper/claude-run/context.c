@@ -7,14 +7,14 @@
 
 #include "helper/claude-run/fail.h"
 
-volatile bool interrupted;
+volatile bool context_interrupted;
 
 int context_projects(Context *c) {
         int r;
 
         if (c->have_projects)
                 return 0;
-        r = generator_list_read(c->options->generator, &c->projects);
+        r = project_entries_read(c->options->generator, &c->projects);
         if (r < 0)
                 return fail(EXIT_FAILURE, "Failed to run '%s': %s", c->options->generator, strerror(-r));
         c->have_projects = true;
@@ -37,7 +37,7 @@ void context_done(Context *c) {
         project_entries_done(&c->projects);
 }
 
-int exec_program(char **argv) {
+int context_exec_program(char **argv) {
         execv(argv[0], argv);
         return fail(EXIT_FAILURE, "Failed to run '%s': %s", argv[0], strerror(errno));
 }

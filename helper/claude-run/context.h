@@ -15,7 +15,7 @@ typedef struct Context {
 } Context;
 
 /* Set by SIGINT: a wait ends. */
-extern volatile bool interrupted;
+extern volatile bool context_interrupted;
 
 /* The projects of this user. The generator runs once, and only if somebody asks. */
 int context_projects(Context *c);
@@ -23,4 +23,4 @@ int context_manager(Context *c);
 void context_done(Context *c);
 
 /* Becomes a program of the PATH. */
-int exec_program(char **argv);
+int context_exec_program(char **argv);

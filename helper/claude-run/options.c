@@ -50,11 +50,11 @@ static const Option options[] = {
         { 0, "version", NULL, "the version", MEMBER(version) },
 };
 
-const char *claude_run_option(unsigned i) {
+const char *options_name(unsigned i) {
         return i < ELEMENTSOF(options) ? options[i].name : NULL;
 }
 
-const char *claude_run_option_setting(unsigned i, const char **ret_key) {
+const char *options_setting(unsigned i, const char **ret_key) {
         *ret_key = options[i].key;
         return options[i].section;
 }
@@ -148,7 +148,7 @@ static int parse_option(RunOptions *o, char ***argv) {
         return 0;
 }
 
-int parse_command_line(RunOptions *o, char **argv) {
+int options_parse(RunOptions *o, char **argv) {
         for (; *argv; argv++) {
                 int r;
 

@@ -17,14 +17,14 @@ typedef struct RunOptions {
 } RunOptions;
 
 /* The names of the options, for the test of the man page: NULL after the last. */
-const char *claude_run_option(unsigned i);
+const char *options_name(unsigned i);
 
 /* The setting that an option stands for: its section, NULL for none, and its key, NULL for a section of
  * variables or limits. */
-const char *claude_run_option_setting(unsigned i, const char **ret_key);
+const char *options_setting(unsigned i, const char **ret_key);
 
 /* Prints a line for each option. */
 void options_print(void);
 
 /* Takes the words of a command line, without the program's name. 0 or an exit status. */
-int parse_command_line(RunOptions *o, char **argv);
+int options_parse(RunOptions *o, char **argv);

@@ -136,9 +136,9 @@ bool project_ini_check(const Context *c, const char *path) {
 }
 
 static int create(const char *path, const char *text) {
-        int r = make_parent_directories(path);
+        int r = directory_make_parents(path);
 
-        return r < 0 ? r : small_file_create(path, 0600, text, strlen(text));
+        return r < 0 ? r : whole_file_create(path, 0600, text, strlen(text));
 }
 
 int project_ini_make(Context *c, const char *directory, const char *name) {

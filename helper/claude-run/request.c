@@ -72,7 +72,7 @@ static int generate(const Context *c, const char *path) {
                 units = NULL;
                 return -ENOMEM;
         }
-        r = make_directories(units);
+        r = directory_make(units);
         if (r < 0)
                 return r;
         r = run_program((char *[]) { (char *) c->options->generator, (char *) "--request", (char *) path,
@@ -94,7 +94,7 @@ static int write_request(const Context *c, const char *directory, const ProjectE
                 path = NULL;
                 return -ENOMEM;
         }
-        r = make_directories(requests);
+        r = directory_make(requests);
         if (r < 0)
                 return r;
         /* first of all, so that no sweep takes the rest for an abandoned one */
@@ -103,7 +103,7 @@ static int write_request(const Context *c, const char *directory, const ProjectE
                 return request->owner_fd;
         r = compose(c, directory, base, session, &text);
         if (r >= 0)
-                r = small_file_create(path, 0600, text, strlen(text));
+                r = whole_file_create(path, 0600, text, strlen(text));
         if (r < 0)
                 return r;
         return generate(c, path);

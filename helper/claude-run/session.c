@@ -198,7 +198,7 @@ int session_run(const Session *s) {
         return r < 0 ? r : session_run_program(argv, s->terminal, s->read_only);
 }
 
-Session session_of(Context *c, const char *id, const char *program, char *const *words, bool terminal) {
+Session session_make(Context *c, const char *id, const char *program, char *const *words, bool terminal) {
         return (Session) {
                 .ssh = c->options->ssh,
                 .runtime_dir = c->runtime_dir,
@@ -210,6 +210,6 @@ Session session_of(Context *c, const char *id, const char *program, char *const 
         };
 }
 
-int not_run(const char *program, int error) {
+int session_not_run(const char *program, int error) {
         return fail(EXIT_LOST, "Failed to run '%s': %s", program, strerror(-error));
 }

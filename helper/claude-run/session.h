@@ -39,7 +39,7 @@ int session_run(const Session *s);
 int session_run_program(char **argv, bool terminal, bool read_only);
 
 /* A session in VM `id` as the options say. Its strings are borrowed. */
-Session session_of(Context *c, const char *id, const char *program, char *const *words, bool terminal);
+Session session_make(Context *c, const char *id, const char *program, char *const *words, bool terminal);
 
 /* Says that `program` could not be run. The exit status. */
-int not_run(const char *program, int error);
+int session_not_run(const char *program, int error);

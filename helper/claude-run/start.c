@@ -89,8 +89,8 @@ static int explain_failure(Context *c, const char *id, const char *unit, const c
         return status;
 }
 
-int run_job(Context *c, const char *method, const char *verb, const char *id) {
-        _cleanup_free_ char *unit = unit_of(id);
+int start_job(Context *c, const char *method, const char *verb, const char *id) {
+        _cleanup_free_ char *unit = vm_unit_name(id);
         uint64_t limit = strcmp(method, "StopUnit") == 0 ? STOP_LIMIT : START_LIMIT;
         const char *result = "";
         struct timespec now;
@@ -99,13 +99,14 @@ int run_job(Context *c, const char *method, const char *verb, const char *id) {
         clock_gettime(CLOCK_REALTIME, &now);
         if (!unit)
                 return fail(EXIT_FAILURE, "No memory");
-        r = manager_job(c->manager, method, unit, limit, &interrupted, show_progress, (void *) id, &result);
+        r = manager_job(c->manager, method, unit, limit, &context_interrupted, show_progress, (void *) id,
+                        &result);
         end_progress();
         if (r >= 0)
                 return 0;
         if (r == -EINTR) {
                 /* what this call has begun, and nothing else */
-                interrupted = false;
+                context_interrupted = false;
                 if (strcmp(method, "StopUnit") != 0)
                         (void) manager_job(
                                         c->manager, "StopUnit", unit, STOP_LIMIT, NULL, NULL, NULL, &result);
@@ -128,7 +129,7 @@ static int reload(Context *c) {
 
 /* Where systemd does not run our generator by itself. */
 static int provide_units(Context *c) {
-        int r = own_units_sync(c->runtime_dir, c->options->generator);
+        int r = uninstalled_sync(c->runtime_dir, c->options->generator);
 
         if (r < 0)
                 return fail(EXIT_FAILURE, "Failed to link the units into '%s/systemd/user': %s",
@@ -164,7 +165,7 @@ static int start(Context *c, const char *id, const char *unit) {
                 r = lock = caller_credentials_hand_over(c->runtime_dir, id, names);
         if (r < 0)
                 return fail(EXIT_FAILURE, "Failed to hand credentials over to '%s': %s", id, strerror(-r));
-        r = run_job(c, "StartUnit", "start", id);
+        r = start_job(c, "StartUnit", "start", id);
         if (lock >= 0) {
                 caller_credentials_remove(c->runtime_dir, id);
                 close(lock);
@@ -172,8 +173,8 @@ static int start(Context *c, const char *id, const char *unit) {
         return r;
 }
 
-int ensure_started(Context *c, const char *id) {
-        _cleanup_free_ char *unit = unit_of(id);
+int start_vm(Context *c, const char *id) {
+        _cleanup_free_ char *unit = vm_unit_name(id);
         UnitState state = {};
         bool active;
         int r;
@@ -194,12 +195,12 @@ int ensure_started(Context *c, const char *id) {
         return r != 0 || active ? r : start(c, id, unit);
 }
 
-int bring_up(Context *c, const char *id) {
-        return has_sessions(c, id) ? 0 : ensure_started(c, id);
+int start_for_session(Context *c, const char *id) {
+        return which_vm_has_sessions(c, id) ? 0 : start_vm(c, id);
 }
 
-int vm_for_session(Context *c, char **ret) {
-        int r = only_vm(c, ret);
+int start_vm_for_session(Context *c, char **ret) {
+        int r = which_vm_only(c, ret);
 
-        return r != 0 ? r : bring_up(c, *ret);
+        return r != 0 ? r : start_for_session(c, *ret);
 }

@@ -5,14 +5,14 @@
 #include "helper/claude-run/context.h"
 
 /* Starts the VM if it does not run, and reads a changed ini before. */
-int ensure_started(Context *c, const char *id);
+int start_vm(Context *c, const char *id);
 
 /* One job ("StartUnit", "StopUnit") with a line of progress; on failure the reason and the guest's last
  * words. */
-int run_job(Context *c, const char *method, const char *verb, const char *id);
+int start_job(Context *c, const char *method, const char *verb, const char *id);
 
 /* Starts the VM for a session. While its ssh master is there, that costs no look at the manager. */
-int bring_up(Context *c, const char *id);
+int start_for_session(Context *c, const char *id);
 
 /* Finds the VM of the command line's only word, or of this directory, and starts it for a session. */
-int vm_for_session(Context *c, char **ret);
+int start_vm_for_session(Context *c, char **ret);

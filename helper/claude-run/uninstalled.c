@@ -29,7 +29,7 @@ static const char *const templates[] = { "app-claude.slice", "claude-vm@.service
         "claude-vm-devshell@.service", "claude-vm-ssh@.service", "claude-vm-virtiofsd@.service",
         "claude-vm-virtiofsd@.socket" };
 
-bool generator_is_installed(void) {
+bool uninstalled_has_generator(void) {
         /* systemd.generator(7) */
         static const char *const directories[] = { "/run/systemd/user-generators",
                 "/etc/systemd/user-generators", "/usr/local/lib/systemd/user-generators",
@@ -71,7 +71,7 @@ static int ensure_link(const char *target, const char *directory, const char *na
  * `all`. 1: there was one. */
 static int remove_links(const char *directory, const char *prefix, bool all) {
         _cleanup_strv_free_ char **names = NULL;
-        int changed = 0, r = list_names(directory, &names);
+        int changed = 0, r = directory_list(directory, &names);
 
         for (size_t i = 0; r >= 0 && names && names[i]; i++) {
                 _cleanup_free_ char *path = strjoin(directory, "/", names[i], NULL);
@@ -126,7 +126,7 @@ static int unlink_templates(const char *unit_dir) {
 /* The drop-ins only: a start at login is for a generator that runs at login. */
 static int link_dropins(const char *generated, const char *unit_dir) {
         _cleanup_strv_free_ char **names = NULL;
-        int changed = 0, r = list_names(generated, &names);
+        int changed = 0, r = directory_list(generated, &names);
 
         for (size_t i = 0; r >= 0 && names && names[i]; i++) {
                 _cleanup_free_ char *target = strjoin(generated, "/", names[i], NULL);
@@ -144,10 +144,10 @@ static int link_dropins(const char *generated, const char *unit_dir) {
 
 /* What the generator says is not repeated: claude-run has asked it for the list of projects as well. */
 static int generate(const char *generator, const char *directory) {
-        int r = remove_tree(directory, 1);
+        int r = directory_remove_tree(directory, 1);
 
         if (r >= 0)
-                r = make_directories(directory);
+                r = directory_make(directory);
         if (r >= 0)
                 r = run_program_quietly((char *[]) { (char *) generator, (char *) directory, NULL });
         /* 1: a file is bad; its unit says so */
@@ -159,18 +159,18 @@ static int renew(const char *generator, const char *generated) {
         int r = new ? generate(generator, new) : -ENOMEM;
 
         if (r >= 0)
-                r = is_same(generated, new);
+                r = directory_is_same(generated, new);
         if (r > 0)
-                return remove_tree(new, 1);
+                return directory_remove_tree(new, 1);
         if (r >= 0)
-                r = remove_tree(generated, 1);
+                r = directory_remove_tree(generated, 1);
         if (r >= 0)
                 r = rename(new, generated) < 0 ? -errno : 1;
         return r;
 }
 
 static int link_all(const char *generator, const char *generated, const char *unit_dir) {
-        int changed, r = make_directories(unit_dir);
+        int changed, r = directory_make(unit_dir);
 
         if (r >= 0)
                 r = renew(generator, generated);
@@ -201,24 +201,24 @@ static int unlink_all(const char *generated, const char *unit_dir) {
         if (r < 0)
                 return r;
         changed |= r;
-        r = remove_tree(generated, 1);
+        r = directory_remove_tree(generated, 1);
         return r < 0 ? r : changed;
 }
 
-int own_units_sync(const char *runtime_dir, const char *generator) {
+int uninstalled_sync(const char *runtime_dir, const char *generator) {
         _cleanup_free_ char *state = strjoin(runtime_dir, "/claude-microvm", NULL),
                             *generated = strjoin(runtime_dir, "/claude-microvm/units", NULL),
                             *lock_path = strjoin(runtime_dir, "/claude-microvm/units.lock", NULL),
                             *unit_dir = strjoin(runtime_dir, "/systemd/user", NULL);
         _cleanup_close_ int lock = -EBADF;
-        bool installed = generator_is_installed();
+        bool installed = uninstalled_has_generator();
         int r;
 
         if (!state || !generated || !lock_path || !unit_dir)
                 return -ENOMEM;
         if (installed && access(generated, F_OK) < 0)
                 return 0;
-        r = make_directories(state);
+        r = directory_make(state);
         if (r < 0)
                 return r;
         lock = open(lock_path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);

@@ -4,9 +4,9 @@
 #include <stdbool.h>
 
 /* True if systemd runs a claude-vm-generator by itself. */
-bool generator_is_installed(void);
+bool uninstalled_has_generator(void);
 
 /* Without an installed generator: links our template units into the user's runtime unit directory, runs
  * `generator` and links what it writes. With one: takes back what an earlier call has linked. 1: something
  * has changed, and the manager has to reload; 0: all is as it was; negative errno. */
-int own_units_sync(const char *runtime_dir, const char *generator);
+int uninstalled_sync(const char *runtime_dir, const char *generator);

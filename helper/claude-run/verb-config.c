@@ -90,7 +90,7 @@ static char *word_of(const Context *c, const char *id) {
 }
 
 static int find_here(Context *c, char **ret) {
-        int r = vm_here(c, ret);
+        int r = which_vm_here(c, ret);
 
         return r != 0 || *ret ? r
                               : fail(EXIT_CONFIGURATION,
@@ -103,7 +103,7 @@ static int find_id(Context *c, const char *name, char **ret) {
         if (!name)
                 return find_here(c, ret);
         if (!vm_name_is_project(name))
-                return resolve(c, name, ret);
+                return which_vm_resolve(c, name, ret);
         *ret = strdup(name);
         return *ret ? 0 : fail(EXIT_FAILURE, "No memory");
 }
@@ -150,7 +150,7 @@ static char *name_of(const char *directory) {
 
 static int config_new(Context *c, const char *name) {
         _cleanup_free_ char *directory = NULL, *own = NULL;
-        int r = context_directory(c, &directory);
+        int r = which_vm_directory(c, &directory);
 
         if (r != 0)
                 return r;

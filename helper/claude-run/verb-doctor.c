@@ -80,7 +80,7 @@ static void check_version(Doctor *d, const char *path, const char *package, unsi
 
         if (!text)
                 say(d, LEVEL_PROBLEM, "%s is not there or does not run: install %s", path, package);
-        else if (!doctor_version(text, &got_major, &got_minor))
+        else if (!program_version_parse(text, &got_major, &got_minor))
                 say(d, LEVEL_WARNING, "%s does not say its version", path);
         else if (got_major < major || (got_major == major && got_minor < minor))
                 say(d, LEVEL_PROBLEM, "%s is %u.%u: %s %u.%u or newer is needed", path, got_major, got_minor,
@@ -108,7 +108,7 @@ static void check_systemd(Doctor *d) {
 }
 
 static void check_units(Doctor *d) {
-        if (generator_is_installed())
+        if (uninstalled_has_generator())
                 say(d, LEVEL_OK, "installed; systemd runs the generator at login and at each daemon-reload");
         else
                 say(d, LEVEL_OK,

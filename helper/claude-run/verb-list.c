@@ -129,7 +129,7 @@ static int print_row(Context *c, Row *row, sd_json_variant **array) {
 }
 
 static bool is_listed(char *const *units, const char *id) {
-        _cleanup_free_ char *unit = unit_of(id);
+        _cleanup_free_ char *unit = vm_unit_name(id);
 
         for (; unit && units && *units; units++)
                 if (strcmp(*units, unit) == 0)
@@ -138,7 +138,7 @@ static bool is_listed(char *const *units, const char *id) {
 }
 
 static int look_at(Context *c, Row *row) {
-        _cleanup_free_ char *unit = unit_of(row->name);
+        _cleanup_free_ char *unit = vm_unit_name(row->name);
         int r = unit ? manager_state(c->manager, unit, &row->state) : -ENOMEM;
 
         if (r >= 0 && is_active(&row->state))
@@ -175,7 +175,7 @@ static int list_all(Context *c, char *const *units, sd_json_variant **array) {
                 r = list_one(c, &row, is_listed(units, p->name), array);
         }
         for (; r >= 0 && units && *units; units++) {
-                _cleanup_free_ char *id = id_of_unit(*units);
+                _cleanup_free_ char *id = vm_name_of_unit(*units);
 
                 /* a project's own UUID is only another name for it */
                 if (id && !project_entries_find(&c->projects, id))
@@ -209,7 +209,7 @@ int verb_list(Context *c) {
 /* The row of one VM, as `list --json` has it. */
 static int print_status_json(Context *c, const char *id) {
         _cleanup_(json_cleanup) sd_json_variant *object = NULL;
-        _cleanup_free_ char *directory = NULL, *unit = unit_of(id);
+        _cleanup_free_ char *directory = NULL, *unit = vm_unit_name(id);
         Row row = { .name = id, .uuid = vm_name_is_uuid(id) ? id : "-" };
         const ProjectEntry *p;
         int r = context_manager(c);
@@ -235,13 +235,13 @@ static int print_status_json(Context *c, const char *id) {
 
 int verb_status(Context *c) {
         _cleanup_free_ char *id = NULL, *unit = NULL;
-        int r = only_vm(c, &id);
+        int r = which_vm_only(c, &id);
 
         if (r != 0)
                 return r;
         if (c->options->json)
                 return print_status_json(c, id);
-        unit = unit_of(id);
-        return exec_program((char *[]) {
+        unit = vm_unit_name(id);
+        return context_exec_program((char *[]) {
                         (char *) c->options->systemctl, (char *) "--user", (char *) "status", unit, NULL });
 }

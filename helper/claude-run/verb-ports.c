@@ -21,12 +21,12 @@
 
 DEFINE_CLEANUP(sd_json_variant *, sd_json_variant_unref, json_cleanup)
 
-static int print_json(const ForwardList *list) {
+static int print_json(const PortList *list) {
         _cleanup_(json_cleanup) sd_json_variant *array = NULL;
         int r = sd_json_variant_new_array(&array, NULL, 0);
 
         for (size_t i = 0; r >= 0 && i < list->n; i++) {
-                const ForwardEntry *e = &list->items[i];
+                const PortEntry *e = &list->items[i];
 
                 r = sd_json_variant_append_arraybo(&array,
                                 SD_JSON_BUILD_PAIR_STRING("direction", e->reverse ? "reverse" : "publish"),
@@ -38,11 +38,11 @@ static int print_json(const ForwardList *list) {
         return r < 0 ? r : sd_json_variant_dump(array, SD_JSON_FORMAT_NEWLINE, stdout, NULL);
 }
 
-static int print_list(const ForwardList *list) {
+static int print_list(const PortList *list) {
         say_line(stdout, "%-10s %-28s %-10s %s", "DIRECTION", "HOST", "GUEST", "ORIGIN");
         for (size_t i = 0; i < list->n; i++) {
-                const ForwardEntry *e = &list->items[i];
-                char host[FORWARD_TEXT_MAX];
+                const PortEntry *e = &list->items[i];
+                char host[PORT_FORWARD_TEXT_MAX];
 
                 snprintf(host, sizeof(host), "%s:%u", e->forward.address, e->forward.host_port);
                 say_line(stdout, "%-10s %-28s %-10u %s", e->reverse ? "reverse" : "publish", host,
@@ -52,12 +52,12 @@ static int print_list(const ForwardList *list) {
 }
 
 /* Asks the master: "forward" or "cancel". What it has against it is on stderr. */
-static int ask_master(const Context *c, const char *id, const char *command, const ForwardEntry *e) {
+static int ask_master(const Context *c, const char *id, const char *command, const PortEntry *e) {
         _cleanup_strv_free_ char **argv = NULL;
-        char text[FORWARD_TEXT_MAX + 16];
+        char text[PORT_FORWARD_TEXT_MAX + 16];
         int r = 0;
 
-        forward_entry_print(e, text);
+        ports_print_entry(e, text);
         r |= strv_append(&argv, c->options->ssh);
         r |= strv_append(&argv, "-F");
         r |= strv_appendf(&argv, "%s/claude-vm/%s/ssh.config", c->runtime_dir, id);
@@ -69,14 +69,14 @@ static int ask_master(const Context *c, const char *id, const char *command, con
         return r < 0 ? -ENOMEM : run_program(argv, -1);
 }
 
-static bool same_port(const ForwardEntry *a, const ForwardEntry *b) {
+static bool same_port(const PortEntry *a, const PortEntry *b) {
         if (a->reverse != b->reverse)
                 return false;
         return a->reverse ? a->forward.guest_port == b->forward.guest_port
-                          : forward_same_host_port(&a->forward, &b->forward);
+                          : port_forward_same_host_port(&a->forward, &b->forward);
 }
 
-static ForwardEntry *find(ForwardList *list, const ForwardEntry *e) {
+static PortEntry *find(PortList *list, const PortEntry *e) {
         for (size_t i = 0; i < list->n; i++)
                 if (same_port(&list->items[i], e))
                         return &list->items[i];
@@ -88,7 +88,7 @@ static int change_failed(const char *what, const char *word, int r) {
                      : fail(EXIT_FAILURE, "Failed to %s '%s': what ssh says is above", what, word);
 }
 
-static int add(Context *c, const char *id, const char *directory, ForwardList *list, const ForwardEntry *e,
+static int add(Context *c, const char *id, const char *directory, PortList *list, const PortEntry *e,
                 const char *word) {
         int r;
 
@@ -97,20 +97,20 @@ static int add(Context *c, const char *id, const char *directory, ForwardList *l
                                 "Failed to add '%s': this port is forwarded already; see: claude-run "
                                 "ports %s",
                                 word, id);
-        if (list->n == FORWARDS_MAX)
+        if (list->n == PORTS_MAX)
                 return fail(EXIT_FAILURE, "Failed to add '%s': %u ports are forwarded already", word,
-                                FORWARDS_MAX);
+                                PORTS_MAX);
         r = ask_master(c, id, "forward", e);
         if (r == 0) {
                 list->items[list->n++] = *e;
-                r = forward_list_write(directory, list);
+                r = ports_write(directory, list);
         }
         return r != 0 ? change_failed("add", word, r) : 0;
 }
 
-static int take_away(Context *c, const char *id, const char *directory, ForwardList *list,
-                const ForwardEntry *e, const char *word) {
-        ForwardEntry *found = find(list, e), entry;
+static int take_away(Context *c, const char *id, const char *directory, PortList *list, const PortEntry *e,
+                const char *word) {
+        PortEntry *found = find(list, e), entry;
         int r;
 
         if (!found)
@@ -119,18 +119,18 @@ static int take_away(Context *c, const char *id, const char *directory, ForwardL
                                 id);
         entry = *found;
         *found = list->items[--list->n];
-        r = forward_list_write(directory, list);
+        r = ports_write(directory, list);
         if (r == 0)
                 r = ask_master(c, id, "cancel", &entry);
         return r != 0 ? change_failed("remove", word, r) : 0;
 }
 
 /* "add", "reverse", "remove" and the port. A port alone is enough to remove one. */
-static int change(Context *c, const char *id, const char *directory, ForwardList *list, const char *action,
+static int change(Context *c, const char *id, const char *directory, PortList *list, const char *action,
                 const char *word) {
-        ForwardEntry e = { .reverse = strcmp(action, "reverse") == 0 };
+        PortEntry e = { .reverse = strcmp(action, "reverse") == 0 };
 
-        if (forward_parse(word, &e.forward) < 0)
+        if (port_forward_parse(word, &e.forward) < 0)
                 return fail(EXIT_USAGE,
                                 "'%s' is no port: has to be [ADDRESS:]HOSTPORT:GUESTPORT, or PORT for both",
                                 word);
@@ -151,21 +151,21 @@ int verb_ports(Context *c) {
         _cleanup_close_ int lock = -EBADF;
         const RunOptions *o = c->options;
         unsigned first = o->n_words > 0 && !is_action(o->words[0]);
-        ForwardList list;
+        PortList list;
         int r;
 
         if (o->n_words > first && (!is_action(o->words[first]) || o->n_words == first + 1))
                 return fail(EXIT_USAGE, "claude-run ports [NAME] [add|remove|reverse PORT…]");
-        r = first ? resolve(c, o->words[0], &id) : vm_here(c, &id);
+        r = first ? which_vm_resolve(c, o->words[0], &id) : which_vm_here(c, &id);
         if (r != 0)
                 return r;
         directory = id ? runtime_path_vm(c->runtime_dir, id) : NULL;
-        if (!id || !directory || !has_sessions(c, id))
+        if (!id || !directory || !which_vm_has_sessions(c, id))
                 return fail(EXIT_FAILURE,
                                 "VM '%s' does not run; ports of its ini are forwarded when it does",
                                 id ?: ".");
-        lock = forward_list_lock(directory);
-        r = lock < 0 ? lock : forward_list_read(directory, &list);
+        lock = ports_lock(directory);
+        r = lock < 0 ? lock : ports_read(directory, &list);
         if (r < 0)
                 return fail(EXIT_FAILURE, "Failed to read the ports of '%s': %s", id, strerror(-r));
         if (o->n_words <= first) {

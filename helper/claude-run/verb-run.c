@@ -38,7 +38,7 @@ static int result_of(const char *id, const UnitState *state) {
 
 /* The viewer is gone and nobody detached it: has the VM ended? */
 static int after_agent(Context *c, const char *id) {
-        _cleanup_free_ char *unit = unit_of(id);
+        _cleanup_free_ char *unit = vm_unit_name(id);
         UnitState state = {};
         int r, status;
 
@@ -70,7 +70,7 @@ static int no_terminal(void) {
 
 static int attach(Context *c, const char *id) {
         char *const read_only[] = { (char *) "--read-only", NULL };
-        Session session = session_of(c, id, PROGRAM_ATTACH, NULL, true);
+        Session session = session_make(c, id, PROGRAM_ATTACH, NULL, true);
         int r;
 
         if (c->options->read_only) {
@@ -79,9 +79,9 @@ static int attach(Context *c, const char *id) {
         }
         r = session_run(&session);
         if (r < 0)
-                return not_run(session.ssh, r);
+                return session_not_run(session.ssh, r);
         /* who only looks ends ssh itself, which says 255 */
-        if (r == 0 || (session.read_only && r == EXIT_LOST && has_sessions(c, id))) {
+        if (r == 0 || (session.read_only && r == EXIT_LOST && which_vm_has_sessions(c, id))) {
                 say_line(stderr, "Detached; the agent goes on. Again with: claude-run attach %s", id);
                 return 0;
         }
@@ -100,9 +100,9 @@ int verb_attach(Context *c) {
 
         if (!have_terminal())
                 return no_terminal();
-        r = only_vm(c, &id);
+        r = which_vm_only(c, &id);
         if (r == 0)
-                r = ensure_started(c, id);
+                r = start_vm(c, id);
         return r != 0 ? r : attach(c, id);
 }
 
@@ -110,7 +110,7 @@ int verb_attach(Context *c) {
 
 /* What a running VM's agent is, its unit says. */
 static bool is_plain(Context *c, const char *id) {
-        _cleanup_free_ char *unit = unit_of(id), *agent = NULL;
+        _cleanup_free_ char *unit = vm_unit_name(id), *agent = NULL;
 
         if (!unit || context_manager(c) != 0 ||
                         manager_environment(c->manager, unit, PARAMETER_AGENT, &agent) < 0)
@@ -120,12 +120,12 @@ static bool is_plain(Context *c, const char *id) {
 
 /* The agent with arguments on our pipes, or on our terminal unless it only prints. */
 static int run_agent(Context *c, const char *id) {
-        Session session = session_of(
+        Session session = session_make(
                         c, id, PROGRAM_AGENT, c->options->arguments, have_terminal() && !is_plain(c, id));
         int r;
 
         r = session_run(&session);
-        return r < 0 ? not_run(session.ssh, r) : r;
+        return r < 0 ? session_not_run(session.ssh, r) : r;
 }
 
 /* A fresh VM; what becomes of it, when it has been started, is up to what is run in it. */
@@ -139,12 +139,12 @@ static int run_fresh(Context *c, const char *directory, const ProjectEntry *base
         r = request_make(c, directory, base, session, &request);
         if (r != 0)
                 return r;
-        r = ensure_started(c, request.id);
+        r = start_vm(c, request.id);
         if (r != 0)
                 request_remove(c->runtime_dir, request.id);
         else if (session) {
                 r = run_agent(c, request.id);
-                (void) run_job(c, "StopUnit", "stop", request.id);
+                (void) start_job(c, "StopUnit", "stop", request.id);
         } else
                 r = attach(c, request.id);
         request_done(&request);
@@ -153,7 +153,7 @@ static int run_fresh(Context *c, const char *directory, const ProjectEntry *base
 
 /* In a VM that runs, without a word about it; else in one of its own, with the settings of the project. */
 static int run_arguments(Context *c, const char *id) {
-        _cleanup_free_ char *unit = unit_of(id), *state = NULL;
+        _cleanup_free_ char *unit = vm_unit_name(id), *state = NULL;
         const ProjectEntry *p;
         int r = context_manager(c);
 
@@ -170,7 +170,7 @@ static int run_arguments(Context *c, const char *id) {
                 if (p)
                         return run_fresh(c, p->work_directory, p);
         }
-        r = ensure_started(c, id);
+        r = start_vm(c, id);
         return r != 0 ? r : run_agent(c, id);
 }
 
@@ -181,7 +181,7 @@ static int run_vm(Context *c, const char *id) {
                 return run_arguments(c, id);
         if (!have_terminal())
                 return no_terminal();
-        r = ensure_started(c, id);
+        r = start_vm(c, id);
         return r != 0 ? r : attach(c, id);
 }
 
@@ -198,16 +198,16 @@ int verb_run(Context *c) {
                                         "settings on the command line are for a fresh VM on this directory; "
                                         "the project '%s' has its own in its ini",
                                         o->words[0]);
-                r = only_vm(c, &id);
+                r = which_vm_only(c, &id);
                 return r != 0 ? r : run_vm(c, id);
         }
-        r = context_directory(c, &directory);
+        r = which_vm_directory(c, &directory);
         if (r == 0 && o->name) {
                 r = project_ini_make(c, directory, o->name);
                 return r != 0 ? r : run_vm(c, o->name);
         }
         if (r == 0 && !fresh)
-                r = vm_here(c, &id);
+                r = which_vm_here(c, &id);
         if (r != 0)
                 return r;
         return id ? run_vm(c, id) : run_fresh(c, directory, NULL);

@@ -22,24 +22,24 @@ int verb_exec(Context *c) {
 
         if (!c->options->arguments || !c->options->arguments[0])
                 return fail(EXIT_USAGE, "what is to be run? claude-run exec [NAME] -- COMMAND…");
-        r = vm_for_session(c, &id);
+        r = start_vm_for_session(c, &id);
         if (r != 0)
                 return r;
-        session = session_of(c, id, NULL, c->options->arguments, c->options->terminal);
+        session = session_make(c, id, NULL, c->options->arguments, c->options->terminal);
         r = session.terminal ? session_run(&session) : session_exec(&session);
-        return r < 0 ? not_run(session.ssh, r) : r;
+        return r < 0 ? session_not_run(session.ssh, r) : r;
 }
 
 int verb_shell(Context *c) {
         _cleanup_free_ char *id = NULL;
         Session session;
-        int r = vm_for_session(c, &id);
+        int r = start_vm_for_session(c, &id);
 
         if (r != 0)
                 return r;
-        session = session_of(c, id, NULL, NULL, isatty(STDIN_FILENO));
+        session = session_make(c, id, NULL, NULL, isatty(STDIN_FILENO));
         r = session_run(&session);
-        return r < 0 ? not_run(session.ssh, r) : r;
+        return r < 0 ? session_not_run(session.ssh, r) : r;
 }
 
 /* `program -F CONFIG` and `user`, if there is one, as the beginning of a command line. */
@@ -61,7 +61,7 @@ static int begin_ssh(Context *c, const char *program, const char *id, char ***ar
 int verb_ssh(Context *c) {
         _cleanup_strv_free_ char **argv = NULL;
         _cleanup_free_ char *id = NULL;
-        int r = vm_for_session(c, &id);
+        int r = start_vm_for_session(c, &id);
 
         if (r != 0)
                 return r;
@@ -72,9 +72,9 @@ int verb_ssh(Context *c) {
         if (r < 0)
                 return fail(EXIT_FAILURE, "No memory");
         if (!isatty(STDIN_FILENO))
-                return exec_program(argv);
+                return context_exec_program(argv);
         r = session_run_program(argv, true, false);
-        return r < 0 ? not_run(argv[0], r) : r;
+        return r < 0 ? session_not_run(argv[0], r) : r;
 }
 
 /* The path in NAME:PATH, and NAME; NULL for a path of the host. */
@@ -108,8 +108,9 @@ static int vm_of_copy(Context *c, char **ret) {
                                 "one side has to be in a VM, like NAME:PATH; ':PATH' means the VM of this "
                                 "directory");
         if (name[0])
-                return resolve(c, name, ret);
-        return vm_here(c, ret) != 0 || !*ret ? fail(EXIT_CONFIGURATION, "no VM has this directory") : 0;
+                return which_vm_resolve(c, name, ret);
+        return which_vm_here(c, ret) != 0 || !*ret ? fail(EXIT_CONFIGURATION, "no VM has this directory")
+                                                   : 0;
 }
 
 int verb_cp(Context *c) {
@@ -121,7 +122,7 @@ int verb_cp(Context *c) {
                 return fail(EXIT_USAGE, "what is to be copied? claude-run cp SOURCE… DESTINATION");
         r = vm_of_copy(c, &id);
         if (r == 0)
-                r = bring_up(c, id);
+                r = start_for_session(c, id);
         if (r != 0)
                 return r;
         r = begin_ssh(c, c->options->scp, id, &argv);
@@ -136,5 +137,5 @@ int verb_cp(Context *c) {
                 r |= path ? strv_appendf(&argv, "claude-vm:%s", path)
                           : strv_appendf(&argv, "%s%s", word[0] == '/' || word[0] == '.' ? "" : "./", word);
         }
-        return r < 0 ? fail(EXIT_FAILURE, "No memory") : exec_program(argv);
+        return r < 0 ? fail(EXIT_FAILURE, "No memory") : context_exec_program(argv);
 }

@@ -12,21 +12,21 @@
 #include "helper/claude-run/which-vm.h"
 
 static int start_one(Context *c, const char *id) {
-        return ensure_started(c, id);
+        return start_vm(c, id);
 }
 
 int verb_start(Context *c) {
-        return for_each_vm(c, start_one);
+        return which_vm_each(c, start_one);
 }
 
 static int stop_one(Context *c, const char *id) {
         int r = context_manager(c);
 
-        return r != 0 ? r : run_job(c, "StopUnit", "stop", id);
+        return r != 0 ? r : start_job(c, "StopUnit", "stop", id);
 }
 
 int verb_stop(Context *c) {
-        return for_each_vm(c, stop_one);
+        return which_vm_each(c, stop_one);
 }
 
 static int restart_one(Context *c, const char *id) {
@@ -36,14 +36,14 @@ static int restart_one(Context *c, const char *id) {
 }
 
 int verb_restart(Context *c) {
-        return for_each_vm(c, restart_one);
+        return which_vm_each(c, restart_one);
 }
 
 /* The VM, its shares and its ssh master, in order. */
 int verb_logs(Context *c) {
         _cleanup_strv_free_ char **argv = NULL;
         _cleanup_free_ char *id = NULL;
-        int r = only_vm(c, &id);
+        int r = which_vm_only(c, &id);
 
         if (r != 0)
                 return r;
@@ -59,5 +59,5 @@ int verb_logs(Context *c) {
                 r |= strv_append(&argv, "--follow");
         if (c->options->since)
                 r |= strv_appendf(&argv, "--since=%s", c->options->since);
-        return r < 0 ? fail(EXIT_FAILURE, "No memory") : exec_program(argv);
+        return r < 0 ? fail(EXIT_FAILURE, "No memory") : context_exec_program(argv);
 }

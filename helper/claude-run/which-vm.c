@@ -13,7 +13,7 @@
 #include "helper/claude-run/fail.h"
 #include "helper/claude-run/say.h"
 
-int context_directory(Context *c, char **ret) {
+int which_vm_directory(Context *c, char **ret) {
         const char *word = c->options->directory ?: ".";
 
         *ret = realpath(word, NULL);
@@ -36,7 +36,7 @@ static int running_here(Context *c, const char *directory, char ***ret) {
                 return r;
         r = manager_list(c->manager, "claude-vm@*.service", &units);
         for (size_t i = 0; r >= 0 && units && units[i]; i++) {
-                _cleanup_free_ char *work = NULL, *id = id_of_unit(units[i]);
+                _cleanup_free_ char *work = NULL, *id = vm_name_of_unit(units[i]);
 
                 if (!id || !vm_name_is_uuid(id))
                         continue;
@@ -66,13 +66,13 @@ static int projects_here(Context *c, const char *directory, char ***ret) {
         return 0;
 }
 
-int vm_here(Context *c, char **ret) {
+int which_vm_here(Context *c, char **ret) {
         _cleanup_free_ char *directory = NULL;
         _cleanup_strv_free_ char **names = NULL;
         int r;
 
         *ret = NULL;
-        r = context_directory(c, &directory);
+        r = which_vm_directory(c, &directory);
         if (r == 0)
                 r = context_projects(c);
         if (r == 0)
@@ -87,14 +87,14 @@ int vm_here(Context *c, char **ret) {
         return *ret ? 0 : fail(EXIT_FAILURE, "No memory");
 }
 
-int resolve(Context *c, const char *word, char **ret) {
+int which_vm_resolve(Context *c, const char *word, char **ret) {
         const ProjectEntry *p;
         int r;
 
         if (!vm_name_is_id(word))
                 return fail(EXIT_USAGE, "'%s' is no name of a VM, which is a UUID or " VM_NAME_RULE, word);
         /* what runs needs no look at the projects */
-        if (!has_sessions(c, word)) {
+        if (!which_vm_has_sessions(c, word)) {
                 r = context_projects(c);
                 if (r != 0)
                         return r;
@@ -104,32 +104,32 @@ int resolve(Context *c, const char *word, char **ret) {
         return *ret ? 0 : fail(EXIT_FAILURE, "No memory");
 }
 
-int only_vm(Context *c, char **ret) {
+int which_vm_only(Context *c, char **ret) {
         int r;
 
         if (c->options->n_words > 1)
                 return fail(EXIT_USAGE, "one VM at a time: '%s' is one too many", c->options->words[1]);
         if (c->options->n_words == 1)
-                return resolve(c, c->options->words[0], ret);
-        r = vm_here(c, ret);
+                return which_vm_resolve(c, c->options->words[0], ret);
+        r = which_vm_here(c, ret);
         if (r != 0 || *ret)
                 return r;
         return fail(EXIT_CONFIGURATION,
                         "no project has this directory and no VM runs on it. To start one: claude-run");
 }
 
-int for_each_vm(Context *c, int (*run)(Context *c, const char *id)) {
+int which_vm_each(Context *c, int (*run)(Context *c, const char *id)) {
         int result = 0;
 
         if (c->options->n_words == 0) {
                 _cleanup_free_ char *id = NULL;
-                int r = only_vm(c, &id);
+                int r = which_vm_only(c, &id);
 
                 return r != 0 ? r : run(c, id);
         }
         for (unsigned i = 0; i < c->options->n_words; i++) {
                 _cleanup_free_ char *id = NULL;
-                int r = resolve(c, c->options->words[i], &id);
+                int r = which_vm_resolve(c, c->options->words[i], &id);
 
                 if (r == 0)
                         r = run(c, id);
@@ -139,7 +139,7 @@ int for_each_vm(Context *c, int (*run)(Context *c, const char *id)) {
         return result;
 }
 
-bool has_sessions(const Context *c, const char *id) {
+bool which_vm_has_sessions(const Context *c, const char *id) {
         _cleanup_free_ char *path = NULL;
 
         if (asprintf(&path, "%s/claude-vm/%s/ssh/control", c->runtime_dir, id) < 0) {

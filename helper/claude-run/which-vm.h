@@ -5,20 +5,20 @@
 #include "helper/claude-run/context.h"
 
 /* The canonical directory that this call is about. */
-int context_directory(Context *c, char **ret);
+int which_vm_directory(Context *c, char **ret);
 
 /* The instance that a word means: a project by name or UUID, or any other VM by its id. */
-int resolve(Context *c, const char *word, char **ret);
+int which_vm_resolve(Context *c, const char *word, char **ret);
 
 /* The VM of the command line's only word, or without one the one of this directory: its project, or an
  * ad-hoc VM that runs there. */
-int only_vm(Context *c, char **ret);
+int which_vm_only(Context *c, char **ret);
 
 /* The same for the directory alone. `ret` is NULL if there is none. */
-int vm_here(Context *c, char **ret);
+int which_vm_here(Context *c, char **ret);
 
 /* Calls `run` for each VM of the command line; the last status that is not 0. */
-int for_each_vm(Context *c, int (*run)(Context *c, const char *id));
+int which_vm_each(Context *c, int (*run)(Context *c, const char *id));
 
 /* True if sessions of the VM work without another look: its ssh master is there. */
-bool has_sessions(const Context *c, const char *id);
+bool which_vm_has_sessions(const Context *c, const char *id);

@@ -42,7 +42,7 @@ static int open_project(const char *dir, const DevShellSource *source) {
                 path = NULL;
                 return -ENOMEM;
         }
-        r = make_directories(path);
+        r = directory_make(path);
         if (r < 0)
                 return r;
         fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -124,8 +124,8 @@ static bool is_unchanged(const DevShellSource *source, const DevShellConfig *c) 
 
 static int evaluate_to(const DevShellSource *source, const DevShellConfig *c, const char *program,
                 const char *project, int output) {
-        int r = source->kind == DEVSHELL_FLAKE ? run_nix(source, c->dir, program, project, output)
-                                               : run_devenv(source, c, program, project, output);
+        int r = source->kind == DEVSHELL_FLAKE ? evaluator_run_nix(source, c->dir, program, project, output)
+                                               : evaluator_run_devenv(source, c, program, project, output);
 
         return r == 0 ? check_script(output) : r;
 }
@@ -168,7 +168,7 @@ static const char *reason_of(int r) {
 static int evaluate(const DevShellSource *source, const DevShellConfig *c, int project_fd) {
         const char *name = source->kind == DEVSHELL_FLAKE ? "nix" : "devenv",
                    *work_directory = c->work_directory;
-        _cleanup_free_ char *program = find_program(c->dirs, name);
+        _cleanup_free_ char *program = evaluator_find_program(c->dirs, name);
         int r;
 
         if (!program) {

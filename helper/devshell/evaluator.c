@@ -13,7 +13,7 @@
 #include "helper/devshell/devshell.h"
 #include "helper/devshell/source.h"
 
-char *find_program(const char *dirs, const char *program) {
+char *evaluator_find_program(const char *dirs, const char *program) {
         _cleanup_free_ char *copy = strdup(dirs);
         char *rest = copy, *dir;
 
@@ -58,7 +58,7 @@ static int make_environment(const char *dir, const char *path) {
         return r < 0 ? -ENOMEM : 0;
 }
 
-int run_nix(const DevShellSource *source, const char *dir, const char *nix, const char *project,
+int evaluator_run_nix(const DevShellSource *source, const char *dir, const char *nix, const char *project,
                 int output) {
         _cleanup_free_ char *profile = NULL;
         int r;
@@ -99,7 +99,7 @@ int run_nix(const DevShellSource *source, const char *dir, const char *nix, cons
 
 /* For devenv, beside the results. */
 static int copy_files(const DevShellSource *source, const char *directory) {
-        int r = make_directories(directory);
+        int r = directory_make(directory);
 
         for (size_t i = 0; r >= 0 && i < DEVSHELL_FILES; i++) {
                 _cleanup_free_ char *path = NULL;
@@ -112,14 +112,14 @@ static int copy_files(const DevShellSource *source, const char *directory) {
                 if (unlink(path) < 0 && errno != ENOENT)
                         return -errno;
                 if (text)
-                        r = small_file_create(path, 0600, text, strlen(text));
+                        r = whole_file_create(path, 0600, text, strlen(text));
         }
         return r;
 }
 
-int run_devenv(const DevShellSource *source, const DevShellConfig *c, const char *devenv,
+int evaluator_run_devenv(const DevShellSource *source, const DevShellConfig *c, const char *devenv,
                 const char *project, int output) {
-        _cleanup_free_ char *directory = NULL, *path = NULL, *nix = find_program(c->dirs, "nix");
+        _cleanup_free_ char *directory = NULL, *path = NULL, *nix = evaluator_find_program(c->dirs, "nix");
         int r;
 
         /* it runs nix by name */
@@ -134,7 +134,7 @@ int run_devenv(const DevShellSource *source, const DevShellConfig *c, const char
         if (r < 0)
                 return r;
         r = make_environment(c->dir, path);
-        /* the settings that run_nix() has as arguments */
+        /* the settings that evaluator_run_nix() has as arguments */
         if (r < 0 || chdir(directory) < 0 ||
                         setenv("NIX_CONFIG",
                                         "accept-flake-config = false\nsandbox = true\n"

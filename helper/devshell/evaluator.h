@@ -5,12 +5,13 @@
 #include "helper/devshell/source.h"
 
 /* The first of `dirs` that has the program. Owned; NULL: none, or no memory. */
-char *find_program(const char *dirs, const char *program);
+char *evaluator_find_program(const char *dirs, const char *program);
 
 /* Runs nix on the flake, with the script to `output`. The profile in `project` keeps the garbage collector
  * away from what the script names. 0; positive: it failed and has said why; negative errno. */
-int run_nix(const DevShellSource *source, const char *dir, const char *nix, const char *project, int output);
+int evaluator_run_nix(const DevShellSource *source, const char *dir, const char *nix, const char *project,
+                int output);
 
 /* The same with devenv, which is found in `dirs` as nix is. */
-int run_devenv(const DevShellSource *source, const DevShellConfig *c, const char *devenv,
+int evaluator_run_devenv(const DevShellSource *source, const DevShellConfig *c, const char *devenv,
                 const char *project, int output);

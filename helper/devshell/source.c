@@ -65,7 +65,7 @@ int devshell_source_read(
         *ret_name = work_directory;
         for (size_t i = 0; r >= 0 && i < DEVSHELL_FILES; i++) {
                 *ret_name = s.files[i].name = names[i];
-                r = small_file_read_at(s.directory_fd, names[i], FILE_MAX, &s.files[i].text);
+                r = whole_file_read_at(s.directory_fd, names[i], FILE_MAX, &s.files[i].text);
                 if (r == -ENOENT)
                         r = 0;
         }

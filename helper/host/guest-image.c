@@ -121,7 +121,7 @@ static int read_json(const GuestImage *image, sd_json_variant **ret, char **ret_
                 path = NULL;
                 return -ENOMEM;
         }
-        r = small_file_read(path, GUEST_JSON_MAX, &text);
+        r = whole_file_read(path, GUEST_JSON_MAX, &text);
         if (r == -ENOMEM)
                 return r;
         if (r < 0)
@@ -159,7 +159,7 @@ static int read_cmdline(GuestImage *image, char **ret_why) {
         r = add_file(image, "cmdline", &path, ret_why);
         if (r < 0)
                 return r;
-        r = small_file_read(path, CMDLINE_MAX, &image->cmdline);
+        r = whole_file_read(path, CMDLINE_MAX, &image->cmdline);
         if (r == -ENOMEM)
                 return r;
         if (r < 0)

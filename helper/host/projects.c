@@ -45,14 +45,14 @@ const char *generator_text(sd_json_variant *object, const char *key) {
         return member && sd_json_variant_is_string(member) ? sd_json_variant_string(member) : NULL;
 }
 
-int generator_list_read(const char *generator, ProjectEntries *ret) {
+int project_entries_read(const char *generator, ProjectEntries *ret) {
         _cleanup_(json_cleanup) sd_json_variant *array = NULL;
         int r = generator_ask(generator, "--list", NULL, &array);
 
         /* 1: some file was bad, which it has said; the others are in the list */
         if (r < 0)
                 return r;
-        return array ? generator_list_parse(array, ret) : -EIO;
+        return array ? project_entries_parse(array, ret) : -EIO;
 }
 
 /* The generator has checked all of it; but these words name units and files, so they are no guest's. */
@@ -86,7 +86,7 @@ static int parse_entry(sd_json_variant *object, ProjectEntry *ret) {
         return is_good(ret) ? 0 : -EIO;
 }
 
-int generator_list_parse(sd_json_variant *array, ProjectEntries *ret) {
+int project_entries_parse(sd_json_variant *array, ProjectEntries *ret) {
         size_t n = sd_json_variant_elements(array);
         ProjectEntries e = { .items = calloc(n + 1, sizeof(ProjectEntry)) };
         int r = e.items ? 0 : -ENOMEM;

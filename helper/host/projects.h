@@ -23,10 +23,10 @@ int generator_ask(const char *generator, const char *mode, const char *argument,
 const char *generator_text(sd_json_variant *object, const char *key);
 
 /* Asks for the list of projects. 0, negative errno. */
-int generator_list_read(const char *generator, ProjectEntries *ret);
+int project_entries_read(const char *generator, ProjectEntries *ret);
 
 /* Understands a list. 0; -EIO if an entry is not what the generator writes; -ENOMEM. */
-int generator_list_parse(sd_json_variant *array, ProjectEntries *ret);
+int project_entries_parse(sd_json_variant *array, ProjectEntries *ret);
 
 /* The array in a text. 0, -EIO. */
 int generator_json_parse(const char *text, sd_json_variant **ret);

@@ -40,7 +40,7 @@ static int hand_over_one(const char *runtime_dir, const char *id, const char *na
 
         if (!value || !value[0])
                 return 0;
-        return path ? small_file_create(path, 0600, value, strlen(value)) : -ENOMEM;
+        return path ? whole_file_create(path, 0600, value, strlen(value)) : -ENOMEM;
 }
 
 int caller_credentials_hand_over(const char *runtime_dir, const char *id, const char *names) {
@@ -52,7 +52,7 @@ int caller_credentials_hand_over(const char *runtime_dir, const char *id, const 
         if (!directory || !copy)
                 return -ENOMEM;
         caller_credentials_remove(runtime_dir, id);
-        r = make_directories(directory);
+        r = directory_make(directory);
         if (r < 0)
                 return r;
         fd = open(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

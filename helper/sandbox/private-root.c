@@ -32,11 +32,11 @@ int private_root_begin(const char *point) {
 
 /* Makes what a mount needs to be mounted on: a directory, or an empty file. */
 static int make_target(const char *target, bool is_directory) {
-        int r = is_directory ? make_directories(target) : make_parent_directories(target);
+        int r = is_directory ? directory_make(target) : directory_make_parents(target);
 
         if (r < 0 || is_directory)
                 return r;
-        r = small_file_create(target, 0600, "", 0);
+        r = whole_file_create(target, 0600, "", 0);
         return r == -EEXIST ? 0 : r;
 }
 
@@ -80,21 +80,21 @@ int private_root_add_optional(const char *path, RootAccess access) {
 
 int private_root_add_text(const char *path, const char *content) {
         _cleanup_free_ char *target = strjoin(root_point, path, NULL);
-        int r = target ? make_parent_directories(target) : -ENOMEM;
+        int r = target ? directory_make_parents(target) : -ENOMEM;
 
-        return r < 0 ? r : small_file_create(target, 0644, content, strlen(content));
+        return r < 0 ? r : whole_file_create(target, 0644, content, strlen(content));
 }
 
 int private_root_add_link(const char *path, const char *target) {
         _cleanup_free_ char *link = strjoin(root_point, path, NULL);
-        int r = link ? make_parent_directories(link) : -ENOMEM;
+        int r = link ? directory_make_parents(link) : -ENOMEM;
 
         return r < 0 ? r : symlink(target, link) < 0 ? -errno : 0;
 }
 
 int private_root_add_proc(void) {
         _cleanup_free_ char *target = strjoin(root_point, "/proc", NULL);
-        int r = target ? make_directories(target) : -ENOMEM;
+        int r = target ? directory_make(target) : -ENOMEM;
 
         if (r < 0)
                 return r;

@@ -20,7 +20,7 @@ ControlMessage control_message_parse(const char *text) {
         return m;
 }
 
-void tell_helper(const char *runtime_dir, const char *id, const char *message) {
+void control_message_send(const char *runtime_dir, const char *id, const char *message) {
         struct sockaddr_un address = { .sun_family = AF_UNIX };
         _cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 

@@ -17,4 +17,4 @@ typedef struct ControlMessage {
 ControlMessage control_message_parse(const char *text);
 
 /* The messages are in helper/vm/shares.c. Nobody there is no error. */
-void tell_helper(const char *runtime_dir, const char *id, const char *message);
+void control_message_send(const char *runtime_dir, const char *id, const char *message);

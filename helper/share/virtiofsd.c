@@ -37,7 +37,7 @@ static int write_file(const char *directory, const ShareParameters *share) {
                 return -ENOMEM;
         }
         unlink(path);
-        return small_file_create(path, 0600, text, strlen(text));
+        return whole_file_create(path, 0600, text, strlen(text));
 }
 
 int share_write_files(const char *directory, const Parameters *p) {
@@ -149,7 +149,7 @@ int share_exec(const char *virtiofsd, const char *runtime_dir, const char *insta
                 path = NULL;
                 return EXIT_FAILURE;
         }
-        r = small_file_read(path, SHARE_FILE_MAX, &text);
+        r = whole_file_read(path, SHARE_FILE_MAX, &text);
         directory = text ? strchr(text, '\n') : NULL;
         if (r < 0 || !directory) {
                 log_status(LOG_ERR, "No VM '%s' with a share '%s' runs: %s", id, tag,
@@ -165,7 +165,7 @@ int share_exec(const char *virtiofsd, const char *runtime_dir, const char *insta
         }
         sd_notifyf(0, "STATUS=Serves %s", directory);
         snprintf(message, sizeof(message), "SHARE_STARTED=%s", tag);
-        tell_helper(runtime_dir, id, message);
+        control_message_send(runtime_dir, id, message);
         r = become_virtiofsd(virtiofsd, root, tag, text[1] == 'o');
         log_status(LOG_ERR, "Failed to start '%s': %s", virtiofsd, strerror(-r));
         return EXIT_CONFIGURATION;
@@ -190,6 +190,6 @@ int share_exited(const char *runtime_dir, const char *instance) {
         /* after a configuration error the status says more than this */
         if (result && strcmp(result, "success") != 0 && !(status && strcmp(status, "78") == 0))
                 sd_notifyf(0, "STATUS=virtiofsd %s", strchr(message, '\n') + 1);
-        tell_helper(runtime_dir, id, message);
+        control_message_send(runtime_dir, id, message);
         return EXIT_SUCCESS;
 }

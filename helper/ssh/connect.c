@@ -159,7 +159,7 @@ static int read_address(const char *directory, char **ret) {
                 path = NULL;
                 return -ENOMEM;
         }
-        return small_file_read(path, ADDRESS_MAX, ret);
+        return whole_file_read(path, ADDRESS_MAX, ret);
 }
 
 /* NAME, claude-vm.NAME or claude-vm/NAME, as ssh's configuration has it. */

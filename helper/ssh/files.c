@@ -38,13 +38,13 @@ static int make_key(const char *ssh_keygen, const char *path) {
 static int read_in(const char *directory, const char *name, char **ret) {
         _cleanup_free_ char *path = path_in(directory, name);
 
-        return path ? small_file_read(path, KEY_MAX, ret) : -ENOMEM;
+        return path ? whole_file_read(path, KEY_MAX, ret) : -ENOMEM;
 }
 
 static int create_in(const char *directory, const char *name, const char *content) {
         _cleanup_free_ char *path = path_in(directory, name);
 
-        return path ? small_file_create(path, 0600, content, strlen(content)) : -ENOMEM;
+        return path ? whole_file_create(path, 0600, content, strlen(content)) : -ENOMEM;
 }
 
 static void remove_in(const char *directory, const char *name) {
@@ -104,7 +104,7 @@ static int print_path(FILE *f, const char *keyword, const char *directory, const
         return r;
 }
 
-int session_files_print_config(FILE *f, const char *directory, const char *id) {
+int ssh_files_print_config(FILE *f, const char *directory, const char *id) {
         int r;
 
         if (!vm_name_is_id(id))
@@ -145,14 +145,14 @@ static int write_config(const char *directory, const char *id) {
 
         if (!f)
                 return -ENOMEM;
-        r = session_files_print_config(f, directory, id);
+        r = ssh_files_print_config(f, directory, id);
         if (fclose(f) != 0)
                 return -ENOMEM;
         return r < 0 ? r : create_in(directory, "ssh.config", config);
 }
 
-int session_files_make(const char *ssh_keygen, const char *directory, const char *id, SessionKeys *ret) {
-        SessionKeys keys = {};
+int ssh_files_make(const char *ssh_keygen, const char *directory, const char *id, SshKeys *ret) {
+        SshKeys keys = {};
         int r;
 
         for (size_t i = 0; i < ELEMENTSOF(files); i++)
@@ -172,22 +172,22 @@ int session_files_make(const char *ssh_keygen, const char *directory, const char
         remove_in(directory, "host.key");
         remove_in(directory, "host.key.pub");
         if (r < 0) {
-                session_keys_done(&keys);
+                ssh_keys_done(&keys);
                 return r;
         }
         *ret = keys;
         return 0;
 }
 
-void session_keys_done(SessionKeys *keys) {
+void ssh_keys_done(SshKeys *keys) {
         if (keys->host_key)
                 explicit_bzero(keys->host_key, strlen(keys->host_key));
         free(keys->host_key);
         free(keys->authorized_key);
-        *keys = (SessionKeys) {};
+        *keys = (SshKeys) {};
 }
 
-int session_files_write_address(const char *directory, const char *address) {
+int ssh_files_write_address(const char *directory, const char *address) {
         _cleanup_free_ char *new = path_in(directory, "ssh.address.new"),
                             *path = path_in(directory, "ssh.address");
         _cleanup_free_ char *line = NULL;
@@ -197,7 +197,7 @@ int session_files_write_address(const char *directory, const char *address) {
                 line = NULL;
                 return -ENOMEM;
         }
-        r = small_file_create(new, 0600, line, strlen(line));
+        r = whole_file_create(new, 0600, line, strlen(line));
         if (r < 0)
                 return r;
         return rename(new, path) < 0 ? -errno : 0;

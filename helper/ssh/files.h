@@ -3,20 +3,20 @@
 
 #include <stdio.h>
 
-typedef struct SessionKeys {
+typedef struct SshKeys {
         char *authorized_key; /* public key of the host, for the guest's sshd; a line */
         char *host_key;       /* private key of the guest's sshd; only in memory */
-} SessionKeys;
+} SshKeys;
 
 /* Makes the two key pairs with ssh-keygen in `directory` and writes ssh.key, ssh.key.pub,
  * ssh.known_hosts and ssh.config. 0, negative errno. Takes files of a former start away. */
-int session_files_make(const char *ssh_keygen, const char *directory, const char *id, SessionKeys *ret);
-void session_keys_done(SessionKeys *keys);
+int ssh_files_make(const char *ssh_keygen, const char *directory, const char *id, SshKeys *ret);
+void ssh_keys_done(SshKeys *keys);
 
 /* The text of ssh.config, for its test. 0; -EINVAL: the directory has a name that ssh's configuration cannot
  * say, or the id is none; -ENOMEM. */
-int session_files_print_config(FILE *f, const char *directory, const char *id);
+int ssh_files_print_config(FILE *f, const char *directory, const char *id);
 
 /* Writes ssh.address, which `claude-vm-helper connect` reads, in one step. `address` is
  * "tcp 127.0.0.1 PORT" or "unix NAME". 0, negative errno. */
-int session_files_write_address(const char *directory, const char *address);
+int ssh_files_write_address(const char *directory, const char *address);

@@ -19,9 +19,9 @@
 #include "helper/ssh/ports.h"
 
 /* ssh's command line: a connection in the background that every session is a channel of. */
-static int master_argv(const char *ssh, const char *directory, const ForwardList *list, char ***ret) {
+static int master_argv(const char *ssh, const char *directory, const PortList *list, char ***ret) {
         _cleanup_strv_free_ char **argv = NULL;
-        char text[FORWARD_TEXT_MAX + 16];
+        char text[PORT_FORWARD_TEXT_MAX + 16];
         int r;
 
         r = strv_append(&argv, ssh);
@@ -35,7 +35,7 @@ static int master_argv(const char *ssh, const char *directory, const ForwardList
         r |= strv_append(&argv, "-o");
         r |= strv_append(&argv, "ServerAliveCountMax=6");
         for (size_t i = 0; i < list->n; i++) {
-                forward_entry_print(&list->items[i], text);
+                ports_print_entry(&list->items[i], text);
                 r |= strv_append(&argv, list->items[i].reverse ? "-R" : "-L");
                 r |= strv_append(&argv, text);
         }
@@ -62,9 +62,9 @@ static int enter_sandbox(const char *ssh, const char *directory) {
                 r = files[i] ? 0 : -ENOMEM;
         }
         if (r >= 0)
-                r = make_directories(own);
+                r = directory_make(own);
         if (r >= 0)
-                r = make_directories(point);
+                r = directory_make(point);
         if (r >= 0)
                 r = sandbox_enter_ssh(&(SshSandbox) {
                                 .point = point,
@@ -107,8 +107,8 @@ static int remove_control(const char *directory) {
         return unlink(control) < 0 && errno != ENOENT && errno != ENOTDIR ? -errno : 0;
 }
 
-static void read_list(const char *directory, ForwardList *ret) {
-        int r = forward_list_read(directory, ret);
+static void read_list(const char *directory, PortList *ret) {
+        int r = ports_read(directory, ret);
 
         if (r >= 0)
                 return;
@@ -116,10 +116,10 @@ static void read_list(const char *directory, ForwardList *ret) {
         ret->n = 0;
 }
 
-int publish_exec_master(const char *ssh, const char *runtime_dir, const char *id) {
+int master_exec(const char *ssh, const char *runtime_dir, const char *id) {
         _cleanup_strv_free_ char **argv = NULL;
         _cleanup_free_ char *directory = NULL;
-        ForwardList list;
+        PortList list;
         int r;
 
         if (!vm_name_is_id(id)) {

@@ -3,4 +3,4 @@
 
 /* Becomes the ssh master of VM `id`, with its forwarded ports. Returns only if that fails: an exit status.
  */
-int publish_exec_master(const char *ssh, const char *runtime_dir, const char *id);
+int master_exec(const char *ssh, const char *runtime_dir, const char *id);

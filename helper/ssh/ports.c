@@ -17,7 +17,7 @@ static char *path_in(const char *directory, const char *name) {
         return asprintf(&path, "%s/%s", directory, name) < 0 ? NULL : path;
 }
 
-int forward_list_lock(const char *directory) {
+int ports_lock(const char *directory) {
         _cleanup_free_ char *path = path_in(directory, "ports.lock");
         _cleanup_close_ int fd = -EBADF;
 
@@ -34,29 +34,29 @@ static int word_index(const char *const words[static 2], const char *word) {
         return strcmp(word, words[0]) == 0 ? 0 : strcmp(word, words[1]) == 0 ? 1 : -1;
 }
 
-static int parse_line(const char *line, ForwardEntry *ret) {
-        char direction[16], text[FORWARD_TEXT_MAX + 1], origin[16];
+static int parse_line(const char *line, PortEntry *ret) {
+        char direction[16], text[PORT_FORWARD_TEXT_MAX + 1], origin[16];
         int d, o;
 
         if (sscanf(line, "%15s %62s %15s", direction, text, origin) != 3)
                 return -EIO;
         d = word_index(directions, direction);
         o = word_index(origins, origin);
-        if (d < 0 || o < 0 || forward_parse(text, &ret->forward) < 0)
+        if (d < 0 || o < 0 || port_forward_parse(text, &ret->forward) < 0)
                 return -EIO;
         ret->reverse = d;
         ret->from_ini = o;
         return 0;
 }
 
-int forward_list_parse(char *text, ForwardList *ret) {
+int forward_list_parse(char *text, PortList *ret) {
         char *line;
 
         ret->n = 0;
         while ((line = strsep(&text, "\n")) && line[0]) {
                 int r;
 
-                if (ret->n == FORWARDS_MAX)
+                if (ret->n == PORTS_MAX)
                         return -E2BIG;
                 r = parse_line(line, &ret->items[ret->n]);
                 if (r < 0)
@@ -66,54 +66,54 @@ int forward_list_parse(char *text, ForwardList *ret) {
         return 0;
 }
 
-int forward_list_read(const char *directory, ForwardList *ret) {
+int ports_read(const char *directory, PortList *ret) {
         _cleanup_free_ char *path = path_in(directory, "ports"), *text = NULL;
         int r;
 
         ret->n = 0;
         if (!path)
                 return -ENOMEM;
-        r = small_file_read(path, FORWARDS_MAX * FORWARD_LINE_MAX, &text);
+        r = whole_file_read(path, PORTS_MAX * FORWARD_LINE_MAX, &text);
         if (r == -ENOENT)
                 return 0;
         return r < 0 ? r : forward_list_parse(text, ret);
 }
 
-size_t forward_list_print(const ForwardList *list, char ret[static FORWARDS_MAX * FORWARD_LINE_MAX]) {
-        char one[FORWARD_TEXT_MAX];
+size_t forward_list_print(const PortList *list, char ret[static PORTS_MAX * FORWARD_LINE_MAX]) {
+        char one[PORT_FORWARD_TEXT_MAX];
         size_t size = 0;
 
         for (size_t i = 0; i < list->n; i++) {
-                const ForwardEntry *e = &list->items[i];
+                const PortEntry *e = &list->items[i];
 
-                forward_print(&e->forward, one);
+                port_forward_print(&e->forward, one);
                 size += (size_t) snprintf(ret + size, FORWARD_LINE_MAX, "%s %s %s\n", directions[e->reverse],
                                 one, origins[e->from_ini]);
         }
         return size;
 }
 
-int forward_list_write(const char *directory, const ForwardList *list) {
+int ports_write(const char *directory, const PortList *list) {
         _cleanup_free_ char *path = path_in(directory, "ports"), *new = path_in(directory, "ports.new");
-        char text[FORWARDS_MAX * FORWARD_LINE_MAX];
+        char text[PORTS_MAX * FORWARD_LINE_MAX];
         int r;
 
         if (!path || !new)
                 return -ENOMEM;
         unlink(new);
-        r = small_file_create(new, 0600, text, forward_list_print(list, text));
+        r = whole_file_create(new, 0600, text, forward_list_print(list, text));
         if (r < 0)
                 return r;
         return rename(new, path) < 0 ? -errno : 0;
 }
 
-void forward_entry_print(const ForwardEntry *e, char ret[static FORWARD_TEXT_MAX + 16]) {
-        char host[FORWARD_TEXT_MAX];
+void ports_print_entry(const PortEntry *e, char ret[static PORT_FORWARD_TEXT_MAX + 16]) {
+        char host[PORT_FORWARD_TEXT_MAX];
 
-        forward_print_host(&e->forward, host);
+        port_forward_print_host(&e->forward, host);
         /* the guest's end is its loopback, which a service there may be the only one to listen on */
         if (e->reverse)
-                snprintf(ret, FORWARD_TEXT_MAX + 16, "localhost:%u:%s", e->forward.guest_port, host);
+                snprintf(ret, PORT_FORWARD_TEXT_MAX + 16, "localhost:%u:%s", e->forward.guest_port, host);
         else
-                snprintf(ret, FORWARD_TEXT_MAX + 16, "%s:localhost:%u", host, e->forward.guest_port);
+                snprintf(ret, PORT_FORWARD_TEXT_MAX + 16, "%s:localhost:%u", host, e->forward.guest_port);
 }

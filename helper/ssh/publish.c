@@ -11,7 +11,7 @@
 #include "helper/ssh/ports.h"
 
 /* As ssh will do it in a moment. 0, negative errno. */
-static int try_bind(const Forward *f) {
+static int try_bind(const PortForward *f) {
         struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons((uint16_t) f->host_port) };
         struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons((uint16_t) f->host_port) };
         bool ipv6 = inet_pton(AF_INET6, f->address, &v6.sin6_addr) == 1;
@@ -28,15 +28,15 @@ static int try_bind(const Forward *f) {
 }
 
 int publish_prepare(const char *directory, const Parameters *p, char **ret_why) {
-        ForwardList list = {};
+        PortList list = {};
         int r;
 
         for (unsigned i = 0; i < p->n_publish; i++) {
-                char text[FORWARD_TEXT_MAX];
+                char text[PORT_FORWARD_TEXT_MAX];
 
                 r = try_bind(&p->publish[i]);
                 if (r < 0) {
-                        forward_print(&p->publish[i], text);
+                        port_forward_print(&p->publish[i], text);
                         if (asprintf(ret_why,
                                             "Publish=%s: the host's port %u cannot be used: %s. Change the "
                                             "ini, or end what uses it; see: ss -ltnp sport = :%u",
@@ -45,7 +45,7 @@ int publish_prepare(const char *directory, const Parameters *p, char **ret_why) 
                                 *ret_why = NULL;
                         return -EADDRINUSE;
                 }
-                list.items[list.n++] = (ForwardEntry) { .from_ini = true, .forward = p->publish[i] };
+                list.items[list.n++] = (PortEntry) { .from_ini = true, .forward = p->publish[i] };
         }
-        return forward_list_write(directory, &list);
+        return ports_write(directory, &list);
 }

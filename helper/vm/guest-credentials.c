@@ -155,7 +155,7 @@ static int add_machine_id(GuestCredentials *c, const Parameters *p) {
         return add_text(c, "system.machine_id", id);
 }
 
-int guest_credentials_make(const Parameters *p, const SessionKeys *keys, const Secrets *secrets,
+int guest_credentials_make(const Parameters *p, const SshKeys *keys, const Secrets *secrets,
                 bool have_dev_shell, GuestCredentials *ret, char **ret_why) {
         GuestCredentials c = {};
         int r;

@@ -15,7 +15,7 @@ typedef struct GuestCredentials {
 
 /* Makes all of them; `secrets` become variables of the agent's environment. `have_dev_shell`: its script is
  * there as a disk. 0; -EINVAL and an owned sentence in `ret_why`; other negative errno. */
-int guest_credentials_make(const Parameters *p, const SessionKeys *keys, const Secrets *secrets,
+int guest_credentials_make(const Parameters *p, const SshKeys *keys, const Secrets *secrets,
                 bool have_dev_shell, GuestCredentials *ret, char **ret_why);
 
 /* Closes our ends. */

@@ -9,7 +9,7 @@
 
 #include "common/printable.h"
 
-static void end_line(GuestText *t) {
+static void end_line(GuestLines *t) {
         t->line[t->size] = '\0';
         t->size = 0;
         printable_clean(t->line);
@@ -17,14 +17,14 @@ static void end_line(GuestText *t) {
                 t->handler(t->userdata, t->line);
 }
 
-static void add_byte(GuestText *t, char c) {
+static void add_byte(GuestLines *t, char c) {
         if (c == '\n' || t->size == GUEST_LINE_MAX)
                 end_line(t);
         if (c == '\t' || (unsigned char) c >= 0x20)
                 t->line[t->size++] = c;
 }
 
-static void feed_byte(GuestText *t, char c) {
+static void feed_byte(GuestLines *t, char c) {
         switch (t->state) {
         case TEXT:
                 if (c == '\033')
@@ -53,17 +53,17 @@ static void feed_byte(GuestText *t, char c) {
         }
 }
 
-void guest_text_feed(GuestText *t, const char *data, size_t size) {
+void guest_lines_feed(GuestLines *t, const char *data, size_t size) {
         for (size_t i = 0; i < size; i++)
                 feed_byte(t, data[i]);
 }
 
-void guest_text_end(GuestText *t) {
+void guest_lines_end(GuestLines *t) {
         if (t->size > 0)
                 end_line(t);
 }
 
-char *guest_text_quote(const char *text) {
+char *guest_lines_quote(const char *text) {
         size_t n = strlen(text);
         char *quoted = malloc(n + 3);
 

@@ -8,21 +8,21 @@
 
 typedef void (*guest_line_handler)(void *userdata, const char *line);
 
-typedef struct GuestText {
+typedef struct GuestLines {
         guest_line_handler handler;
         void *userdata;
         char line[GUEST_LINE_MAX + 1];
         size_t size;
         enum { TEXT, ESCAPE, CONTROL_SEQUENCE, STRING } state;
-} GuestText;
+} GuestLines;
 
 /* Takes bytes as they come; the handler is called for each whole line, without escape sequences and
  * control characters, in valid UTF-8. Empty lines are left out. */
-void guest_text_feed(GuestText *t, const char *data, size_t size);
+void guest_lines_feed(GuestLines *t, const char *data, size_t size);
 
 /* The stream has ended: what is there is a line. */
-void guest_text_end(GuestText *t);
+void guest_lines_end(GuestLines *t);
 
 /* The guest's words as the guest's, inside double quotes: each of its own becomes a single one, so that none
  * ends ours. Owned; NULL without memory. */
-char *guest_text_quote(const char *text);
+char *guest_lines_quote(const char *text);

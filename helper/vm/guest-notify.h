@@ -16,5 +16,5 @@ typedef struct GuestMessage {
         int number;       /* of EXIT_STATUS */
 } GuestMessage;
 
-/* Understands one line, which guest_text_feed() has made harmless; it may be cut. */
+/* Understands one line, which guest_lines_feed() has made harmless; it may be cut. */
 GuestMessage guest_notify_parse(char *line);

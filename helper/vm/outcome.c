@@ -13,7 +13,7 @@
 /* As the guest's words, which may read like ours. Owned; NULL without memory. */
 static char *guest_says(const Facts *f) {
         const char *words = f->guest_status[0] ? f->guest_status : f->console_line;
-        _cleanup_free_ char *quoted = guest_text_quote(words);
+        _cleanup_free_ char *quoted = guest_lines_quote(words);
 
         if (!words[0])
                 return strdup("the guest said nothing");

@@ -132,9 +132,9 @@ static int prepare(Vm *vm, Launch *l, bool kvm) {
         l->point = strjoin(vm->config->directory, "/root", NULL);
         if (!l->qemu || !l->socket_dir || !l->directory || !l->point)
                 return -ENOMEM;
-        r = make_directories(l->directory);
+        r = directory_make(l->directory);
         if (r >= 0)
-                r = make_directories(l->point);
+                r = directory_make(l->point);
         if (r >= 0)
                 r = make_ends(vm, &l->ends);
         if (r >= 0)

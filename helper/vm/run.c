@@ -69,10 +69,10 @@ static int start(Vm *vm, const GuestImage *image, bool kvm, char **ret_why) {
                 .id = vm->parameters->id,
         };
         GuestCredentials credentials = {};
-        SessionKeys keys = {};
+        SshKeys keys = {};
         int r;
 
-        r = session_files_make(vm->config->ssh_keygen, vm->config->directory, vm->parameters->id, &keys);
+        r = ssh_files_make(vm->config->ssh_keygen, vm->config->directory, vm->parameters->id, &keys);
         if (r >= 0)
                 r = share_write_files(vm->config->directory, vm->parameters);
         if (r >= 0)
@@ -87,7 +87,7 @@ static int start(Vm *vm, const GuestImage *image, bool kvm, char **ret_why) {
         if (r >= 0)
                 r = vm_start_qemu(vm, image, &credentials, kvm);
         guest_credentials_done(&credentials);
-        session_keys_done(&keys);
+        ssh_keys_done(&keys);
         return r;
 }
 

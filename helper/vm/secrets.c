@@ -30,7 +30,7 @@ static int refuse(char **ret_why, const char *name, const char *why) {
 static int write_secret(FILE *f, const char *name, const char *path, char **ret_why) {
         _cleanup_free_ char *value = NULL;
         size_t size;
-        int r = small_file_read(path, SECRET_MAX, &value);
+        int r = whole_file_read(path, SECRET_MAX, &value);
 
         if (r == -EFBIG)
                 return refuse(ret_why, name, "has more than 64 KiB");

@@ -114,7 +114,7 @@ static bool stream_read(Stream *s) {
                 return true;
         if (n <= 0)
                 return false;
-        guest_text_feed(&s->text, buffer, (size_t) n);
+        guest_lines_feed(&s->text, buffer, (size_t) n);
         return true;
 }
 
@@ -133,7 +133,7 @@ static int on_notify(sd_event_source *source, int fd, uint32_t revents, void *us
         int r = on_stream(source, fd, revents, s);
 
         if (vm->status_pending) {
-                _cleanup_free_ char *quoted = guest_text_quote(vm->guest_status);
+                _cleanup_free_ char *quoted = guest_lines_quote(vm->guest_status);
 
                 sd_notifyf(0, "STATUS=guest: %s", quoted ?: "");
         }
@@ -148,8 +148,8 @@ static void stream_finish(Stream *s) {
 
         for (size_t total = 0; total < LAST_READ_MAX && (n = read(s->fd, buffer, sizeof(buffer))) > 0;
                         total += (size_t) n)
-                guest_text_feed(&s->text, buffer, (size_t) n);
-        guest_text_end(&s->text);
+                guest_lines_feed(&s->text, buffer, (size_t) n);
+        guest_lines_end(&s->text);
 }
 
 static int stream_begin(Vm *vm, Stream *s, int64_t priority, sd_event_io_handler_t read_handler,

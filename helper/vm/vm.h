@@ -20,7 +20,7 @@
 typedef struct Stream {
         int fd;
         sd_event_source *source;
-        GuestText text;
+        GuestLines text;
         LineLimit limit; /* of what goes to the journal */
         char last[GUEST_LINE_MAX + 1];
 } Stream;

@@ -18,7 +18,7 @@ static void test_man_page(void **state) {
                 if (!strstr(page, entry))
                         fail_msg("the verb %s is not in the man page", name);
         }
-        for (unsigned i = 0; (name = claude_run_option(i)); i++) {
+        for (unsigned i = 0; (name = options_name(i)); i++) {
                 snprintf(entry, sizeof(entry), "\\-\\-%s", name);
                 if (!strstr(page, entry))
                         fail_msg("the option --%s is not in the man page", name);
@@ -28,8 +28,8 @@ static void test_man_page(void **state) {
 static bool is_option_for(const char *section, const char *key) {
         const char *option_key, *option_section;
 
-        for (unsigned i = 0; claude_run_option(i); i++) {
-                option_section = claude_run_option_setting(i, &option_key);
+        for (unsigned i = 0; options_name(i); i++) {
+                option_section = options_setting(i, &option_key);
                 if (option_section && strcmp(option_section, section) == 0 &&
                                 (!option_key || strcmp(option_key, key) == 0))
                         return true;
@@ -52,15 +52,15 @@ static void test_keys_have_options(void **state) {
 
 /* Each option for a setting is one that the parser knows. */
 static void test_options_are_keys(void **state) {
-        for (unsigned i = 0; claude_run_option(i); i++) {
-                const char *name, *section = claude_run_option_setting(i, &name);
+        for (unsigned i = 0; options_name(i); i++) {
+                const char *name, *section = options_setting(i, &name);
                 bool found = !section || (!name && project_section_has_variables(section));
                 const Key *key;
 
                 for (size_t j = 0; !found && (key = project_key(j)); j++)
                         found = strcmp(key->section, section) == 0 && (!name || strcmp(key->key, name) == 0);
                 if (!found)
-                        fail_msg("--%s is [%s] %s=, which no ini has", claude_run_option(i), section,
+                        fail_msg("--%s is [%s] %s=, which no ini has", options_name(i), section,
                                         name ?: "NAME");
         }
 }

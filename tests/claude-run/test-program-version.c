@@ -15,13 +15,13 @@ static void test_version(void **state) {
         unsigned major, minor;
 
         for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
-                assert_true(doctor_version(good[i].text, &major, &minor));
+                assert_true(program_version_parse(good[i].text, &major, &minor));
                 assert_int_equal(major, good[i].major);
                 assert_int_equal(minor, good[i].minor);
         }
-        assert_false(doctor_version("", &major, &minor));
-        assert_false(doctor_version("no version", &major, &minor));
-        assert_false(doctor_version("12", &major, &minor));
+        assert_false(program_version_parse("", &major, &minor));
+        assert_false(program_version_parse("no version", &major, &minor));
+        assert_false(program_version_parse("12", &major, &minor));
 }
 
 int main(void) {

@@ -14,7 +14,7 @@ static int parse(const char *text, ProjectEntries *ret) {
         int r = generator_json_parse(text, &array);
 
         if (r >= 0)
-                r = generator_list_parse(array, ret);
+                r = project_entries_parse(array, ret);
         sd_json_variant_unref(array);
         return r;
 }

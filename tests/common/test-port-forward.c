@@ -5,14 +5,14 @@
 #include "common/port-forward.h"
 
 static void good(const char *text, const char *expected) {
-        char printed[FORWARD_TEXT_MAX];
-        Forward f, again;
+        char printed[PORT_FORWARD_TEXT_MAX];
+        PortForward f, again;
 
-        assert_int_equal(forward_parse(text, &f), 0);
-        forward_print(&f, printed);
+        assert_int_equal(port_forward_parse(text, &f), 0);
+        port_forward_print(&f, printed);
         assert_string_equal(printed, expected);
-        assert_int_equal(forward_parse(printed, &again), 0);
-        assert_true(forward_same_host_port(&f, &again));
+        assert_int_equal(port_forward_parse(printed, &again), 0);
+        assert_true(port_forward_same_host_port(&f, &again));
         assert_int_equal(f.guest_port, again.guest_port);
 }
 
@@ -28,10 +28,10 @@ static void test_bad(void **state) {
                 "-1:80", " 80:80", "80:80 ", "localhost:80:80", "127.0.0.1:80", "256.0.0.1:80:80",
                 "::1:80:80", "[::1]80:80", "[::1:80:80", "[127.0.0.1]:80:80", "80:80:", "[::1]:80:80,x",
                 "99999999999999999999:80" };
-        Forward f;
+        PortForward f;
 
         for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
-                if (forward_parse(bad[i], &f) != -EINVAL)
+                if (port_forward_parse(bad[i], &f) != -EINVAL)
                         fail_msg("'%s' was taken", bad[i]);
 }
 

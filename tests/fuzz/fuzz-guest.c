@@ -41,9 +41,9 @@ static void handler(void *userdata, const char *line) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-        GuestText t = { .handler = handler };
+        GuestLines t = { .handler = handler };
 
-        guest_text_feed(&t, (const char *) data, size);
-        guest_text_end(&t);
+        guest_lines_feed(&t, (const char *) data, size);
+        guest_lines_end(&t);
         return 0;
 }

@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         sd_json_variant *array = NULL;
         ProjectEntries e;
 
-        if (text && generator_json_parse(text, &array) == 0 && generator_list_parse(array, &e) == 0) {
+        if (text && generator_json_parse(text, &array) == 0 && project_entries_parse(array, &e) == 0) {
                 for (size_t i = 0; i < e.n; i++)
                         check(&e.items[i]);
                 project_entries_done(&e);

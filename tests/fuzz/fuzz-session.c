@@ -18,7 +18,7 @@ static void check_address(const char *text) {
                 abort();
 }
 
-static void check_same(const ForwardEntry *a, const ForwardEntry *b) {
+static void check_same(const PortEntry *a, const PortEntry *b) {
         if (a->reverse != b->reverse || a->from_ini != b->from_ini ||
                         strcmp(a->forward.address, b->forward.address) != 0 ||
                         a->forward.host_port != b->forward.host_port ||
@@ -27,9 +27,9 @@ static void check_same(const ForwardEntry *a, const ForwardEntry *b) {
 }
 
 static void check_list(char *text) {
-        static ForwardList list, again;
-        static char printed[FORWARDS_MAX * FORWARD_LINE_MAX];
-        char argument[FORWARD_TEXT_MAX + 16];
+        static PortList list, again;
+        static char printed[PORTS_MAX * FORWARD_LINE_MAX];
+        char argument[PORT_FORWARD_TEXT_MAX + 16];
 
         if (forward_list_parse(text, &list) < 0)
                 return;
@@ -39,7 +39,7 @@ static void check_list(char *text) {
                 abort();
         for (size_t i = 0; i < list.n; i++) {
                 check_same(&list.items[i], &again.items[i]);
-                forward_entry_print(&list.items[i], argument);
+                ports_print_entry(&list.items[i], argument);
                 /* an argument of ssh: one word, and no option */
                 if (argument[0] == '-' || strpbrk(argument, " \t\n"))
                         abort();

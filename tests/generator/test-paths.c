@@ -71,8 +71,8 @@ static const char *refused(const UserPaths *p, const char *path, bool is_agent_h
         PathPlace place;
         const char *why;
 
-        assert_int_equal(path_resolve(p, path, &place), 0);
-        why = path_refused(p, &place, is_agent_home);
+        assert_int_equal(user_paths_resolve(p, path, &place), 0);
+        why = user_paths_refused(p, &place, is_agent_home);
         path_place_done(&place);
         return why;
 }
@@ -122,10 +122,10 @@ static void test_hidden(void **state) {
                 "/srv/.x", "/home/u/.local/share/claude-microvm/x" };
 
         for (size_t i = 0; i < sizeof(hidden) / sizeof(*hidden); i++)
-                if (!path_is_hidden(&paths, hidden[i]))
+                if (!user_paths_is_hidden(&paths, hidden[i]))
                         fail_msg("%s is not hidden", hidden[i]);
         for (size_t i = 0; i < sizeof(seen) / sizeof(*seen); i++)
-                if (path_is_hidden(&paths, seen[i]))
+                if (user_paths_is_hidden(&paths, seen[i]))
                         fail_msg("%s is hidden", seen[i]);
 }
 
@@ -139,11 +139,11 @@ static void test_stays_closed(void **state) {
                 "/home/u/.local/share/chezmoi" };
 
         for (size_t i = 0; i < sizeof(closed) / sizeof(*closed); i++)
-                if (!path_stays_closed(&paths, closed[i]))
+                if (!user_paths_stays_closed(&paths, closed[i]))
                         fail_msg("%s can be opened", closed[i]);
         for (size_t i = 0; i < sizeof(open) / sizeof(*open); i++)
-                if (path_stays_closed(&paths, open[i]))
-                        fail_msg("%s: %s", open[i], path_stays_closed(&paths, open[i]));
+                if (user_paths_stays_closed(&paths, open[i]))
+                        fail_msg("%s: %s", open[i], user_paths_stays_closed(&paths, open[i]));
 }
 
 /* Whose configuration is somewhere else by way of a link has it there. */
@@ -164,7 +164,7 @@ static void test_refused_behind_links(void **state) {
         assert_int_equal(user_paths_init(&p), 0);
         assert_non_null(refused(&p, dotfiles, false));
         /* a directory that is still to be made is where it will be */
-        assert_int_equal(path_resolve(&p, new, &place), 0);
+        assert_int_equal(user_paths_resolve(&p, new, &place), 0);
         path_place_done(&place);
         assert_true(path_is_in(place.path, dotfiles));
         assert_non_null(refused(&p, new, false));

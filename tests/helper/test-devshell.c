@@ -87,7 +87,7 @@ static unsigned calls(void) {
         _cleanup_free_ char *text = NULL;
         unsigned n = 0;
 
-        if (small_file_read(at("cache/calls"), 4096, &text) < 0)
+        if (whole_file_read(at("cache/calls"), 4096, &text) < 0)
                 return 0;
         for (const char *s = text; (s = strchr(s, '\n')); s++)
                 n++;
@@ -154,7 +154,7 @@ static void test_refused(void **state) {
         const char *name;
 
         put("work/devenv.lock", "");
-        assert_int_equal(small_file_create(at("work/flake.nix"), 0600, nul, sizeof(nul)), 0);
+        assert_int_equal(whole_file_create(at("work/flake.nix"), 0600, nul, sizeof(nul)), 0);
         assert_int_equal(devshell_source_read(at("work"), kind, &source, &name), -EINVAL);
         assert_string_equal(name, "flake.nix");
         unlink(at("work/flake.nix"));
@@ -189,7 +189,7 @@ static void test_cache(void **state) {
         put("work/flake.nix", "export A=1");
         assert_int_equal(evaluate(), 0);
         assert_int_equal(calls(), 3);
-        assert_int_equal(small_file_read(at("cache/calls"), 4096, &path), 0);
+        assert_int_equal(whole_file_read(at("cache/calls"), 4096, &path), 0);
         assert_string_equal(path, "/var/empty\n/var/empty\n/var/empty\n");
 }
 
@@ -243,7 +243,7 @@ static void test_devenv(void **state) {
         assert_int_equal(evaluate(), 0);
         check_script("export B=1");
         assert_int_not_equal(access(at("work/written"), F_OK), 0);
-        assert_int_equal(small_file_read(at("cache/calls"), 4096, &text), 0);
+        assert_int_equal(whole_file_read(at("cache/calls"), 4096, &text), 0);
         snprintf(expected, sizeof(expected), "print-dev-env %s/cache/", root);
         assert_int_equal(strncmp(text, expected, strlen(expected)), 0);
         put("work/devenv.nix", "export B=2");

@@ -20,7 +20,7 @@ static int make(const char *guest_directory, char *ret, size_t size, char **ret_
                 .shares = &share,
                 .n_shares = 1,
         };
-        const SessionKeys keys = { .authorized_key = (char *) "key\n", .host_key = (char *) "key\n" };
+        const SshKeys keys = { .authorized_key = (char *) "key\n", .host_key = (char *) "key\n" };
         const Secrets secrets = { .caller = "" };
         GuestCredentials c = {};
         int r = guest_credentials_make(&p, &keys, &secrets, false, &c, ret_why);

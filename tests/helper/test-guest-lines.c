@@ -9,17 +9,17 @@ static void handler(void *userdata, const char *line) {
 }
 
 static void feed(const char *data, size_t size, const char *expected) {
-        GuestText whole = { .handler = handler }, bytes = { .handler = handler };
+        GuestLines whole = { .handler = handler }, bytes = { .handler = handler };
 
         seen[0] = '\0';
-        guest_text_feed(&whole, data, size);
-        guest_text_end(&whole);
+        guest_lines_feed(&whole, data, size);
+        guest_lines_end(&whole);
         assert_string_equal(seen, expected);
         /* the same however it is cut */
         seen[0] = '\0';
         for (size_t i = 0; i < size; i++)
-                guest_text_feed(&bytes, data + i, 1);
-        guest_text_end(&bytes);
+                guest_lines_feed(&bytes, data + i, 1);
+        guest_lines_end(&bytes);
         assert_string_equal(seen, expected);
 }
 
@@ -71,10 +71,10 @@ static void test_long_lines_come_in_pieces(void **state) {
         memset(data, 'x', 5000);
         seen[0] = '\0';
         feed(data, 2, "xx|");
-        GuestText t = { .handler = handler };
+        GuestLines t = { .handler = handler };
         seen[0] = '\0';
-        guest_text_feed(&t, data, 5000);
-        guest_text_end(&t);
+        guest_lines_feed(&t, data, 5000);
+        guest_lines_end(&t);
         for (const char *s = seen; *s; s++)
                 pieces += *s == '|';
         assert_int_equal(pieces, 5);

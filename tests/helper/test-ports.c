@@ -20,39 +20,39 @@ static void write_ports(const char *text) {
 }
 
 static void test_round(void **state) {
-        static ForwardList list, again;
-        char text[FORWARD_TEXT_MAX + 16];
+        static PortList list, again;
+        char text[PORT_FORWARD_TEXT_MAX + 16];
         int lock;
 
-        assert_int_equal(forward_list_read(directory, &list), 0);
+        assert_int_equal(ports_read(directory, &list), 0);
         assert_int_equal(list.n, 0);
-        list.items[0] = (ForwardEntry) { .from_ini = true, .forward = { "127.0.0.1", 8080, 80 } };
-        list.items[1] = (ForwardEntry) { .reverse = true, .forward = { "::1", 5432, 6000 } };
+        list.items[0] = (PortEntry) { .from_ini = true, .forward = { "127.0.0.1", 8080, 80 } };
+        list.items[1] = (PortEntry) { .reverse = true, .forward = { "::1", 5432, 6000 } };
         list.n = 2;
-        lock = forward_list_lock(directory);
+        lock = ports_lock(directory);
         assert_true(lock >= 0);
-        assert_int_equal(forward_list_write(directory, &list), 0);
-        assert_int_equal(forward_list_write(directory, &list), 0);
-        assert_int_equal(forward_list_read(directory, &again), 0);
+        assert_int_equal(ports_write(directory, &list), 0);
+        assert_int_equal(ports_write(directory, &list), 0);
+        assert_int_equal(ports_read(directory, &again), 0);
         assert_int_equal(again.n, 2);
         assert_true(again.items[0].from_ini && !again.items[0].reverse && again.items[1].reverse);
-        forward_entry_print(&again.items[0], text);
+        ports_print_entry(&again.items[0], text);
         assert_string_equal(text, "127.0.0.1:8080:localhost:80");
-        forward_entry_print(&again.items[1], text);
+        ports_print_entry(&again.items[1], text);
         assert_string_equal(text, "localhost:6000:[::1]:5432");
         close(lock);
-        assert_int_equal(forward_list_lock("/nonexistent"), -ENOENT);
+        assert_int_equal(ports_lock("/nonexistent"), -ENOENT);
 }
 
 static void test_broken(void **state) {
-        static ForwardList list;
+        static PortList list;
 
         write_ports("publish 127.0.0.1:8080:80 ini\npublish nonsense ini\n");
-        assert_int_equal(forward_list_read(directory, &list), -EIO);
+        assert_int_equal(ports_read(directory, &list), -EIO);
         write_ports("publish 127.0.0.1:8080:80 from-nowhere\n");
-        assert_int_equal(forward_list_read(directory, &list), -EIO);
+        assert_int_equal(ports_read(directory, &list), -EIO);
         write_ports("reverse\n");
-        assert_int_equal(forward_list_read(directory, &list), -EIO);
+        assert_int_equal(ports_read(directory, &list), -EIO);
 }
 
 static int make_directory(void **state) {

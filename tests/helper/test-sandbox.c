@@ -236,7 +236,7 @@ static void test_try(void **state) {
         assert_int_equal(sandbox_try(), 0);
 }
 
-static int remove_tree(void **state) {
+static int directory_remove_tree(void **state) {
         char command[128];
 
         snprintf(command, sizeof(command), "rm -rf %s", directory);
@@ -251,5 +251,5 @@ int main(void) {
                 cmocka_unit_test(test_try),
         };
 
-        return cmocka_run_group_tests(tests, make_tree, remove_tree);
+        return cmocka_run_group_tests(tests, make_tree, directory_remove_tree);
 }

@@ -11,7 +11,7 @@
 static int print(const char *directory, const char *id, char **ret) {
         size_t size;
         FILE *f = open_memstream(ret, &size);
-        int r = session_files_print_config(f, directory, id);
+        int r = ssh_files_print_config(f, directory, id);
 
         assert_int_equal(fclose(f), 0);
         return r;
