@@ -114,8 +114,7 @@ static const AgentHome *find_same(const AgentHomes *homes, const Project *p) {
 static void refuse_share(Project *p, const Share *share, const char *relation, const AgentHome *home,
                 const char *remedy) {
         messages_error(&p->messages, share->line,
-                        "the directory '%s' of the share '%s' %s '%s', the agent's home of %s, whose login "
-                        "its guest would have: take another directory%s",
+                        "the directory '%s' of the share '%s' %s '%s', the agent's home of %s, whose login its guest would have: take another directory%s",
                         share->directory, share->tag, relation, home->directory, home->project->path,
                         remedy);
 }

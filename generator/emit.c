@@ -254,8 +254,7 @@ static void report_refused(const UnitWriter *w, Project *p) {
 
         if (unit_writer_check(w, &value, &why) == -EBADMSG)
                 messages_error(&p->messages, 0,
-                                "'%s' has %s, which no unit may have: rename it, or name another path in "
-                                "the ini",
+                                "'%s' has %s, which no unit may have: rename it, or name another path in the ini",
                                 value, why);
 }
 

@@ -86,8 +86,7 @@ static void check_file(Project *p, Roots *roots, const char *key, unsigned line,
 
         if (root)
                 messages_error(&p->messages, line,
-                                "%s=%s: lies in the share '%s' of %s, whose guest could put a link to any "
-                                "file of yours there: move it out of '%s'",
+                                "%s=%s: lies in the share '%s' of %s, whose guest could put a link to any file of yours there: move it out of '%s'",
                                 key, path, root->share->tag, root->project->path, root->directory);
 }
 

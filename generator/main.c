@@ -15,12 +15,9 @@ static int usage(FILE *f) {
         fputs("claude-vm-generator NORMAL-DIR [EARLY-DIR LATE-DIR]\n"
               "claude-vm-generator --dry-run          print every file that would be written\n"
               "claude-vm-generator --check FILE…      validate configuration files\n"
-              "claude-vm-generator --list             print name, UUID, work directory, ini and agent of "
-              "each project\n"
-              "claude-vm-generator --show NAME|FILE   print the settings of a project, and where each "
-              "is from\n"
-              "claude-vm-generator --find NAME        print the path of the user's ini, and that of the one "
-              "that counts\n"
+              "claude-vm-generator --list             print name, UUID, work directory, ini and agent of each project\n"
+              "claude-vm-generator --show NAME|FILE   print the settings of a project, and where each is from\n"
+              "claude-vm-generator --find NAME        print the path of the user's ini, and that of the one that counts\n"
               "claude-vm-generator --request FILE DIR write the units of one request\n"
               "claude-vm-generator --help | --version\n",
                         f);

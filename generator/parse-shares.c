@@ -85,9 +85,7 @@ void parse_share(Parser *parser, const Key *key, const char *value) {
                 return;
         }
         if (!is_tag(tag) || is_own_tag(tag)) {
-                refuse(parser,
-                                "%s=%s: the tag '%s' has to be 1 to %d of a-z, 0-9 and '_', and not work, "
-                                "home or nix_store",
+                refuse(parser, "%s=%s: the tag '%s' has to be 1 to %d of a-z, 0-9 and '_', and not work, home or nix_store",
                                 key->key, value, tag, SHARE_TAG_MAX);
                 return;
         }
@@ -102,9 +100,7 @@ void parse_share(Parser *parser, const Key *key, const char *value) {
                 return;
         }
         if (!is_guest_directory(parser->paths, guest_directory)) {
-                refuse(parser,
-                                "%s=%s: '%s' has to be an absolute directory of its own in the guest, like "
-                                "/data",
+                refuse(parser, "%s=%s: '%s' has to be an absolute directory of its own in the guest, like /data",
                                 key->key, value, guest_directory);
                 return;
         }
@@ -121,10 +117,7 @@ void shares_check_nested(Parser *parser) {
         for (size_t i = 0; i < p->n_shares; i++)
                 for (size_t j = 0; j < p->n_shares; j++)
                         if (i != j && path_is_in(p->shares[i].directory, p->shares[j].directory))
-                                refuse(parser,
-                                                "the share '%s' (%s) lies in the share '%s' (%s): a guest "
-                                                "could "
-                                                "replace it; use directories beside each other",
+                                refuse(parser, "the share '%s' (%s) lies in the share '%s' (%s): a guest could replace it; use directories beside each other",
                                                 p->shares[i].tag, p->shares[i].directory, p->shares[j].tag,
                                                 p->shares[j].directory);
 }
@@ -154,10 +147,7 @@ void shares_check_hidden(Parser *parser) {
                                 is_opened(p, share->directory))
                         continue;
                 parser->line = share->line;
-                refuse(parser,
-                                "the directory '%s' of the share '%s' lies in the hidden '%.*s', and such "
-                                "directories hold settings and secrets: take another one, or name it in a "
-                                "project of your own: AllowHidden=%s",
+                refuse(parser, "the directory '%s' of the share '%s' lies in the hidden '%.*s', and such directories hold settings and secrets: take another one, or name it in a project of your own: AllowHidden=%s",
                                 share->directory, share->tag,
                                 length_of_hidden(parser->paths, share->directory), share->directory,
                                 share->directory);
@@ -176,9 +166,7 @@ void parse_allow_hidden(Parser *parser, const Key *key, const char *value) {
         const char *why = NULL;
 
         if (!is_of_the_user(parser->project))
-                refuse(parser,
-                                "%s=%s: counts only in a project of your own, in your configuration "
-                                "directory: take the line out",
+                refuse(parser, "%s=%s: counts only in a project of your own, in your configuration directory: take the line out",
                                 key->key, value);
         else if (path_parse(parser->paths->home, value, &path, &why) < 0)
                 refuse(parser, "%s=%s: the path %s", key->key, value, why ?: "needs memory");

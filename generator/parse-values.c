@@ -88,9 +88,7 @@ static void refuse_walk(Parser *parser, const char *key, const char *value, cons
         const char *slash = strrchr(link, '/');
 
         if (error == -ELOOP)
-                refuse(parser,
-                                "%s=%s: '%s' is a symbolic link, and the guest of another VM that may write "
-                                "to '%.*s' could have made it: write the real path",
+                refuse(parser, "%s=%s: '%s' is a symbolic link, and the guest of another VM that may write to '%.*s' could have made it: write the real path",
                                 key, value, link, slash > link ? (int) (slash - link) : 1, link);
         else
                 refuse(parser, "%s=%s: the path cannot be resolved: %s", key, value, strerror(-error));
@@ -316,9 +314,8 @@ void parse_service(Parser *parser, const Key *key, const char *value) {
         if (parser->project->is_request)
                 assignments_remove(&parser->project->service, key->key);
         if (n == 0 || n > 40 ||
-                        strspn(value,
-                                        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789%.-+"
-                                        " ") != n)
+                        strspn(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789%.-+ ") !=
+                                        n)
                 refuse(parser, "%s=%s: is no value for %s; see systemd.resource-control(5)", key->key, value,
                                 key->key);
         else if (assignments_have(&parser->project->service, key->key))

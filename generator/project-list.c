@@ -140,8 +140,7 @@ static void check_work_directories(ProjectList *list) {
                 if (!a->is_request && !b->is_request && a->work_directory && b->work_directory &&
                                 strcmp(a->work_directory, b->work_directory) == 0)
                         messages_warning(&b->messages, 0,
-                                        "WorkDirectory=%s is that of %s too: claude-run in it will ask "
-                                        "which one",
+                                        "WorkDirectory=%s is that of %s too: claude-run in it will ask which one",
                                         b->work_directory, a->path);
         }
 }

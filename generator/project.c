@@ -177,9 +177,7 @@ static void complete(Parser *parser) {
         parser->line = 0;
         if (!p->work_directory) {
                 if (p->messages.n_errors == 0)
-                        refuse(parser,
-                                        "WorkDirectory= is missing in [Project]: the directory that the "
-                                        "agent works on");
+                        refuse(parser, "WorkDirectory= is missing in [Project]: the directory that the agent works on");
                 return;
         }
         if (!p->home && p->messages.n_errors == 0)
@@ -198,8 +196,7 @@ static void complete(Parser *parser) {
         shares_check_hidden(parser);
         if (p->wanted && p->caller_credentials.n > 0)
                 messages_error(&p->messages, p->caller_credentials.items[0].line,
-                                "%s= is taken from the environment of claude-run, which does not start the "
-                                "VM at login: name a file, or take WantedBy= out",
+                                "%s= is taken from the environment of claude-run, which does not start the VM at login: name a file, or take WantedBy= out",
                                 p->caller_credentials.items[0].name);
 }
 

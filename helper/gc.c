@@ -23,11 +23,9 @@ static const char *reason_of(const char *result, const char *code) {
                 { "signal", NULL, "The helper was killed; QEMU ended with it" },
                 { "core-dump", NULL, "The helper crashed; QEMU ended with it" },
                 { "oom-kill", NULL,
-                                "Out of memory: the VM was killed; MemoryMax= of its ini, that of "
-                                "app-claude.slice, or the machine has too little for it" },
+                                "Out of memory: the VM was killed; MemoryMax= of its ini, that of app-claude.slice, or the machine has too little for it" },
                 { "timeout", "exited",
-                                "The VM was stopped at its time limit: RuntimeMaxSec=, or TimeoutStartSec= "
-                                "if it was not ready" },
+                                "The VM was stopped at its time limit: RuntimeMaxSec=, or TimeoutStartSec= if it was not ready" },
                 { "timeout", NULL, "The VM did not end within TimeoutStopSec= and was killed" },
         };
 

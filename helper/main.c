@@ -79,8 +79,7 @@ static int verb_run(const char *id) {
         prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
         log_set_vm(id, getenv(PARAMETER_UUID) ?: "");
         if (!vm_name_is_id(id))
-                return refuse("The instance is no name of a VM: letters, digits, '_', '.' and '-', 40 at "
-                              "the most");
+                return refuse("The instance is no name of a VM: letters, digits, '_', '.' and '-', 40 at the most");
         if (!config.directory || !data || !dev_shells)
                 return refuse("RUNTIME_DIRECTORY is not set: this program is run by claude-vm@.service");
         /* no drop-in: the UUID of a project, or a name that nobody has */
@@ -122,8 +121,8 @@ static int verb_devshell(const char *id) {
 
         log_set_vm(id, getenv(PARAMETER_UUID) ?: "");
         if (!vm_name_is_id(id) || !config.work_directory || !directory || !config.kind)
-                return refuse(PARAMETER_WORK_DIRECTORY " is not set: this program is run by "
-                                                       "claude-vm-devshell@.service of a VM with DevShell=");
+                return refuse(PARAMETER_WORK_DIRECTORY
+                                " is not set: this program is run by claude-vm-devshell@.service of a VM with DevShell=");
         if (config_check(environ, &why) < 0)
                 return refuse(why ?: "No memory");
         r = devshell_view_enter(config.work_directory, directory);

@@ -153,8 +153,7 @@ static int no_such_project(const char *id, char *const *variables, char **ret_wh
                                 id, config, id, id);
         else
                 r = asprintf(ret_why,
-                                "No project '%s': looked for ~/.config/claude-microvm/%s.ini "
-                                "and " SYSTEM_CONFIG_DIR
+                                "No project '%s': looked for ~/.config/claude-microvm/%s.ini and " SYSTEM_CONFIG_DIR
                                 "/%s.ini. Write one, then: systemctl --user daemon-reload",
                                 id, id, id);
         if (r < 0) {

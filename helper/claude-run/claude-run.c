@@ -51,8 +51,7 @@ const char *claude_run_verb(unsigned i) {
 static int print_help(void) {
         puts("claude-run [VERB] [NAME] [OPTIONS] [-- ARGUMENTS…]\n\n"
              "Claude Code in a microVM, run by systemd. NAME is a project or a UUID; without it the\n"
-             "VM of this directory is meant: its project, or an ad-hoc VM with the settings "
-             "below.\n\nVerbs:");
+             "VM of this directory is meant: its project, or an ad-hoc VM with the settings below.\n\nVerbs:");
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++) {
                 char form[64];
 

@@ -25,9 +25,7 @@ int context_manager(Context *c) {
         int r = c->manager ? 0 : manager_connect(&c->manager);
 
         return r < 0 ? fail(EXIT_FAILURE,
-                                       "Failed to reach your service manager: %s. Is this a login session? "
-                                       "See: "
-                                       "systemctl --user status",
+                                       "Failed to reach your service manager: %s. Is this a login session? See: systemctl --user status",
                                        strerror(-r))
                      : 0;
 }

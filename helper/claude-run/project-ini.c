@@ -28,9 +28,8 @@ static int check_line(const char *what, const char *value) {
                                 why);
         if (n > 0 && value[n - 1] == ' ')
                 return fail(EXIT_CONFIGURATION,
-                                "%s '%s' has a blank at the end of its name, which an ini "
-                                "cannot say",
-                                what, value);
+                                "%s '%s' has a blank at the end of its name, which an ini cannot say", what,
+                                value);
         return 0;
 }
 
@@ -154,8 +153,7 @@ int project_ini_make(Context *c, const char *directory, const char *name) {
                 return r;
         if (effective)
                 return fail(EXIT_CONFIGURATION,
-                                "there is a project '%s' already: %s; to change it: claude-run config edit "
-                                "%s",
+                                "there is a project '%s' already: %s; to change it: claude-run config edit %s",
                                 name, effective, name);
         r = compose(c, directory, name, &text);
         if (r >= 0)

@@ -92,10 +92,10 @@ static char *word_of(const Context *c, const char *id) {
 static int find_here(Context *c, char **ret) {
         int r = which_vm_here(c, ret);
 
-        return r != 0 || *ret ? r
-                              : fail(EXIT_CONFIGURATION,
-                                                "no project has this directory; to make one: claude-run "
-                                                "config new");
+        return r != 0 || *ret
+                        ? r
+                        : fail(EXIT_CONFIGURATION,
+                                          "no project has this directory; to make one: claude-run config new");
 }
 
 /* A name is passed on as it is: a broken ini is no project to anybody else, and here it is asked for. */

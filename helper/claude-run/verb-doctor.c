@@ -95,8 +95,7 @@ static void check_systemd(Doctor *d) {
 
         if (context_manager(d->context) != 0) {
                 say(d, LEVEL_PROBLEM,
-                                "no user manager: log in with a systemd session, or: loginctl "
-                                "enable-linger");
+                                "no user manager: log in with a systemd session, or: loginctl enable-linger");
                 return;
         }
         if (manager_version(d->context->manager, &version) >= 0)
@@ -112,10 +111,8 @@ static void check_units(Doctor *d) {
                 say(d, LEVEL_OK, "installed; systemd runs the generator at login and at each daemon-reload");
         else
                 say(d, LEVEL_OK,
-                                "claude-run's own copies: systemctl knows a project once claude-run has "
-                                "started "
-                                "it, and WantedBy= has no effect. For the whole, install the package or "
-                                "link " GENERATOR_PATH " into /etc/systemd/user-generators");
+                                "claude-run's own copies: systemctl knows a project once claude-run has started it, and WantedBy= has no effect. For the whole, install the package or link " GENERATOR_PATH
+                                " into /etc/systemd/user-generators");
 }
 
 static void check_projects(Doctor *d) {
@@ -136,8 +133,8 @@ static void check_qemu(Doctor *d) {
         machines = answer_of(QEMU_PATH, "-M", "help");
         if (machines && !strstr(machines, "\nmicrovm"))
                 say(d, LEVEL_PROBLEM,
-                                QEMU_PATH " has no machine microvm: install the full QEMU, or set "
-                                          "Machine=q35");
+                                QEMU_PATH
+                                " has no machine microvm: install the full QEMU, or set Machine=q35");
 }
 
 static void check_virtiofsd(Doctor *d) {
@@ -162,16 +159,10 @@ static void check_namespaces(Doctor *d) {
                 say(d, LEVEL_OK, "QEMU and ssh get a root directory of their own");
         else if (r == -EUSERS)
                 say(d, LEVEL_PROBLEM,
-                                "the kernel gives ordinary users no namespaces, which QEMU, ssh and "
-                                "virtiofsd are "
-                                "confined with: see sysctl user.max_user_namespaces, "
-                                "kernel.unprivileged_userns_clone and "
-                                "kernel.apparmor_restrict_unprivileged_userns");
+                                "the kernel gives ordinary users no namespaces, which QEMU, ssh and virtiofsd are confined with: see sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone and kernel.apparmor_restrict_unprivileged_userns");
         else
                 say(d, LEVEL_PROBLEM,
-                                "QEMU cannot get a root directory of its own: %s; Linux 5.12 or newer is "
-                                "needed, "
-                                "and a container must let /proc be mounted",
+                                "QEMU cannot get a root directory of its own: %s; Linux 5.12 or newer is needed, and a container must let /proc be mounted",
                                 strerror(-r));
 }
 
@@ -191,8 +182,7 @@ static void check_kvm(Doctor *d) {
                 say(d, LEVEL_OK, "a virtual CPU runs at full speed");
         else if (access("/dev/kvm", F_OK) == 0 && access("/dev/kvm", R_OK | W_OK) < 0)
                 say(d, LEVEL_WARNING,
-                                "/dev/kvm is not yours to open, so VMs are ten times slower: sudo usermod "
-                                "--append --groups kvm $USER, and log in again");
+                                "/dev/kvm is not yours to open, so VMs are ten times slower: sudo usermod --append --groups kvm $USER, and log in again");
         else
                 say(d, LEVEL_WARNING, "%s, so VMs are ten times slower", why);
 }

@@ -94,8 +94,7 @@ static int add(Context *c, const char *id, const char *directory, PortList *list
 
         if (find(list, e))
                 return fail(EXIT_FAILURE,
-                                "Failed to add '%s': this port is forwarded already; see: claude-run "
-                                "ports %s",
+                                "Failed to add '%s': this port is forwarded already; see: claude-run ports %s",
                                 word, id);
         if (list->n == PORTS_MAX)
                 return fail(EXIT_FAILURE, "Failed to add '%s': %u ports are forwarded already", word,

@@ -47,8 +47,7 @@ static int after_agent(Context *c, const char *id) {
         r = manager_wait_inactive(c->manager, unit, END_LIMIT, NULL);
         if (r == -ETIMEDOUT)
                 return fail(EXIT_LOST,
-                                "lost the connection to '%s'; the agent goes on. Again with: claude-run "
-                                "attach %s",
+                                "lost the connection to '%s'; the agent goes on. Again with: claude-run attach %s",
                                 id, id);
         if (r >= 0)
                 r = manager_state(c->manager, unit, &state);
@@ -87,8 +86,7 @@ static int attach(Context *c, const char *id) {
         }
         if (r == ATTACH_NO_TERMINAL)
                 return fail(ATTACH_NO_TERMINAL,
-                                "the agent of '%s' has no terminal (it runs with -p, or has ended); see: "
-                                "claude-run logs %s",
+                                "the agent of '%s' has no terminal (it runs with -p, or has ended); see: claude-run logs %s",
                                 id, id);
         r = context_manager(c);
         return r != 0 ? r : after_agent(c, id);
@@ -195,8 +193,7 @@ int verb_run(Context *c) {
         if (o->n_words > 0) {
                 if (fresh)
                         return fail(EXIT_USAGE,
-                                        "settings on the command line are for a fresh VM on this directory; "
-                                        "the project '%s' has its own in its ini",
+                                        "settings on the command line are for a fresh VM on this directory; the project '%s' has its own in its ini",
                                         o->words[0]);
                 r = which_vm_only(c, &id);
                 return r != 0 ? r : run_vm(c, id);

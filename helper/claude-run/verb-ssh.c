@@ -105,8 +105,7 @@ static int vm_of_copy(Context *c, char **ret) {
         }
         if (!name)
                 return fail(EXIT_USAGE,
-                                "one side has to be in a VM, like NAME:PATH; ':PATH' means the VM of this "
-                                "directory");
+                                "one side has to be in a VM, like NAME:PATH; ':PATH' means the VM of this directory");
         if (name[0])
                 return which_vm_resolve(c, name, ret);
         return which_vm_here(c, ret) != 0 || !*ret ? fail(EXIT_CONFIGURATION, "no VM has this directory")

@@ -217,8 +217,7 @@ static int cannot_read(const char *work_directory, const char *name, int error) 
 static int nothing_to_evaluate(const DevShellSource *source, const DevShellConfig *c) {
         if (c->kind == DEVSHELL_FLAKE && devshell_source_has(source, DEVSHELL_DEVENV))
                 return complain(c->work_directory,
-                                "it has a devenv.nix and no flake.nix. devenv evaluates impurely: if it "
-                                "may, write DevShell=devenv");
+                                "it has a devenv.nix and no flake.nix. devenv evaluates impurely: if it may, write DevShell=devenv");
         log_message(LOG_INFO, "'%s' has no %s: no dev shell", c->work_directory,
                         c->kind == DEVSHELL_FLAKE ? "flake.nix" : "devenv.nix");
         return EXIT_SUCCESS;

@@ -100,8 +100,7 @@ int config_check(char *const *variables, char **ret_why) {
         for (unsigned i = 1; (next = get_file(variables, i)); i++) {
                 if (lstat(path, &st) == 0)
                         return say(ret_why, -ESTALE,
-                                        "'%s' is new since systemd read the projects, and counts instead "
-                                        "of the one that was there: " REMEDY,
+                                        "'%s' is new since systemd read the projects, and counts instead of the one that was there: " REMEDY,
                                         path);
                 path = next;
         }

@@ -88,8 +88,7 @@ static int add_file(const GuestImage *image, const char *name, char **ret, char 
                 return -ENOMEM;
         if (!*ret || access(*ret, R_OK) < 0)
                 return refuse(ret_why,
-                                "Guest image '%s' is not complete: %s: %s. Make it again with: "
-                                "claude-vm-mkguest --force",
+                                "Guest image '%s' is not complete: %s: %s. Make it again with: claude-vm-mkguest --force",
                                 image->directory, name, strerror(errno));
         return 0;
 }
@@ -101,8 +100,7 @@ static int check_json(const GuestImage *image, sd_json_variant *json, const char
 
         if (!format || !sd_json_variant_is_integer(format) || sd_json_variant_integer(format) != FORMAT)
                 return refuse(ret_why,
-                                "Guest image '%s' is not of format %d. Make it again with: "
-                                "claude-vm-mkguest",
+                                "Guest image '%s' is not of format %d. Make it again with: claude-vm-mkguest",
                                 image->directory, FORMAT);
         if (!architecture || !sd_json_variant_is_string(architecture) ||
                         strcmp(sd_json_variant_string(architecture), HOST_ARCHITECTURE) != 0)

@@ -121,13 +121,9 @@ const char *sandbox_shortcoming(void) {
         unsigned version = landlock_version();
 
         if (version == 0)
-                return "This kernel has no Landlock, or a container hides it: namespaces alone keep QEMU "
-                       "and ssh "
-                       "from this machine";
+                return "This kernel has no Landlock, or a container hides it: namespaces alone keep QEMU and ssh from this machine";
         if (version < 6)
-                return "Landlock of this kernel is older than version 6 (Linux 6.12): it does not keep ssh "
-                       "from "
-                       "abstract sockets and from signals to your other processes";
+                return "Landlock of this kernel is older than version 6 (Linux 6.12): it does not keep ssh from abstract sockets and from signals to your other processes";
         return NULL;
 }
 

@@ -137,9 +137,7 @@ int master_exec(const char *ssh, const char *runtime_dir, const char *id) {
                 r = become_ssh(ssh, directory, argv);
         if (r == -EUSERS)
                 log_status(LOG_ERR,
-                                "This kernel gives ordinary users no namespaces, which ssh is confined "
-                                "with; see: "
-                                "claude-run doctor");
+                                "This kernel gives ordinary users no namespaces, which ssh is confined with; see: claude-run doctor");
         else
                 log_status(LOG_ERR, "Failed to run '%s': %s", ssh, strerror(-r));
         return EXIT_FAILURE;

@@ -38,8 +38,7 @@ int publish_prepare(const char *directory, const Parameters *p, char **ret_why) 
                 if (r < 0) {
                         port_forward_print(&p->publish[i], text);
                         if (asprintf(ret_why,
-                                            "Publish=%s: the host's port %u cannot be used: %s. Change the "
-                                            "ini, or end what uses it; see: ss -ltnp sport = :%u",
+                                            "Publish=%s: the host's port %u cannot be used: %s. Change the ini, or end what uses it; see: ss -ltnp sport = :%u",
                                             text, p->publish[i].host_port, strerror(-r),
                                             p->publish[i].host_port) < 0)
                                 *ret_why = NULL;

@@ -37,8 +37,7 @@ int outcome_of(const Facts *f, char **ret) {
         if (f->dead_share) {
                 status = EXIT_SHARE_FAILED;
                 r = asprintf(ret,
-                                "Share '%1$s' died: its virtiofsd %2$s; see: systemctl --user status "
-                                "claude-vm-virtiofsd@%3$s:%1$s",
+                                "Share '%1$s' died: its virtiofsd %2$s; see: systemctl --user status claude-vm-virtiofsd@%3$s:%1$s",
                                 f->dead_share, f->share_result, f->id);
         } else if (f->boot_timeout) {
                 status = EXIT_BOOT_TIMEOUT;

@@ -52,8 +52,7 @@ static void open_dev_shell(Vm *vm) {
                 vm->dev_shell_fd = r;
         else if (r != -ENODATA) /* nothing there to evaluate, which that unit has said */
                 log_message(LOG_WARNING,
-                                "No dev shell from the host: %s. The guest tries direnv, if it has it. Why: "
-                                "journalctl --user -u claude-vm-devshell@%s",
+                                "No dev shell from the host: %s. The guest tries direnv, if it has it. Why: journalctl --user -u claude-vm-devshell@%s",
                                 r == -ENOENT ? "it could not be evaluated" : strerror(-r),
                                 vm->parameters->id);
 }
@@ -160,9 +159,7 @@ static int run_loop(Vm *vm, const GuestImage *image) {
                 return fail(EXIT_CONFIGURATION, why);
         if (r == -EUSERS)
                 return fail(EXIT_CONFIGURATION,
-                                "This kernel gives ordinary users no namespaces, which QEMU and virtiofsd "
-                                "are "
-                                "confined with; what to change: claude-run doctor");
+                                "This kernel gives ordinary users no namespaces, which QEMU and virtiofsd are confined with; what to change: claude-run doctor");
         if (r < 0) {
                 log_message(LOG_ERR, "Failed to prepare VM '%s': %s", vm->parameters->id, strerror(-r));
                 return EXIT_QEMU_FAILED;
@@ -185,14 +182,11 @@ static char *explain_directory(const ShareParameters *share, int error) {
 
         if (error == -ELOOP)
                 r = asprintf(&why,
-                                "The directory '%s' of share '%s': a part of the path is a symbolic link "
-                                "now, which the guest of another VM could have made: put the directory "
-                                "back, or write the real path in the ini",
+                                "The directory '%s' of share '%s': a part of the path is a symbolic link now, which the guest of another VM could have made: put the directory back, or write the real path in the ini",
                                 share->directory, share->tag);
         else if (error == -ENOENT || error == -ENOTDIR)
                 r = asprintf(&why,
-                                "The directory '%s' of share '%s' does not exist: make it, or change the "
-                                "ini",
+                                "The directory '%s' of share '%s' does not exist: make it, or change the ini",
                                 share->directory, share->tag);
         else
                 r = asprintf(&why, "The directory '%s' of share '%s' cannot be opened: %s", share->directory,

@@ -88,8 +88,7 @@ static int write_encrypted(FILE *f, const char *systemd_creds, const char *assig
                 return r;
         if (r > 0)
                 return refuse(ret_why, name,
-                                "cannot be decrypted; systemd-creds says why in the journal. It is made "
-                                "with: systemd-creds encrypt --user --name=NAME - FILE");
+                                "cannot be decrypted; systemd-creds says why in the journal. It is made with: systemd-creds encrypt --user --name=NAME - FILE");
         snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
         return write_secret(f, name, path, ret_why);
 }
@@ -108,9 +107,7 @@ static int write_caller(FILE *f, const Secrets *secrets, char **ret_why) {
                 r = path ? write_secret(f, name, path, ret_why) : -ENOMEM;
                 if (r == -ENOENT)
                         r = refuse(ret_why, name,
-                                        "is taken from the environment of claude-run: set it there and "
-                                        "start "
-                                        "the VM with claude-run, or name a file in [Credentials]");
+                                        "is taken from the environment of claude-run: set it there and start the VM with claude-run, or name a file in [Credentials]");
         }
         return r;
 }
