@@ -13,6 +13,7 @@
 
 #include "common/cleanup.h"
 #include "common/drop-in.h"
+#include "common/printable.h"
 #include "common/strv.h"
 #include "common/vm-name.h"
 #include "common/whole-file.h"
@@ -64,17 +65,11 @@ const char *share_split_instance(const char *instance, char ret_id[static VM_NAM
 static void explain(const char *directory, int error) {
         if (error == -ELOOP)
                 log_status(LOG_ERR,
-                                "Refusing to share '%s': a part of the path is a symbolic link now, which "
-                                "the guest of another VM could have made: put the directory back, or write "
-                                "the real path in the ini",
+                                "Refusing to share '%s': a part of the path is a symbolic link now, which the guest of another VM could have made: put the directory back, or write the real path in the ini",
                                 directory);
         else if (error == -EUSERS)
                 log_status(LOG_ERR,
-                                "Failed to share '%s': this user may not have user namespaces, which "
-                                "virtiofsd "
-                                "needs; see user.max_user_namespaces and "
-                                "kernel.apparmor_restrict_unprivileged_userns "
-                                "of sysctl",
+                                "Failed to share '%s': this user may not have user namespaces, which virtiofsd needs; see user.max_user_namespaces and kernel.apparmor_restrict_unprivileged_userns of sysctl",
                                 directory);
         else
                 log_status(LOG_ERR, "Failed to open '%s': %s", directory, strerror(-error));
@@ -135,7 +130,7 @@ static int become_virtiofsd(const char *virtiofsd, const char *root, const char 
 }
 
 int share_exec(const char *virtiofsd, const char *runtime_dir, const char *instance) {
-        _cleanup_free_ char *path = NULL, *text = NULL, *root = NULL;
+        _cleanup_free_ char *path = NULL, *text = NULL, *root = NULL, *clean = NULL;
         char id[VM_NAME_MAX + 1], message[64], *directory;
         const char *tag = share_split_instance(instance, id);
         int r;
@@ -163,7 +158,8 @@ int share_exec(const char *virtiofsd, const char *runtime_dir, const char *insta
                 explain(directory, r);
                 return EXIT_CONFIGURATION;
         }
-        sd_notifyf(0, "STATUS=Serves %s", directory);
+        clean = printable_copy(directory);
+        sd_notifyf(0, "STATUS=Serves %s", clean ?: "");
         snprintf(message, sizeof(message), "SHARE_STARTED=%s", tag);
         control_message_send(runtime_dir, id, message);
         r = become_virtiofsd(virtiofsd, root, tag, text[1] == 'o');
