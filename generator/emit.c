@@ -229,19 +229,29 @@ static int add_dev_shell(UnitWriter *w, const Project *p) {
         return unit_writer_end(w);
 }
 
+/* True if a unit may have the names of all files that could be this project's ini. */
+static bool can_name_files(const Project *p) {
+        for (char *const *earlier = p->earlier; earlier && *earlier; earlier++)
+                if (unit_writer_refuses(*earlier))
+                        return false;
+        return !unit_writer_refuses(p->path);
+}
+
 /* A unit that is there and says why it cannot start. The name of the ini itself may be what is wrong. */
 static int add_broken(UnitWriter *w, const Project *p) {
+        bool can_name = can_name_files(p);
         char unit[UNIT_NAME_MAX];
         int r;
 
         unit_name(p->id, unit);
-        r = begin_dropin(w, unit, unit_writer_refuses(p->path) ? NULL : p->path);
+        r = begin_dropin(w, unit, can_name ? p->path : NULL);
         if (r < 0)
                 return r;
         unit_writer_print_literal(w, "Description=Claude Code microVM ");
         unit_writer_print_raw(w, p->id);
         unit_writer_print_literal(w, " (configuration error)\n\n[Service]\n");
-        print_config(w, p);
+        if (can_name)
+                print_config(w, p);
         unit_writer_print_environment(w, PARAMETER_CONFIG_ERROR,
                         p->messages.first_error ?: "see: claude-vm-generator --check");
         return unit_writer_end(w);

@@ -26,8 +26,8 @@ static void begin(void) {
         dir = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
         fd = openat(dir, "p.ini", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
         n = snprintf(ini, sizeof(ini),
-                        "[Project]\nWorkDirectory=%s/link\nHome=%s/link2/x\nShare=s:%s/link3:/"
-                        "s\nDevShell=yes\n",
+                        "[Project]\nWorkDirectory=%s/link\nHome=%s/link2/x\nShare=s:%s/link3:/s\n"
+                        "DevShell=yes\n",
                         directory, directory, directory);
         if (write(fd, ini, (size_t) n) != n)
                 abort();
@@ -71,8 +71,9 @@ static void check_list(const char *name) {
 }
 
 static void load(Project **ret) {
+        /* links in the home count */
         static const UserPaths paths = {
-                .home = (char *) "/nonexistent/u",
+                .home = directory,
                 .config_home = (char *) "/nonexistent/u/.config",
                 .data_home = (char *) "/nonexistent/u/data",
         };
