@@ -1,4 +1,4 @@
-# The NixOS guest, exported as an image directory (ARCHITECTURE.md, "A guest image"). Plain NixOS, and
+# The NixOS guest, exported as an image directory (guest/README.md). Plain NixOS, and
 # not microvm.nix: QEMU, shares and network are the helper's, so there would be nothing left for it to do.
 #
 # The initrd is NixOS's own. root.erofs is the store with a tmpfs over it, / is a tmpfs. The shares come
