@@ -29,7 +29,7 @@ new_project() {
 
 # What a user has on a machine, and a guest wants.
 make_targets() {
-        as_user sh -c 'echo secret >~/canary; echo secret >/tmp/canary'
+        as_user sh -c 'echo secret >~/evil-canary; echo secret >/tmp/evil-canary'
         as_user tmux new-session -d -s victim
         as_user ssh-agent -a /tmp/agent.sock >/dev/null
         as_user ssh-agent -a $USER_HOME/agent.sock >/dev/null
@@ -57,7 +57,7 @@ teardown_file() {
         as_user systemctl --user unset-environment EVIL_TOKEN SSH_AUTH_SOCK
         as_user tmux kill-server
         pkill -u tester ssh-agent
-        rm -rf /tmp/agent.sock "$USER_HOME"/{agent.sock,canary,evil,homes/evil,homes/victim} /tmp/canary "$CONFIG"/{victim,evil}.ini /run/evil
+        rm -rf /tmp/agent.sock "$USER_HOME"/{agent.sock,evil-canary,evil,homes/evil,homes/victim} /tmp/evil-canary "$CONFIG"/{victim,evil}.ini /run/evil
         as_user systemctl --user reset-failed
         as_user systemctl --user daemon-reload
 }
@@ -101,7 +101,7 @@ remove_traces() {
         cd /tmp
         run -0 as_user /run/evil
         for what in "connect $RUNTIME/bus" "connect /tmp/tmux-1000/default" "connect /tmp/agent.sock" 'connect @abstract-canary' \
-                "read $USER_HOME/canary" "read $RUNTIME/claude-vm/victim/ssh.key" "connect $RUNTIME/claude-vm-fs/victim:work.sock" \
+                "read $USER_HOME/evil-canary" "read $RUNTIME/claude-vm/victim/ssh.key" "connect $RUNTIME/claude-vm-fs/victim:work.sock" \
                 "make /tmp/evil" "see another process" "signal another process" "send to $RUNTIME/systemd/notify"; do
                 [[ "$output" == *"CAN $what"* ]] || { echo "the control cannot: $what"; false; }
         done
