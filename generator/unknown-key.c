@@ -14,10 +14,6 @@
 #define WORD_MAX 32U    /* longer ones are no typing errors */
 #define DISTANCE_MAX 2U /* letters */
 
-/* for suggestions only */
-static const char *const sections[] = { "Project", "VM", "Network", "Environment", "Credentials",
-        "EncryptedCredentials", "Service", "Install" };
-
 static unsigned min3(unsigned a, unsigned b, unsigned c) {
         unsigned ab = a < b ? a : b;
 
@@ -59,30 +55,31 @@ static bool is_near(const char *word, const char *other, unsigned *best) {
 }
 
 static const char *nearest_section(const char *word) {
-        const char *found = NULL;
+        const char *found = NULL, *section;
         unsigned best = WORD_MAX;
 
-        for (size_t i = 0; i < ELEMENTSOF(sections); i++)
-                if (is_near(word, sections[i], &best))
-                        found = sections[i];
+        for (size_t i = 0; i < N_SETTINGS; i++)
+                if (is_near(word, settings[i].section, &best))
+                        found = settings[i].section;
+        for (size_t i = 0; (section = project_variable_section(i)); i++)
+                if (is_near(word, section, &best))
+                        found = section;
         return found;
 }
 
-static const Key *nearest_key(const char *word) {
-        const Key *found = NULL, *key;
+static const Setting *nearest_key(const char *word) {
+        const Setting *found = NULL;
         unsigned best = WORD_MAX;
 
-        for (size_t i = 0; (key = project_key(i)); i++)
-                if (is_near(word, key->key, &best))
-                        found = key;
+        for (size_t i = 0; i < N_SETTINGS; i++)
+                if (is_near(word, settings[i].key, &best))
+                        found = &settings[i];
         return found;
 }
 
 static bool is_section(const char *section) {
-        const Key *key;
-
-        for (size_t i = 0; (key = project_key(i)); i++)
-                if (strcmp(key->section, section) == 0)
+        for (size_t i = 0; i < N_SETTINGS; i++)
+                if (strcmp(settings[i].section, section) == 0)
                         return true;
         return project_section_has_variables(section);
 }
@@ -98,7 +95,7 @@ static void warn_unknown_section(Messages *m, unsigned line, const char *section
 }
 
 void unknown_key_warn(Messages *m, unsigned line, const char *section, const char *key) {
-        const Key *near = nearest_key(key);
+        const Setting *near = nearest_key(key);
 
         if (section[0] == '\0')
                 messages_warning(m, line,

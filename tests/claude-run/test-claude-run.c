@@ -39,10 +39,11 @@ static bool is_option_for(const char *section, const char *key) {
 
 /* Each key of an ini has an option, or the page says with `KEY=` what stands for it. */
 static void test_keys_have_options(void **state) {
-        const Key *key;
         char entry[64];
 
-        for (size_t i = 0; (key = project_key(i)); i++) {
+        for (size_t i = 0; i < N_SETTINGS; i++) {
+                const Setting *key = &settings[i];
+
                 snprintf(entry, sizeof(entry), "%s=", key->key);
                 if (!is_option_for(key->section, key->key) && !strstr(page, entry))
                         fail_msg("%s= of [%s] has no option, and the man page does not say why", key->key,
@@ -55,10 +56,10 @@ static void test_options_are_keys(void **state) {
         for (unsigned i = 0; options_name(i); i++) {
                 const char *name, *section = options_setting(i, &name);
                 bool found = !section || (!name && project_section_has_variables(section));
-                const Key *key;
 
-                for (size_t j = 0; !found && (key = project_key(j)); j++)
-                        found = strcmp(key->section, section) == 0 && (!name || strcmp(key->key, name) == 0);
+                for (size_t j = 0; !found && j < N_SETTINGS; j++)
+                        found = strcmp(settings[j].section, section) == 0 &&
+                                        (!name || strcmp(settings[j].key, name) == 0);
                 if (!found)
                         fail_msg("--%s is [%s] %s=, which no ini has", options_name(i), section,
                                         name ?: "NAME");

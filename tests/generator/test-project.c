@@ -36,10 +36,10 @@ static void test_defaults(void **state) {
 
         assert_int_equal(p->messages.n_errors, 0);
         assert_string_equal(p->id, "p");
-        assert_int_equal(p->memory_mib, 4096);
-        assert_int_equal(p->cpus, 4);
-        assert_string_equal(p->agent, "claude");
-        assert_string_equal(p->guest, "debian");
+        assert_int_equal(setting_number(p->values, SETTING_MEMORY_MIB), 4096);
+        assert_int_equal(setting_number(p->values, SETTING_CPUS), 4);
+        assert_string_equal(setting_value(p->values, SETTING_AGENT), "claude");
+        assert_string_equal(setting_value(p->values, SETTING_GUEST), "debian");
         assert_int_equal(p->n_shares, 2);
         assert_string_equal(p->shares[0].guest_directory, "/work");
         assert_false(p->shares[0].create);
@@ -57,8 +57,8 @@ static void test_uuid(void **state) {
         assert_string_equal(a->uuid, b->uuid);
         assert_string_not_equal(a->uuid, c->uuid);
         assert_string_not_equal(a->uuid, d->uuid);
-        assert_string_equal(a->home, c->home);
-        assert_string_not_equal(a->home, d->home);
+        assert_string_equal(a->values[SETTING_HOME], c->values[SETTING_HOME]);
+        assert_string_not_equal(a->values[SETTING_HOME], d->values[SETTING_HOME]);
         project_free(a);
         project_free(b);
         project_free(c);
@@ -72,7 +72,7 @@ static void memory(const char *value, uint64_t expected) {
         snprintf(text, sizeof(text), WORK "[VM]\nMemory=%s\n", value);
         p = load("p.ini", text);
         if (expected > 0)
-                assert_int_equal(p->memory_mib, expected);
+                assert_int_equal(setting_number(p->values, SETTING_MEMORY_MIB), expected);
         else
                 assert_int_equal(p->messages.n_errors, 1);
         project_free(p);
@@ -191,10 +191,8 @@ static void test_names(void **state) {
 }
 
 static bool is_key(const char *word, size_t length) {
-        const Key *key;
-
-        for (size_t i = 0; (key = project_key(i)); i++)
-                if (strlen(key->key) == length && memcmp(key->key, word, length) == 0)
+        for (size_t i = 0; i < N_SETTINGS; i++)
+                if (strlen(settings[i].key) == length && memcmp(settings[i].key, word, length) == 0)
                         return true;
         return false;
 }
@@ -203,11 +201,11 @@ static bool is_key(const char *word, size_t length) {
 static void test_man_page(void **state) {
         _cleanup_fclose_ FILE *f = fopen(man_page, "re");
         _cleanup_free_ char *text = calloc(1, 1 << 20);
-        const Key *key;
 
         assert_non_null(f);
         assert_true(fread(text, 1, (1 << 20) - 1, f) > 0);
-        for (size_t i = 0; (key = project_key(i)); i++) {
+        for (size_t i = 0; i < N_SETTINGS; i++) {
+                const Setting *key = &settings[i];
                 char heading[128], entry[128];
                 const char *section;
 
