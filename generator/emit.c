@@ -4,7 +4,6 @@
 #include "generator/emit.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,13 +21,6 @@ static void unit_name(const char *id, char ret[static UNIT_NAME_MAX]) {
 
 static const char *options_of(const Share *share) {
         return share->create ? ",create" : share->optional ? ",optional" : "";
-}
-
-static void print_number(UnitWriter *w, const char *name, uint64_t value) {
-        char text[32];
-
-        snprintf(text, sizeof(text), "%" PRIu64, value);
-        unit_writer_print_environment(w, name, text);
 }
 
 /* The sockets, not the services: a virtiofsd ends with its QEMU, and a restart of
@@ -80,10 +72,6 @@ static void print_publish(UnitWriter *w, const Project *p) {
 static void print_agent(UnitWriter *w, const Project *p) {
         char name[192];
 
-        unit_writer_print_environment(w, PARAMETER_AGENT, setting_value(p->values, SETTING_AGENT));
-        if (strcmp(setting_value(p->values, SETTING_AGENT_START), "boot") != 0)
-                unit_writer_print_environment(
-                                w, PARAMETER_AGENT_START, setting_value(p->values, SETTING_AGENT_START));
         for (size_t i = 0; p->agent_arguments && p->agent_arguments[i]; i++) {
                 snprintf(name, sizeof(name), PARAMETER_ARGUMENT_PREFIX "%zu", i);
                 unit_writer_print_environment_text(w, name, p->agent_arguments[i]);
@@ -133,6 +121,13 @@ static void print_config(UnitWriter *w, const Project *p) {
                 unit_writer_print_environment(w, PARAMETER_CONFIG_ID, p->file.id);
 }
 
+/* What the ini sets; the helper knows the defaults. */
+static void print_settings(UnitWriter *w, const Project *p) {
+        for (size_t i = 0; i < N_SETTINGS; i++)
+                if (settings[i].becomes == BECOMES_VARIABLE && p->values[i])
+                        unit_writer_print_environment(w, settings[i].variable, p->values[i]);
+}
+
 static void print_directives(UnitWriter *w, const Project *p) {
         for (size_t i = 0; i < N_SETTINGS; i++) {
                 if (settings[i].becomes != BECOMES_DIRECTIVE || !p->values[i])
@@ -148,16 +143,7 @@ static void print_vm(UnitWriter *w, const Project *p) {
         unit_writer_print_literal(w, "\n[Service]\n");
         print_config(w, p);
         unit_writer_print_environment(w, PARAMETER_UUID, p->uuid);
-        unit_writer_print_environment(w, PARAMETER_WORK_DIRECTORY, p->values[SETTING_WORK_DIRECTORY]);
-        unit_writer_print_environment(w, PARAMETER_GUEST, setting_value(p->values, SETTING_GUEST));
-        print_number(w, PARAMETER_MEMORY_MIB, setting_number(p->values, SETTING_MEMORY_MIB));
-        print_number(w, PARAMETER_CPUS, setting_number(p->values, SETTING_CPUS));
-        unit_writer_print_environment(
-                        w, PARAMETER_ACCELERATOR, setting_value(p->values, SETTING_ACCELERATOR));
-        unit_writer_print_environment(w, PARAMETER_MACHINE, setting_value(p->values, SETTING_MACHINE));
-        unit_writer_print_environment(w, PARAMETER_NETWORK, setting_value(p->values, SETTING_NETWORK));
-        if (project_has_dev_shell(p))
-                unit_writer_print_environment(w, PARAMETER_DEV_SHELL, p->values[SETTING_DEV_SHELL]);
+        print_settings(w, p);
         print_publish(w, p);
         print_shares(w, p);
         print_agent(w, p);
@@ -232,8 +218,9 @@ static int add_dev_shell(UnitWriter *w, const Project *p) {
         unit_writer_print_literal(w, "\n[Service]\n");
         print_config(w, p);
         unit_writer_print_environment(w, PARAMETER_UUID, p->uuid);
-        unit_writer_print_environment(w, PARAMETER_WORK_DIRECTORY, p->values[SETTING_WORK_DIRECTORY]);
-        unit_writer_print_environment(w, PARAMETER_DEV_SHELL, p->values[SETTING_DEV_SHELL]);
+        unit_writer_print_environment(
+                        w, settings[SETTING_WORK_DIRECTORY].variable, p->values[SETTING_WORK_DIRECTORY]);
+        unit_writer_print_environment(w, settings[SETTING_DEV_SHELL].variable, p->values[SETTING_DEV_SHELL]);
         return unit_writer_end(w);
 }
 
