@@ -53,14 +53,14 @@ const char *claude_run_verb(unsigned i) {
 static int print_help(void) {
         puts("claude-run [VERB] [NAME] [OPTIONS] [-- ARGUMENTS…]\n\n"
              "Claude Code in a microVM, run by systemd. NAME is a project or a UUID; without it the\n"
-             "VM of this directory is meant: its project, or an ad-hoc VM with the settings below.\n\nVerbs:");
+             "VM of this directory is meant: its project, or an ad-hoc VM with the settings below, which\n"
+             "run and config new take.\n\nVerbs:");
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++) {
                 char form[64];
 
                 snprintf(form, sizeof(form), "%s %s", verbs[i].name, verbs[i].arguments);
                 printf("  %-38s %s\n", form, verbs[i].help);
         }
-        puts("\nOptions:");
         options_print();
         puts("\nSee claude-run(1) and claude-vm.ini(5).");
         return 0;

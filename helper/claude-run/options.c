@@ -87,8 +87,13 @@ static void print_words(FILE *f, const char *words, const char *last) {
         }
 }
 
-/* A setting is for whatever makes a VM; the text above the options says so. */
-static void print_help(const Option *o) {
+static void print_option(const Option *o) {
+        char form[64];
+
+        snprintf(form, sizeof(form), "%c%c --%s%s%s", o->letter ? '-' : ' ', o->letter ?: ' ', o->name,
+                        o->value ? " " : "", o->value ?: "");
+        printf("  %-38s ", form);
+        /* of settings the heading says it */
         if (o->verbs && !o->section) {
                 print_words(stdout, o->verbs, ", ");
                 fputs(": ", stdout);
@@ -100,17 +105,19 @@ static void print_help(const Option *o) {
         fputc('\n', stdout);
 }
 
-void options_print(void) {
+static void print_part(bool are_settings) {
         Option o;
 
-        for (size_t i = 0; options_get(i, &o); i++) {
-                char form[64];
+        for (size_t i = 0; options_get(i, &o); i++)
+                if (!!o.section == are_settings)
+                        print_option(&o);
+}
 
-                snprintf(form, sizeof(form), "%c%c --%s%s%s", o.letter ? '-' : ' ', o.letter ?: ' ', o.name,
-                                o.value ? " " : "", o.value ?: "");
-                printf("  %-38s ", form);
-                print_help(&o);
-        }
+void options_print(void) {
+        puts("\nSettings:");
+        print_part(true);
+        puts("\nOptions:");
+        print_part(false);
 }
 
 /* The value becomes the rest of a line of an ini. */

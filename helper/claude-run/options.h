@@ -32,7 +32,7 @@ typedef struct Option {
 /* All options in the order of the help, those of settings first: 0 after the last. */
 bool options_get(size_t i, Option *ret);
 
-/* Prints a line for each option. */
+/* Prints a line for each option, below two headings. The completions read it. */
 void options_print(void);
 
 /* Takes the words of a command line. 0 or an exit status. */
