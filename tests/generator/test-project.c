@@ -3,10 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
 #include "generator/project.h"
+#include "generator/show.h"
 
 static char directory[] = "/tmp/test-project.XXXXXX";
 static const char *man_page;
@@ -190,6 +192,48 @@ static void test_names(void **state) {
         project_free(p);
 }
 
+/* What --show prints of an ini with this text. */
+static void shown(const char *text, char *ret, size_t size) {
+        _cleanup_close_ int dir = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        _cleanup_close_ int fd = openat(dir, "shown.ini", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        _cleanup_close_ int out = memfd_create("stdout", MFD_CLOEXEC), saved = -EBADF;
+        Project *p = NULL;
+        ssize_t n;
+
+        assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+        assert_int_equal(project_load(&paths, dir, directory, "shown.ini", false, &p), 0);
+        assert_int_equal(p->messages.n_errors, 0);
+        fflush(stdout);
+        saved = dup(STDOUT_FILENO);
+        assert_true(saved >= 0 && dup2(out, STDOUT_FILENO) >= 0);
+        assert_int_equal(show_project(p), 0);
+        fflush(stdout);
+        assert_true(dup2(saved, STDOUT_FILENO) >= 0);
+        n = pread(out, ret, size - 1, 0);
+        assert_true(n > 0);
+        ret[n] = '\0';
+        assert_int_equal(unlinkat(dir, "shown.ini", 0), 0);
+        project_free(p);
+}
+
+/* Each default of the table, without a file and a line; and what the ini says instead of it. */
+static void test_show(void **state) {
+        char text[16384], line[256];
+
+        shown(WORK, text, sizeof(text));
+        for (size_t i = 0; i < N_SETTINGS; i++) {
+                const Setting *s = &settings[i];
+
+                snprintf(line, sizeof(line), "{\"section\":\"%s\",\"key\":\"%s\",\"value\":\"%s\"}",
+                                s->section, s->key, s->fallback ?: "");
+                if (!!strstr(text, line) != !!s->fallback)
+                        fail_msg("the default of %s= is not shown: %s", s->key, text);
+        }
+        shown(WORK "[VM]\nMemory=2G\n", text, sizeof(text));
+        assert_non_null(strstr(text, "\"key\":\"Memory\",\"value\":\"2G\",\"file\":"));
+        assert_null(strstr(text, "\"value\":\"4G\""));
+}
+
 static bool is_key(const char *word, size_t length) {
         for (size_t i = 0; i < N_SETTINGS; i++)
                 if (strlen(settings[i].key) == length && memcmp(settings[i].key, word, length) == 0)
@@ -235,6 +279,7 @@ int main(int argc, char **argv) {
                 cmocka_unit_test(test_unknown_keys_are_warnings),
                 cmocka_unit_test(test_secrets_of_the_caller),
                 cmocka_unit_test(test_names),
+                cmocka_unit_test(test_show),
                 cmocka_unit_test(test_man_page),
         };
         int r;
