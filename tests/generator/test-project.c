@@ -241,7 +241,34 @@ static bool is_key(const char *word, size_t length) {
         return false;
 }
 
-/* Each key of the table has its entry in the man page, below its section; and the page has no other. */
+/* The text from `begin` up to the next line that begins with one of two macros, owned; NULL if there is
+ * none. */
+static char *part_of(const char *text, const char *begin, const char *macro, const char *other) {
+        const char *start = text ? strstr(text, begin) : NULL, *end, *other_end;
+
+        if (!start)
+                return NULL;
+        start += strlen(begin);
+        end = strstr(start, macro);
+        other_end = strstr(start, other);
+        if (!end || (other_end && other_end < end))
+                end = other_end;
+        return end ? strndup(start, (size_t) (end - start)) : strdup(start);
+}
+
+/* Its words, or the ends of its range, and its default. */
+static void check_paragraph(const Setting *s, const char *paragraph) {
+        const char *word = s->range ?: "";
+        size_t n;
+
+        for (; (n = setting_next_word(&word)) > 0; word += n)
+                if (!memmem(paragraph, strlen(paragraph), word, n))
+                        fail_msg("%s= in the man page does not say '%.*s'", s->key, (int) n, word);
+        if (s->range && !strstr(paragraph, s->fallback))
+                fail_msg("%s= in the man page does not say its default %s", s->key, s->fallback);
+}
+
+/* Each key of the table has its paragraph in the man page, in its section; and the page has no other. */
 static void test_man_page(void **state) {
         _cleanup_fclose_ FILE *f = fopen(man_page, "re");
         _cleanup_free_ char *text = calloc(1, 1 << 20);
@@ -249,15 +276,17 @@ static void test_man_page(void **state) {
         assert_non_null(f);
         assert_true(fread(text, 1, (1 << 20) - 1, f) > 0);
         for (size_t i = 0; i < N_SETTINGS; i++) {
-                const Setting *key = &settings[i];
+                _cleanup_free_ char *section = NULL, *paragraph = NULL;
+                const Setting *s = &settings[i];
                 char heading[128], entry[128];
-                const char *section;
 
-                snprintf(heading, sizeof(heading), "\n.SH [%s]\n", key->section);
-                snprintf(entry, sizeof(entry), "\n.B %s=\n", key->key);
-                section = strstr(text, heading);
-                if (!section || !strstr(section, entry))
-                        fail_msg("%s= of [%s] is not in the man page", key->key, key->section);
+                snprintf(heading, sizeof(heading), "\n.SH [%s]\n", s->section);
+                snprintf(entry, sizeof(entry), "\n.B %s=\n", s->key);
+                section = part_of(text, heading, "\n.SH ", "\n.SH ");
+                paragraph = part_of(section, entry, "\n.TP\n", "\n.SH ");
+                if (!paragraph)
+                        fail_msg("%s= of [%s] is not in the man page", s->key, s->section);
+                check_paragraph(s, paragraph);
         }
         for (const char *p = text; (p = strstr(p, "\n.B "));) {
                 size_t length;
