@@ -12,9 +12,20 @@
 #include "common/vm-name.h"
 #include "config.h"
 
-#define ROW(name, section, key, type, range, fallback, becomes, letter, option, value_name, help)           \
-        [SETTING_##name] = { section, key, TYPE_##type, range, fallback, BECOMES_##becomes,                 \
-                "CLAUDE_VM_" #name, letter, option, value_name, help },
+#define ROW(name, s, k, t, r, f, b, l, o, v, h)                                                             \
+        [SETTING_##name] = {                                                                                \
+                .section = s,                                                                               \
+                .key = k,                                                                                   \
+                .type = TYPE_##t,                                                                           \
+                .range = r,                                                                                 \
+                .fallback = f,                                                                              \
+                .becomes = BECOMES_##b,                                                                     \
+                .variable = "CLAUDE_VM_" #name,                                                             \
+                .letter = l,                                                                                \
+                .option = o,                                                                                \
+                .value_name = v,                                                                            \
+                .help = h,                                                                                  \
+        },
 
 const Setting settings[N_SETTINGS] = { SETTINGS(ROW) };
 

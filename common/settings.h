@@ -91,12 +91,12 @@ typedef enum SettingBecomes {
 
 typedef struct Setting {
         const char *section, *key;
-        SettingType type;
         const char *range, *fallback;
-        SettingBecomes becomes;
         const char *variable; /* CLAUDE_VM_… */
-        char letter;
         const char *option, *value_name, *help;
+        SettingType type;
+        SettingBecomes becomes;
+        char letter;
 } Setting;
 
 extern const Setting settings[N_SETTINGS];
