@@ -1,5 +1,5 @@
-/* The words of the drop-ins: what the generator writes into Environment= of a
- * unit and the helper reads back. One name for one thing; ARCHITECTURE.md has
+/* The words of the drop-ins: what the generator writes into Environment= of a unit and the helper reads
+ * back, but for the settings, whose variables are in settings.h. One name for one thing; ARCHITECTURE.md has
  * the table from ini key to QEMU flag. */
 #pragma once
 
@@ -11,15 +11,6 @@
 #define PARAMETER_CONFIG_ID "CLAUDE_VM_CONFIG_ID" /* of its content, see config-id.h */
 #define PARAMETER_UUID "CLAUDE_VM_UUID"
 #define PARAMETER_WORK_DIRECTORY "CLAUDE_VM_WORK_DIRECTORY" /* on the host; for messages and lists */
-#define PARAMETER_GUEST "CLAUDE_VM_GUEST"                   /* name of an image, or absolute directory */
-#define PARAMETER_MEMORY_MIB "CLAUDE_VM_MEMORY_MIB"
-#define PARAMETER_CPUS "CLAUDE_VM_CPUS"
-#define PARAMETER_ACCELERATOR "CLAUDE_VM_ACCELERATOR" /* auto, kvm, tcg */
-#define PARAMETER_MACHINE "CLAUDE_VM_MACHINE"         /* auto, microvm, q35 */
-#define PARAMETER_NETWORK "CLAUDE_VM_NETWORK"         /* user, none */
-#define PARAMETER_AGENT "CLAUDE_VM_AGENT"             /* claude */
-#define PARAMETER_AGENT_START "CLAUDE_VM_AGENT_START" /* boot, session */
-#define PARAMETER_DEV_SHELL "CLAUDE_VM_DEV_SHELL"     /* yes, devenv */
 /* Lists: one variable an element. */
 /* + TAG = OPTIONS:GUESTDIR:HOSTDIR; options are rw or ro, and `,create`: make HOSTDIR (0700) if
  * it is missing, or `,optional`: without HOSTDIR there is no share. GUESTDIR has no colon. */

@@ -25,7 +25,7 @@ typedef struct AgentHomes {
 } AgentHomes;
 
 static bool names_home(const Project *p) {
-        return p->messages.n_errors == 0 && project_line(p, "Home") > 0;
+        return p->messages.n_errors == 0 && p->lines[SETTING_HOME] > 0;
 }
 
 static int compare_homes(const void *a, const void *b) {
@@ -42,7 +42,8 @@ static int collect(Project *const *projects, size_t n, AgentHomes *ret) {
                 return -ENOMEM;
         for (size_t i = 0; i < n; i++)
                 if (projects[i]->messages.n_errors == 0 && !projects[i]->is_request)
-                        ret->items[ret->n++] = (AgentHome) { projects[i]->home, projects[i] };
+                        ret->items[ret->n++] =
+                                        (AgentHome) { projects[i]->values[SETTING_HOME], projects[i] };
         if (ret->n > 0)
                 qsort(ret->items, ret->n, sizeof(AgentHome), compare_homes);
         return 0;
@@ -65,8 +66,10 @@ static size_t find_first(const AgentHomes *homes, const char *directory) {
 
 /* Whether both may have one home: they have one work directory, or both of them name it. */
 static bool may_share(const Project *p, const Project *other) {
-        return p == other || strcmp(p->work_directory, other->work_directory) == 0 ||
-                        (project_line(p, "Home") > 0 && project_line(other, "Home") > 0);
+        return p == other ||
+                        strcmp(p->values[SETTING_WORK_DIRECTORY], other->values[SETTING_WORK_DIRECTORY]) ==
+                        0 ||
+                        (p->lines[SETTING_HOME] > 0 && other->lines[SETTING_HOME] > 0);
 }
 
 /* The home of another project that `directory` is or lies in, or NULL. */
@@ -104,8 +107,8 @@ static const AgentHome *find_below(const AgentHomes *homes, const Project *p, co
 
 /* The same home, of a project that does not expect it; NULL: nobody's. */
 static const AgentHome *find_same(const AgentHomes *homes, const Project *p) {
-        for (size_t i = find_first(homes, p->home);
-                        i < homes->n && strcmp(homes->items[i].directory, p->home) == 0; i++)
+        for (size_t i = find_first(homes, p->values[SETTING_HOME]);
+                        i < homes->n && strcmp(homes->items[i].directory, p->values[SETTING_HOME]) == 0; i++)
                 if (!may_share(p, homes->items[i].project))
                         return &homes->items[i];
         return NULL;
@@ -128,7 +131,7 @@ static const Share *home_of(const Project *p) {
 
 /* Of a home in another home it is the outer one that has both. */
 static void check_home(const AgentHomes *homes, Project *p) {
-        const AgentHome *same = find_same(homes, p), *below = find_below(homes, p, p->home);
+        const AgentHome *same = find_same(homes, p), *below = find_below(homes, p, p->values[SETTING_HOME]);
 
         if (same)
                 refuse_share(p, home_of(p), "is", same, ", or name it in both files to have one home");

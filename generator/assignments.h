@@ -1,7 +1,7 @@
 /* Lists of NAME=VALUE. */
 #pragma once
 
-#include "generator/project.h"
+#include "generator/parser.h"
 
 void assignments_add(Parser *parser, AssignmentList *list, const char *name, const char *value);
 bool assignments_have(const AssignmentList *list, const char *name);

@@ -4,7 +4,6 @@
 #include "generator/emit.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -24,21 +23,14 @@ static const char *options_of(const Share *share) {
         return share->create ? ",create" : share->optional ? ",optional" : "";
 }
 
-static void print_number(UnitWriter *w, const char *name, uint64_t value) {
-        char text[32];
-
-        snprintf(text, sizeof(text), "%" PRIu64, value);
-        unit_writer_print_environment(w, name, text);
-}
-
 /* The sockets, not the services: a virtiofsd ends with its QEMU, and a restart of
  * the VM would find the dependency gone. They end by themselves when the VM does; one that is stopped before
  * it has begun, while its dev shell is evaluated, has to take them along. */
 static void print_share_dependencies(UnitWriter *w, const Project *p) {
-        static const char *const settings[] = { "Requires", "After", "PropagatesStopTo" };
+        static const char *const directives[] = { "Requires", "After", "PropagatesStopTo" };
 
         for (size_t s = 0; s < (project_has_dev_shell(p) ? 3 : 2); s++) {
-                unit_writer_print_raw(w, settings[s]);
+                unit_writer_print_raw(w, directives[s]);
                 for (size_t i = 0; i < p->n_shares; i++) {
                         unit_writer_print_raw(w, i > 0 ? " " : "=");
                         unit_writer_print_literal(w, "claude-vm-virtiofsd@");
@@ -80,9 +72,6 @@ static void print_publish(UnitWriter *w, const Project *p) {
 static void print_agent(UnitWriter *w, const Project *p) {
         char name[192];
 
-        unit_writer_print_environment(w, PARAMETER_AGENT, p->agent);
-        if (strcmp(p->agent_start, "boot") != 0)
-                unit_writer_print_environment(w, PARAMETER_AGENT_START, p->agent_start);
         for (size_t i = 0; p->agent_arguments && p->agent_arguments[i]; i++) {
                 snprintf(name, sizeof(name), PARAMETER_ARGUMENT_PREFIX "%zu", i);
                 unit_writer_print_environment_text(w, name, p->agent_arguments[i]);
@@ -132,29 +121,34 @@ static void print_config(UnitWriter *w, const Project *p) {
                 unit_writer_print_environment(w, PARAMETER_CONFIG_ID, p->file.id);
 }
 
+/* What the ini sets; the helper knows the defaults. */
+static void print_settings(UnitWriter *w, const Project *p) {
+        for (size_t i = 0; i < N_SETTINGS; i++)
+                if (settings[i].becomes == BECOMES_VARIABLE && p->values[i])
+                        unit_writer_print_environment(w, settings[i].variable, p->values[i]);
+}
+
+static void print_directives(UnitWriter *w, const Project *p) {
+        for (size_t i = 0; i < N_SETTINGS; i++) {
+                if (settings[i].becomes != BECOMES_DIRECTIVE || !p->values[i])
+                        continue;
+                unit_writer_print_verbatim(w, settings[i].key);
+                unit_writer_print_literal(w, "=");
+                unit_writer_print_verbatim(w, p->values[i]);
+                unit_writer_print_literal(w, "\n");
+        }
+}
+
 static void print_vm(UnitWriter *w, const Project *p) {
         unit_writer_print_literal(w, "\n[Service]\n");
         print_config(w, p);
         unit_writer_print_environment(w, PARAMETER_UUID, p->uuid);
-        unit_writer_print_environment(w, PARAMETER_WORK_DIRECTORY, p->work_directory);
-        unit_writer_print_environment(w, PARAMETER_GUEST, p->guest);
-        print_number(w, PARAMETER_MEMORY_MIB, p->memory_mib);
-        print_number(w, PARAMETER_CPUS, p->cpus);
-        unit_writer_print_environment(w, PARAMETER_ACCELERATOR, p->accelerator);
-        unit_writer_print_environment(w, PARAMETER_MACHINE, p->machine);
-        unit_writer_print_environment(w, PARAMETER_NETWORK, p->network);
-        if (project_has_dev_shell(p))
-                unit_writer_print_environment(w, PARAMETER_DEV_SHELL, p->dev_shell);
+        print_settings(w, p);
         print_publish(w, p);
         print_shares(w, p);
         print_agent(w, p);
         print_caller_credentials(w, p);
-        for (size_t i = 0; i < p->service.n; i++) {
-                unit_writer_print_verbatim(w, p->service.items[i].name);
-                unit_writer_print_literal(w, "=");
-                unit_writer_print_verbatim(w, p->service.items[i].value);
-                unit_writer_print_literal(w, "\n");
-        }
+        print_directives(w, p);
 }
 
 static void print_description(UnitWriter *w, const Project *p) {
@@ -164,7 +158,7 @@ static void print_description(UnitWriter *w, const Project *p) {
                 unit_writer_print_literal(w, " ");
         }
         unit_writer_print_literal(w, "(");
-        unit_writer_print_raw(w, p->work_directory);
+        unit_writer_print_raw(w, p->values[SETTING_WORK_DIRECTORY]);
         unit_writer_print_literal(w, ")\n");
 }
 
@@ -224,8 +218,9 @@ static int add_dev_shell(UnitWriter *w, const Project *p) {
         unit_writer_print_literal(w, "\n[Service]\n");
         print_config(w, p);
         unit_writer_print_environment(w, PARAMETER_UUID, p->uuid);
-        unit_writer_print_environment(w, PARAMETER_WORK_DIRECTORY, p->work_directory);
-        unit_writer_print_environment(w, PARAMETER_DEV_SHELL, p->dev_shell);
+        unit_writer_print_environment(
+                        w, settings[SETTING_WORK_DIRECTORY].variable, p->values[SETTING_WORK_DIRECTORY]);
+        unit_writer_print_environment(w, settings[SETTING_DEV_SHELL].variable, p->values[SETTING_DEV_SHELL]);
         return unit_writer_end(w);
 }
 
@@ -290,7 +285,7 @@ static int add_vm(UnitWriter *w, const Project *p) {
                 r = unit_writer_end(w);
         if (r >= 0 && project_has_dev_shell(p))
                 r = add_dev_shell(w, p);
-        if (r >= 0 && p->wanted) {
+        if (r >= 0 && p->values[SETTING_WANTED_BY]) {
                 unit_name(p->id, unit);
                 r = unit_writer_want(w, "default.target", unit, TEMPLATE);
         }

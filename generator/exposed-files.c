@@ -95,17 +95,21 @@ static void check_files(Project *p, Roots *roots, const AssignmentList *list) {
                 check_file(p, roots, list->items[i].name, list->items[i].line, list->items[i].value);
 }
 
+static bool has_guest_directory(const Project *p) {
+        return setting_value(p->values, SETTING_GUEST)[0] == '/';
+}
+
 static void check_project(Project *p, Roots *roots) {
         check_files(p, roots, &p->credentials);
         check_files(p, roots, &p->encrypted_credentials);
-        if (p->guest[0] == '/')
-                check_file(p, roots, "Guest", project_line(p, "Guest"), p->guest);
+        if (has_guest_directory(p))
+                check_file(p, roots, "Guest", p->lines[SETTING_GUEST], p->values[SETTING_GUEST]);
 }
 
 /* Most configurations have nothing to look at, and then nothing is sorted. */
 static bool has_files(const Project *p) {
         return p->messages.n_errors == 0 &&
-                        (p->credentials.n > 0 || p->encrypted_credentials.n > 0 || p->guest[0] == '/');
+                        (p->credentials.n > 0 || p->encrypted_credentials.n > 0 || has_guest_directory(p));
 }
 
 static int check_own(Project *p) {

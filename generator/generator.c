@@ -72,9 +72,9 @@ static int list_project(JsonWriter *w, const Project *p) {
         const JsonMember members[] = {
                 { "name", p->id },
                 { "uuid", p->uuid },
-                { "workDirectory", p->work_directory },
+                { "workDirectory", p->values[SETTING_WORK_DIRECTORY] },
                 { "file", p->path },
-                { "agent", p->agent },
+                { "agent", setting_value(p->values, SETTING_AGENT) },
         };
 
         return json_writer_add(w, members, ELEMENTSOF(members));

@@ -66,7 +66,7 @@ static bool is_guest_directory(const UserPaths *paths, const char *value) {
 }
 
 /* TAG:HOSTDIR:GUESTDIR[:ro] */
-void parse_share(Parser *parser, const Key *key, const char *value) {
+void parse_share(Parser *parser, const Setting *key, const char *value) {
         _cleanup_free_ char *copy = strdup(value);
         char *rest = copy, *tag, *directory, *guest_directory, *canonical;
         const char *mode;
@@ -161,7 +161,7 @@ static bool is_of_the_user(const Project *p) {
 }
 
 /* An ini of somebody else's, or a command line, does not say what of this user's home is given away. */
-void parse_allow_hidden(Parser *parser, const Key *key, const char *value) {
+void parse_allow_hidden(Parser *parser, const Setting *key, const char *value) {
         _cleanup_free_ char *path = NULL, *canonical = NULL;
         const char *why = NULL;
 

@@ -1,9 +1,6 @@
 /* One small function a kind of value. */
 
-#include <ctype.h>
 #include <errno.h>
-#include <limits.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uuid.h>
@@ -11,18 +8,10 @@
 #include "common/cleanup.h"
 #include "common/drop-in.h"
 #include "common/strv.h"
-#include "generator/assignments.h"
 #include "generator/parser.h"
 #include "generator/paths.h"
 
-#define MEMORY_MIB_MIN 128U
-#define MEMORY_MIB_MAX (1024U * 1024U)
-#define CPUS_MAX 255U
 #define ARGUMENTS_MAX 256U
-
-static void *member(Parser *parser, const Key *key) {
-        return (char *) parser->project + key->offset;
-}
 
 static char *copy_string(Parser *parser, const char *value) {
         char *copy = strdup(value);
@@ -32,8 +21,9 @@ static char *copy_string(Parser *parser, const char *value) {
         return copy;
 }
 
-static void set_string(Parser *parser, const Key *key, const char *value) {
-        char **target = member(parser, key), *copy = copy_string(parser, value);
+/* Of two lines of a request the later one counts. */
+static void set_value(Parser *parser, const Setting *key, const char *value) {
+        char **target = &parser->project->values[key - settings], *copy = copy_string(parser, value);
 
         if (!copy)
                 return;
@@ -41,46 +31,13 @@ static void set_string(Parser *parser, const Key *key, const char *value) {
         *target = copy;
 }
 
-void parse_word(Parser *parser, const Key *key, const char *value) {
-        size_t n = strlen(value);
+void parse_scalar(Parser *parser, const Setting *key, const char *value) {
+        char canonical[SETTING_VALUE_MAX], why[SETTING_WHY_MAX];
 
-        for (const char *word = key->words; word && n > 0 && !strchr(value, ' ');
-                        word = strchr(word + 1, ' '))
-                if (strncmp(word + 1, value, n) == 0 && (word[n + 1] == ' ' || word[n + 1] == '\0')) {
-                        set_string(parser, key, value);
-                        return;
-                }
-        refuse(parser, "%s=%s: has to be one of:%s", key->key, value, key->words);
-}
-
-/* 0 or 1; -1 if the word is neither. */
-static int boolean_of(const char *value) {
-        static const char *const words[] = { "no", "false", "off", "0", "yes", "true", "on", "1" };
-
-        for (size_t i = 0; i < ELEMENTSOF(words); i++)
-                if (strcmp(value, words[i]) == 0)
-                        return i >= ELEMENTSOF(words) / 2;
-        return -1;
-}
-
-void parse_boolean(Parser *parser, const Key *key, const char *value) {
-        int b = boolean_of(value);
-
-        if (b < 0)
-                refuse(parser, "%s=%s: has to be yes or no", key->key, value);
+        if (setting_parse(key, value, canonical, why) < 0)
+                refuse(parser, "%s=%s: %s", key->key, value, why);
         else
-                *(bool *) member(parser, key) = b;
-}
-
-/* A boolean with a third word: devenv evaluates impurely, so it must be asked for by its name. */
-void parse_dev_shell(Parser *parser, const Key *key, const char *value) {
-        int b = boolean_of(value);
-
-        if (b < 0 && strcmp(value, "devenv") != 0)
-                refuse(parser, "%s=%s: must be no, yes (a flake.nix) or devenv (a devenv.nix)", key->key,
-                                value);
-        else
-                set_string(parser, key, b < 0 ? "devenv" : b ? "yes" : "no");
+                set_value(parser, key, canonical);
 }
 
 /* A link that does not count, or what else keeps a path from being walked. */
@@ -136,82 +93,38 @@ char *parser_directory(Parser *parser, const char *key, const char *value, bool 
         return canonical;
 }
 
-void parse_directory(Parser *parser, const Key *key, const char *value) {
-        char **target = member(parser, key);
+void parse_directory(Parser *parser, const Setting *key, const char *value) {
+        char **target = &parser->project->values[key - settings];
 
         free(*target);
-        *target = parser_directory(parser, key->key, value, key->offset == offsetof(Project, home));
+        *target = parser_directory(parser, key->key, value, key->type == TYPE_HOME);
 }
 
-/* 8, 8GB, 8g and 8GiB are all 8G for who writes them. */
-static void refuse_memory(Parser *parser, const Key *key, const char *value) {
-        int digits = (int) strspn(value, "0123456789");
-        char unit = (char) toupper((unsigned char) value[digits]);
-
-        if (digits == 0 || unit == '\0' || !strchr("KMGT", unit))
-                unit = 'G';
-        refuse(parser, "%s=%s: has to be a number with K, M, G or T, like %.*s%c", key->key, value,
-                        digits > 0 ? digits : 1, digits > 0 ? value : "4", unit);
-}
-
-/* 4G, 512M are systemd's spelling; the result is in MiB. */
-void parse_memory(Parser *parser, const Key *key, const char *value) {
-        static const char suffixes[] = "KMGT";
-        const char *suffix;
-        char *end;
-        unsigned long long n;
-        unsigned shift;
-
-        errno = 0;
-        n = strtoull(value, &end, 10);
-        suffix = *end ? strchr(suffixes, *end) : NULL;
-        if (errno != 0 || value[0] < '0' || value[0] > '9' || !suffix || end[1] != '\0') {
-                refuse_memory(parser, key, value);
-                return;
-        }
-        shift = 10 * (unsigned) (suffix - suffixes);
-        n = n > UINT64_MAX >> shift ? UINT64_MAX >> 10 : (n << shift) >> 10;
-        if (n < MEMORY_MIB_MIN || n > MEMORY_MIB_MAX)
-                refuse(parser, "%s=%s: has to be between %uM and %uT", key->key, value, MEMORY_MIB_MIN,
-                                MEMORY_MIB_MAX >> 20);
-        else
-                *(uint64_t *) member(parser, key) = n;
-}
-
-void parse_cpus(Parser *parser, const Key *key, const char *value) {
-        char *end;
-        unsigned long n = strtoul(value, &end, 10);
-
-        if (value[0] < '0' || value[0] > '9' || *end != '\0' || n < 1 || n > CPUS_MAX)
-                refuse(parser, "%s=%s: has to be a number from 1 to %u", key->key, value, CPUS_MAX);
-        else
-                *(unsigned *) member(parser, key) = (unsigned) n;
-}
-
-void parse_uuid(Parser *parser, const Key *key, const char *value) {
+void parse_uuid(Parser *parser, const Setting *key, const char *value) {
+        char text[37];
         uuid_t uuid;
 
         if (uuid_parse(value, uuid) < 0 || uuid_is_null(uuid))
                 refuse(parser, "%s=%s: has to be a UUID; uuidgen makes one", key->key, value);
         else {
-                uuid_unparse_lower(uuid, parser->project->uuid);
-                parser->project->has_uuid = true;
+                uuid_unparse_lower(uuid, text);
+                set_value(parser, key, text);
         }
 }
 
-void parse_guest(Parser *parser, const Key *key, const char *value) {
+void parse_guest(Parser *parser, const Setting *key, const char *value) {
         _cleanup_free_ char *path = NULL, *canonical = NULL;
         const char *why = NULL;
 
         if (vm_name_is_project(value)) {
-                set_string(parser, key, value);
+                set_value(parser, key, value);
                 return;
         }
         if (path_parse(parser->paths->home, value, &path, &why) < 0)
                 refuse(parser, "%s=%s: has to be the name of a guest image or its directory; a path %s",
                                 key->key, value, why ?: "needs memory");
         else if ((canonical = resolve_file(parser, key->key, value, path)))
-                set_string(parser, key, canonical);
+                set_value(parser, key, canonical);
 }
 
 /* The next word of `*p`, unquoted in place; NULL at the end. -EINVAL: a quote is not closed. */
@@ -239,8 +152,8 @@ static int next_word(char **p, char **ret) {
         return 0;
 }
 
-void parse_arguments(Parser *parser, const Key *key, const char *value) {
-        char ***target = member(parser, key);
+void parse_arguments(Parser *parser, const Setting *key, const char *value) {
+        char ***target = &parser->project->agent_arguments;
         _cleanup_free_ char *copy = strdup(value);
         char *p = copy, *word;
 
@@ -271,15 +184,15 @@ void parse_arguments(Parser *parser, const Key *key, const char *value) {
         }
 }
 
-void parse_wanted(Parser *parser, const Key *key, const char *value) {
+void parse_wanted(Parser *parser, const Setting *key, const char *value) {
         if (strcmp(value, "default.target") != 0)
                 refuse(parser, "%s=%s: has to be default.target, which starts the VM at login", key->key,
                                 value);
         else
-                parser->project->wanted = true;
+                set_value(parser, key, value);
 }
 
-void parse_publish(Parser *parser, const Key *key, const char *value) {
+void parse_publish(Parser *parser, const Setting *key, const char *value) {
         Project *p = parser->project;
         PortForward forward, *grown;
 
@@ -308,18 +221,14 @@ void parse_publish(Parser *parser, const Key *key, const char *value) {
 }
 
 /* Taken over as they are, so nothing but a plain value may pass. */
-void parse_service(Parser *parser, const Key *key, const char *value) {
+void parse_directive(Parser *parser, const Setting *key, const char *value) {
         size_t n = strlen(value);
 
-        if (parser->project->is_request)
-                assignments_remove(&parser->project->service, key->key);
         if (n == 0 || n > 40 ||
                         strspn(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789%.-+ ") !=
                                         n)
                 refuse(parser, "%s=%s: is no value for %s; see systemd.resource-control(5)", key->key, value,
                                 key->key);
-        else if (assignments_have(&parser->project->service, key->key))
-                refuse(parser, "%s=%s: is set twice: keep one of the lines", key->key, value);
         else
-                assignments_add(parser, &parser->project->service, key->key, value);
+                set_value(parser, key, value);
 }

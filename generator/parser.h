@@ -1,16 +1,16 @@
-/* How the lines of an ini become a Project: the table in project.c names a function for each key. All of
+/* How the lines of an ini become a Project: project.c names a function for each type of value. All of
  * them report what is wrong with a value through `refuse` and leave the project as it was. */
 #pragma once
 
 #include "generator/project.h"
 #include "generator/user-paths.h"
 
-struct Parser {
+typedef struct Parser {
         Project *project;
         const UserPaths *paths;
         unsigned line; /* of the assignment at hand */
         bool out_of_memory;
-};
+} Parser;
 
 /* An error at the line at hand: `value` and the remedy are in it. */
 #define refuse(parser, ...) messages_error(&(parser)->project->messages, (parser)->line, __VA_ARGS__)
@@ -18,19 +18,15 @@ struct Parser {
 #define COMMENT_REMEDY "a comment stands on a line of its own"
 
 /* parse-values.c: of one key */
-void parse_word(Parser *parser, const Key *key, const char *value);
-void parse_boolean(Parser *parser, const Key *key, const char *value);
-void parse_dev_shell(Parser *parser, const Key *key, const char *value);
-void parse_directory(Parser *parser, const Key *key, const char *value);
-void parse_allow_hidden(Parser *parser, const Key *key, const char *value);
-void parse_memory(Parser *parser, const Key *key, const char *value);
-void parse_cpus(Parser *parser, const Key *key, const char *value);
-void parse_uuid(Parser *parser, const Key *key, const char *value);
-void parse_guest(Parser *parser, const Key *key, const char *value);
-void parse_arguments(Parser *parser, const Key *key, const char *value);
-void parse_publish(Parser *parser, const Key *key, const char *value);
-void parse_service(Parser *parser, const Key *key, const char *value);
-void parse_wanted(Parser *parser, const Key *key, const char *value);
+void parse_scalar(Parser *parser, const Setting *key, const char *value);
+void parse_directory(Parser *parser, const Setting *key, const char *value);
+void parse_allow_hidden(Parser *parser, const Setting *key, const char *value);
+void parse_uuid(Parser *parser, const Setting *key, const char *value);
+void parse_guest(Parser *parser, const Setting *key, const char *value);
+void parse_arguments(Parser *parser, const Setting *key, const char *value);
+void parse_publish(Parser *parser, const Setting *key, const char *value);
+void parse_directive(Parser *parser, const Setting *key, const char *value);
+void parse_wanted(Parser *parser, const Setting *key, const char *value);
 
 /* The canonical form of a directory that may be shared, owned, or NULL with a message. Whether it is hidden
  * is not asked here: a later line may open it. */
@@ -40,7 +36,7 @@ char *parser_directory(Parser *parser, const char *key, const char *value, bool 
 char *resolve_file(Parser *parser, const char *key, const char *value, const char *path);
 
 /* parse-shares.c */
-void parse_share(Parser *parser, const Key *key, const char *value);
+void parse_share(Parser *parser, const Setting *key, const char *value);
 
 /* Takes ownership of the directory. */
 void shares_add(Parser *parser, const char *tag, char *directory, const char *guest_directory,

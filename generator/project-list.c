@@ -102,9 +102,14 @@ static int compare_uuids(const void *a, const void *b) {
         return r != 0 ? r : strcmp((*x)->id, (*y)->id);
 }
 
+/* Empty without one: then the project is broken. */
+static const char *work_directory_of(const Project *p) {
+        return p->values[SETTING_WORK_DIRECTORY] ?: "";
+}
+
 static int compare_work_directories(const void *a, const void *b) {
         const Project *const *x = a, *const *y = b;
-        int r = strcmp((*x)->work_directory ?: "", (*y)->work_directory ?: "");
+        int r = strcmp(work_directory_of(*x), work_directory_of(*y));
 
         return r != 0 ? r : strcmp((*x)->id, (*y)->id);
 }
@@ -114,7 +119,7 @@ static void check_uuids(ProjectList *list) {
 
         /* those that are made from names differ like the names */
         for (size_t i = 0; i < list->n; i++)
-                any |= list->items[i]->has_uuid;
+                any |= list->items[i]->values[SETTING_UUID] != NULL;
         if (!any)
                 return;
         qsort(list->items, list->n, sizeof(Project *), compare_uuids);
@@ -137,11 +142,11 @@ static void check_work_directories(ProjectList *list) {
                 const Project *a = list->items[i - 1];
                 Project *b = list->items[i];
 
-                if (!a->is_request && !b->is_request && a->work_directory && b->work_directory &&
-                                strcmp(a->work_directory, b->work_directory) == 0)
+                if (!a->is_request && !b->is_request && work_directory_of(b)[0] &&
+                                strcmp(work_directory_of(a), work_directory_of(b)) == 0)
                         messages_warning(&b->messages, 0,
                                         "WorkDirectory=%s is that of %s too: claude-run in it will ask which one",
-                                        b->work_directory, a->path);
+                                        work_directory_of(b), a->path);
         }
 }
 

@@ -1,19 +1,17 @@
-/* From key=value to a Project, by one table of keys. An unknown key is a warning, so that
- * an ini of a newer version still works; a bad value of a known key is an error. */
+/* From key=value to a Project, by the table of settings; the types that need more than the text of a value
+ * have their functions here. An unknown key is a warning, so that an ini of a newer version still works; a
+ * bad value of a known key is an error. */
 
 #include "generator/project.h"
 
 #include <errno.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uuid.h>
 
-#include "common/agents-table.h"
 #include "common/cleanup.h"
 #include "common/strjoin.h"
 #include "common/strv.h"
-#include "config.h"
 #include "generator/assignments.h"
 #include "generator/config-file.h"
 #include "generator/parser.h"
@@ -23,89 +21,68 @@
 UUID_DEFINE(namespace, 0x6f, 0x4c, 0x46, 0xa7, 0x26, 0xc5, 0x4f, 0xd0, 0x8d, 0x35, 0x37, 0xc7, 0xa2, 0x5e,
                 0x8b, 0x1b);
 
-#define MEMBER(name) .offset = offsetof(Project, name)
+typedef struct Type {
+        void (*parse)(Parser *parser, const Setting *key, const char *value);
+        bool any_text; /* ` #` may be part of the value */
+} Type;
 
-static const Key keys[] = {
-        { "Project", "WorkDirectory", parse_directory, MEMBER(work_directory) },
-        { "Project", "Home", parse_directory, MEMBER(home) },
-        { "Project", "Agent", parse_word, MEMBER(agent), AGENT_NAMES, .fallback = "claude" },
-        { "Project", "AgentStart", parse_word, MEMBER(agent_start), " boot session", .fallback = "boot" },
-        { "Project", "AgentArguments", parse_arguments, MEMBER(agent_arguments), .list = true },
-        { "Project", "ReadOnly", parse_boolean, MEMBER(read_only), .fallback = "no" },
-        { "Project", "DevShell", parse_dev_shell, MEMBER(dev_shell), .fallback = "no" },
-        { "Project", "Share", parse_share, .list = true },
-        { "Project", "AllowHidden", parse_allow_hidden, MEMBER(allow_hidden), .list = true },
-        { "Project", "UUID", parse_uuid, .project_only = true },
-        { "VM", "Guest", parse_guest, MEMBER(guest), .fallback = DEFAULT_GUEST },
-        { "VM", "Memory", parse_memory, MEMBER(memory_mib), .fallback = "4G" },
-        { "VM", "CPUs", parse_cpus, MEMBER(cpus), .fallback = "4" },
-        { "VM", "Accelerator", parse_word, MEMBER(accelerator), " auto kvm tcg", .fallback = "auto" },
-        { "VM", "Machine", parse_word, MEMBER(machine), " auto microvm q35", .fallback = "auto" },
-        { "Network", "Mode", parse_word, MEMBER(network), " user none", .fallback = "user" },
-        { "Network", "Publish", parse_publish, .list = true },
-        { "Service", "MemoryMax", parse_service },
-        { "Service", "MemoryHigh", parse_service },
-        { "Service", "MemorySwapMax", parse_service },
-        { "Service", "CPUQuota", parse_service },
-        { "Service", "CPUWeight", parse_service },
-        { "Service", "TasksMax", parse_service },
-        { "Service", "Nice", parse_service },
-        { "Service", "RuntimeMaxSec", parse_service },
-        { "Service", "TimeoutStartSec", parse_service },
-        { "Service", "TimeoutStopSec", parse_service },
-        { "Install", "WantedBy", parse_wanted, .project_only = true },
+static const Type types[N_TYPES] = {
+        [TYPE_WORD] = { parse_scalar },
+        [TYPE_NUMBER] = { parse_scalar },
+        [TYPE_MEMORY] = { parse_scalar },
+        [TYPE_BOOLEAN] = { parse_scalar },
+        [TYPE_GUEST] = { parse_guest, .any_text = true },
+        [TYPE_DIRECTORY] = { parse_directory, .any_text = true },
+        [TYPE_HOME] = { parse_directory, .any_text = true },
+        [TYPE_UUID] = { parse_uuid },
+        [TYPE_DIRECTIVE] = { parse_directive },
+        [TYPE_WANTED] = { parse_wanted },
+        [TYPE_ARGUMENTS] = { parse_arguments, .any_text = true },
+        [TYPE_SHARE] = { parse_share, .any_text = true },
+        [TYPE_HIDDEN] = { parse_allow_hidden },
+        [TYPE_PUBLISH] = { parse_publish },
 };
 
-const Key *project_key(size_t i) {
-        return i < ELEMENTSOF(keys) ? &keys[i] : NULL;
-}
-
-const char *project_meaning(const Project *p, const Key *key) {
-        if (key->parse == parse_directory || key->parse == parse_guest)
-                return *(char *const *) (const void *) ((const char *) p + key->offset);
-        return key->parse == parse_uuid ? p->uuid : NULL;
+const char *project_meaning(const Project *p, SettingId id) {
+        if (id == SETTING_UUID)
+                return p->uuid;
+        return types[settings[id].type].any_text ? p->values[id] : NULL;
 }
 
 bool project_has_dev_shell(const Project *p) {
-        return strcmp(p->dev_shell, "no") != 0;
+        return !setting_is(p->values, SETTING_DEV_SHELL, "no");
 }
 
-unsigned project_line(const Project *p, const char *key) {
-        for (size_t i = 0; i < ELEMENTSOF(keys); i++)
-                if (strcmp(keys[i].key, key) == 0)
-                        return p->lines[i];
-        return 0;
+/* A value is taken as it is, so what looks like a comment would be part of it. */
+static bool has_comment(const Setting *key, const char *value) {
+        return strstr(value, " #") && !types[key->type].any_text;
 }
 
-/* A value is taken as it is, so what looks like a comment would be part of it. Paths may have any name. */
-static bool has_comment(const Key *key, const char *value) {
-        return strstr(value, " #") && key->parse != parse_arguments && key->parse != parse_directory &&
-                        key->parse != parse_guest && key->parse != parse_share;
+static void parse_value(Parser *parser, SettingId id, const char *value) {
+        const Setting *s = &settings[id];
+        Project *p = parser->project;
+
+        /* a request is an ini with the options of a command line after it */
+        if (p->lines[id] > 0 && !setting_is_list(s) && !p->is_request)
+                refuse(parser, "%s=%s: %s= is set in line %u already: keep one of the lines", s->key, value,
+                                s->key, p->lines[id]);
+        else if (value[0] == '\0')
+                refuse(parser, "%s=: needs a value; without the line the default counts", s->key);
+        else if (has_comment(s, value))
+                refuse(parser, "%s=%s: " COMMENT_REMEDY, s->key, value);
+        else
+                types[s->type].parse(parser, s, value);
+        p->lines[id] = parser->line;
 }
 
 static void parse_key(Parser *parser, const char *section, const char *key, const char *value) {
-        Project *p = parser->project;
+        SettingId id = setting_find(section, key);
 
-        for (size_t i = 0; i < ELEMENTSOF(keys); i++) {
-                if (strcmp(keys[i].section, section) != 0 || strcmp(keys[i].key, key) != 0)
-                        continue;
-                /* its UUID is its name, and its end is that of its VM */
-                if (keys[i].project_only && p->is_request)
-                        return;
-                /* a request is an ini with the options of a command line after it */
-                if (p->lines[i] > 0 && !keys[i].list && !p->is_request)
-                        refuse(parser, "%s=%s: %s= is set in line %u already: keep one of the lines", key,
-                                        value, key, p->lines[i]);
-                else if (value[0] == '\0')
-                        refuse(parser, "%s=: needs a value; without the line the default counts", key);
-                else if (has_comment(&keys[i], value))
-                        refuse(parser, "%s=%s: " COMMENT_REMEDY, key, value);
-                else
-                        keys[i].parse(parser, &keys[i], value);
-                p->lines[i] = parser->line;
-                return;
-        }
-        unknown_key_warn(&p->messages, parser->line, section, key);
+        if (id == N_SETTINGS)
+                unknown_key_warn(&parser->project->messages, parser->line, section, key);
+        /* a request's UUID is its name, and its end is that of its VM */
+        else if (!setting_is_project_only(&settings[id]) || !parser->project->is_request)
+                parse_value(parser, id, value);
 }
 
 /* Sections whose keys are names of variables. */
@@ -125,6 +102,10 @@ static variable_parser find_variable_parser(const char *section) {
                 if (strcmp(variable_sections[i].section, section) == 0)
                         return variable_sections[i].parse;
         return NULL;
+}
+
+const char *project_variable_section(size_t i) {
+        return i < ELEMENTSOF(variable_sections) ? variable_sections[i].section : NULL;
 }
 
 bool project_section_has_variables(const char *section) {
@@ -172,29 +153,29 @@ static char *default_home(const UserPaths *paths, const char *work_directory) {
 /* What depends on more than one key, and the defaults. */
 static void complete(Parser *parser) {
         Project *p = parser->project;
-        char *work;
+        char **home = &p->values[SETTING_HOME], *work = p->values[SETTING_WORK_DIRECTORY];
 
         parser->line = 0;
-        if (!p->work_directory) {
+        if (!work) {
                 if (p->messages.n_errors == 0)
                         refuse(parser, "WorkDirectory= is missing in [Project]: the directory that the agent works on");
                 return;
         }
-        if (!p->home && p->messages.n_errors == 0)
-                p->home = default_home(parser->paths, p->work_directory);
+        if (!*home && p->messages.n_errors == 0)
+                *home = default_home(parser->paths, work);
         if (p->messages.n_errors > 0)
                 return;
-        work = strdup(p->work_directory);
-        parser->line = project_line(p, "WorkDirectory");
-        shares_add(parser, "work", work, "/work", p->read_only, false);
-        parser->line = project_line(p, "Home");
-        shares_add(parser, "home", p->home ? strdup(p->home) : NULL, "/home/claude", false, true);
+        parser->line = p->lines[SETTING_WORK_DIRECTORY];
+        shares_add(parser, "work", strdup(work), "/work", setting_is(p->values, SETTING_READ_ONLY, "yes"),
+                        false);
+        parser->line = p->lines[SETTING_HOME];
+        shares_add(parser, "home", *home ? strdup(*home) : NULL, "/home/claude", false, true);
         parser->line = 0;
         if (project_has_dev_shell(p))
                 shares_add_nix_store(parser);
         shares_check_nested(parser);
         shares_check_hidden(parser);
-        if (p->wanted && p->caller_credentials.n > 0)
+        if (p->values[SETTING_WANTED_BY] && p->caller_credentials.n > 0)
                 messages_error(&p->messages, p->caller_credentials.items[0].line,
                                 "%s= is taken from the environment of claude-run, which does not start the VM at login: name a file, or take WantedBy= out",
                                 p->caller_credentials.items[0].name);
@@ -205,8 +186,10 @@ static void set_uuid(Project *p) {
 
         if (p->is_request) {
                 strcpy(p->uuid, p->id);
-        } else if (!p->uuid[0]) {
-                uuid_of_text(p->id, p->work_directory ?: "", uuid);
+        } else if (p->values[SETTING_UUID]) {
+                strcpy(p->uuid, p->values[SETTING_UUID]);
+        } else {
+                uuid_of_text(p->id, p->values[SETTING_WORK_DIRECTORY] ?: "", uuid);
                 uuid_unparse_lower(uuid, p->uuid);
         }
 }
@@ -220,14 +203,7 @@ static Project *project_new(const char *dir, const char *name, bool is_request) 
         p->path = strjoin(dir, "/", name, NULL);
         p->is_request = is_request;
         p->messages.path = p->path;
-        p->lines = calloc(ELEMENTSOF(keys), sizeof(*p->lines));
-        return p->id && p->path && p->lines ? p : project_free(p);
-}
-
-static void set_defaults(Parser *parser) {
-        for (size_t i = 0; i < ELEMENTSOF(keys); i++)
-                if (keys[i].fallback)
-                        keys[i].parse(parser, &keys[i], keys[i].fallback);
+        return p->id && p->path ? p : project_free(p);
 }
 
 DEFINE_CLEANUP(Project *, project_free, project_free_cleanup)
@@ -240,7 +216,6 @@ int project_load(const UserPaths *paths, int dir_fd, const char *dir, const char
 
         if (!p)
                 return -ENOMEM;
-        set_defaults(&parser);
         if (is_request ? !vm_name_is_uuid(p->id) || !vm_name_is_id(p->id) : !vm_name_is_project(p->id)) {
                 messages_error(&p->messages, 0,
                                 "'%s' is no name for a VM, which is " VM_NAME_RULE "; rename the file",
@@ -273,24 +248,15 @@ Project *project_free(Project *p) {
         assignments_free(&p->credentials);
         assignments_free(&p->encrypted_credentials);
         assignments_free(&p->caller_credentials);
-        assignments_free(&p->service);
         strv_free(p->agent_arguments);
         strv_free(p->earlier);
         strv_free(p->allow_hidden);
         messages_done(&p->messages);
         free(p->id);
         free(p->path);
-        free(p->work_directory);
-        free(p->home);
-        free(p->agent);
-        free(p->agent_start);
-        free(p->dev_shell);
         free(p->publish);
-        free(p->guest);
-        free(p->accelerator);
-        free(p->machine);
-        free(p->network);
-        free(p->lines);
+        for (size_t i = 0; i < N_SETTINGS; i++)
+                free(p->values[i]);
         free(p);
         return NULL;
 }

@@ -3,9 +3,9 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #include "common/port-forward.h"
+#include "common/settings.h"
 #include "common/vm-name.h"
 #include "generator/config-file.h"
 #include "generator/messages.h"
@@ -36,37 +36,23 @@ typedef struct Project {
         char *id;        /* instance name: of the file, without `.ini` */
         char *path;      /* of the ini */
         char uuid[37];   /* lower case */
-        bool has_uuid;   /* UUID= is set */
         bool is_request; /* ad-hoc: the id is the UUID */
         ConfigFile file;
         char **earlier;    /* files that would count instead of this one, if there were any */
         Messages messages; /* `path` borrowed from above */
 
-        char *work_directory; /* canonical */
-        char *home;           /* canonical */
-        bool read_only;
-        char *dev_shell;     /* "no", "yes", "devenv" */
-        char **allow_hidden; /* canonical */
-        char *agent;
-        char *agent_start; /* "boot", "session" */
+        char *values[N_SETTINGS];   /* canonical; NULL: the default, or a list below */
+        unsigned lines[N_SETTINGS]; /* that set them; 0: none did */
+        char **allow_hidden;        /* canonical */
         char **agent_arguments;
-        char *guest; /* name or absolute path */
-        uint64_t memory_mib;
-        unsigned cpus;
-        char *accelerator, *machine;
-        char *network;
         PortForward *publish;
         size_t n_publish;
-        bool wanted; /* by default.target */
         Share *shares;
         size_t n_shares;
         AssignmentList environment;
         AssignmentList credentials;           /* value: a path */
         AssignmentList encrypted_credentials; /* the same */
         AssignmentList caller_credentials;    /* no value: it comes from claude-run's environment */
-        AssignmentList service;               /* whitelisted lines of [Service] */
-
-        unsigned *lines; /* by key of the table: the line that set it, 0 for none */
 } Project;
 
 /* Reads `name` (NAME.ini) below `dir_fd`, whose path is `dir`. A project is returned also when
@@ -77,32 +63,12 @@ int project_load(const UserPaths *paths, int dir_fd, const char *dir, const char
 
 Project *project_free(Project *p);
 
-/* One line of the table of keys. */
-typedef struct Parser Parser;
-typedef struct Key Key;
-typedef void (*key_parser)(Parser *parser, const Key *key, const char *value);
-struct Key {
-        const char *section;
-        const char *key;
-        key_parser parse;
-        size_t offset;        /* of the member of Project */
-        const char *words;    /* allowed values, each between spaces */
-        const char *fallback; /* the value without a line; NULL: none, or one that depends on others */
-        bool list;            /* may be repeated */
-        bool project_only;    /* not for a request, which may begin with the ini of a project */
-};
-
-/* The table: NULL after the last. */
-const Key *project_key(size_t i);
-
-/* True for a section whose keys are names of variables. */
+/* The sections whose keys are names of variables: NULL after the last. */
+const char *project_variable_section(size_t i);
 bool project_section_has_variables(const char *section);
 
 /* What the value of a key stands for in a good project, if that is not its text: a canonical path, a UUID.
  * Borrowed from `p`; NULL if the text says all. */
-const char *project_meaning(const Project *p, const Key *key);
+const char *project_meaning(const Project *p, SettingId id);
 
 bool project_has_dev_shell(const Project *p);
-
-/* The line that sets the key, 0 for none. */
-unsigned project_line(const Project *p, const char *key);

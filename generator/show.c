@@ -74,21 +74,22 @@ static int print_line(JsonWriter *w, const Project *p, const Line *line, const c
         return json_writer_add(w, members, ELEMENTSOF(members));
 }
 
-static int print_default(JsonWriter *w, const Key *key, const char *value) {
+static int print_default(JsonWriter *w, const Setting *key, const char *value) {
         const JsonMember members[] = { { "section", key->section }, { "key", key->key },
                 { "value", value } };
 
         return json_writer_add(w, members, ELEMENTSOF(members));
 }
 
-static int print_key(JsonWriter *w, const Project *p, const Text *text, const Key *key) {
-        const char *meaning = project_meaning(p, key), *value = meaning ?: key->fallback;
+static int print_key(JsonWriter *w, const Project *p, const Text *text, SettingId id) {
+        const Setting *key = &settings[id];
+        const char *meaning = project_meaning(p, id), *value = meaning ?: key->fallback;
         bool written = false;
         int r = 0;
 
         for (size_t i = 0; r >= 0 && i < text->n; i++)
                 if (directory_is_same(&text->lines[i], key->section, key->key) &&
-                                (key->list || !is_replaced(text, i))) {
+                                (setting_is_list(key) || !is_replaced(text, i))) {
                         r = print_line(w, p, &text->lines[i], meaning);
                         written = true;
                 }
@@ -100,16 +101,15 @@ int show_project(const Project *p) {
         JsonWriter w = { .f = stdout };
         Messages messages = { .path = p->path };
         ConfigFile file;
-        const Key *key;
         int r;
 
         r = config_file_read(AT_FDCWD, p->path, &messages, keep_line, &text, &file);
         messages_done(&messages);
         if (r < 0 || text.out_of_memory)
                 return r < 0 ? r : -ENOMEM;
-        for (size_t i = 0; r >= 0 && (key = project_key(i)); i++)
-                if (!key->project_only || !p->is_request)
-                        r = print_key(&w, p, &text, key);
+        for (SettingId id = 0; r >= 0 && id < N_SETTINGS; id++)
+                if (!setting_is_project_only(&settings[id]) || !p->is_request)
+                        r = print_key(&w, p, &text, id);
         for (size_t i = 0; r >= 0 && i < text.n; i++)
                 if (project_section_has_variables(text.lines[i].section) && !is_replaced(&text, i))
                         r = print_line(&w, p, &text.lines[i], NULL);

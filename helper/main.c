@@ -10,6 +10,7 @@
 #include "common/cleanup.h"
 #include "common/drop-in.h"
 #include "common/path.h"
+#include "common/settings.h"
 #include "common/strjoin.h"
 #include "common/vm-name.h"
 #include "config.h"
@@ -115,7 +116,7 @@ static int verb_devshell(const char *id) {
                 .dirs = NIX_DIRS,
                 .dir = directory,
                 .work_directory = getenv(PARAMETER_WORK_DIRECTORY),
-                .kind = dev_shell_kind(getenv(PARAMETER_DEV_SHELL) ?: ""),
+                .kind = dev_shell_kind(getenv(settings[SETTING_DEV_SHELL].variable) ?: ""),
         };
         int r;
 

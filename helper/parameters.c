@@ -3,7 +3,6 @@
 #include "helper/parameters.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +14,7 @@
 #include "common/vm-name.h"
 #include "config.h"
 
-static const char *get(char *const *variables, const char *name) {
+static char *get(char *const *variables, const char *name) {
         size_t n = strlen(name);
 
         for (; *variables; variables++)
@@ -30,27 +29,6 @@ static int refuse(char **ret_why, const char *name, const char *value, const cha
                 return -ENOMEM;
         }
         return -EINVAL;
-}
-
-static int get_number(char *const *variables, const char *name, uint64_t min, uint64_t max, uint64_t *ret,
-                char **ret_why) {
-        const char *value = get(variables, name);
-        char *end;
-        unsigned long long n;
-
-        if (!value || value[0] < '0' || value[0] > '9')
-                return refuse(ret_why, name, value, "has to be a number");
-        errno = 0;
-        n = strtoull(value, &end, 10);
-        if (errno != 0 || *end != '\0' || n < min || n > max)
-                return refuse(ret_why, name, value, "is not in its range");
-        *ret = n;
-        return 0;
-}
-
-static int get_word(char *const *variables, const char *name, const char *fallback, char **ret) {
-        *ret = strdup(get(variables, name) ?: fallback);
-        return *ret ? 0 : -ENOMEM;
 }
 
 static bool is_tag(const char *s, size_t n) {
@@ -163,32 +141,19 @@ static int no_such_project(const char *id, char *const *variables, char **ret_wh
         return -EINVAL;
 }
 
-static int read_vm(Parameters *p, char *const *variables, char **ret_why) {
-        uint64_t cpus;
-        int r;
+static int read_settings(Parameters *p, char *const *variables, char **ret_why) {
+        char why[SETTING_WHY_MAX];
 
-        r = get_number(variables, PARAMETER_MEMORY_MIB, 64, 1U << 20, &p->memory_mib, ret_why);
-        if (r < 0)
-                return r;
-        r = get_number(variables, PARAMETER_CPUS, 1, 255, &cpus, ret_why);
-        if (r < 0)
-                return r;
-        p->cpus = (unsigned) cpus;
-        p->dev_shell = dev_shell_kind(get(variables, PARAMETER_DEV_SHELL) ?: "");
-        if (get_word(variables, PARAMETER_GUEST, DEFAULT_GUEST, &p->guest) < 0 ||
-                        get_word(variables, PARAMETER_ACCELERATOR, "auto", &p->accelerator) < 0 ||
-                        get_word(variables, PARAMETER_MACHINE, "auto", &p->machine) < 0 ||
-                        get_word(variables, PARAMETER_NETWORK, "user", &p->network) < 0 ||
-                        get_word(variables, PARAMETER_AGENT, "claude", &p->agent) < 0 ||
-                        get_word(variables, PARAMETER_AGENT_START, "boot", &p->agent_start) < 0)
-                return -ENOMEM;
-        if (strchr(p->guest, '/') ? p->guest[0] != '/' : !vm_name_is_project(p->guest))
-                return refuse(ret_why, PARAMETER_GUEST, p->guest,
-                                "has to be a name or an absolute directory");
-        if (strcmp(p->agent_start, "boot") != 0 && strcmp(p->agent_start, "session") != 0)
-                return refuse(ret_why, PARAMETER_AGENT_START, p->agent_start, "has to be boot or session");
-        if (!vm_name_is_project(p->agent))
-                return refuse(ret_why, PARAMETER_AGENT, p->agent, "is no name of an agent");
+        for (size_t i = 0; i < N_SETTINGS; i++) {
+                const Setting *s = &settings[i];
+
+                if (s->becomes != BECOMES_VARIABLE)
+                        continue;
+                p->values[i] = get(variables, s->variable);
+                if (p->values[i] && setting_check(s, p->values[i], why) < 0)
+                        return refuse(ret_why, s->variable, p->values[i], why);
+        }
+        p->dev_shell = dev_shell_kind(setting_value(p->values, SETTING_DEV_SHELL));
         return 0;
 }
 
@@ -210,10 +175,9 @@ int parameters_read(const char *id, char *const *variables, Parameters **ret, ch
         if (!vm_name_is_uuid(uuid))
                 return refuse(ret_why, PARAMETER_UUID, uuid, "has to be a UUID");
         p->id = id;
-        p->uuid = strdup(uuid);
-        if (!p->uuid)
-                return -ENOMEM;
-        r = read_vm(p, variables, ret_why);
+        p->uuid = uuid;
+        p->caller_credentials = get(variables, PARAMETER_CALLER_CREDENTIALS) ?: "";
+        r = read_settings(p, variables, ret_why);
         if (r >= 0)
                 r = read_shares(p, variables, ret_why);
         if (r >= 0)
@@ -224,8 +188,6 @@ int parameters_read(const char *id, char *const *variables, Parameters **ret, ch
                 r = read_assignments(variables, PARAMETER_ENVIRONMENT_PREFIX, &p->environment);
         if (r >= 0)
                 r = read_assignments(variables, PARAMETER_ENCRYPTED_PREFIX, &p->encrypted_credentials);
-        if (r >= 0)
-                r = get_word(variables, PARAMETER_CALLER_CREDENTIALS, "", &p->caller_credentials);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(p);
@@ -265,14 +227,6 @@ Parameters *parameters_free(Parameters *p) {
         strv_free(p->arguments);
         strv_free(p->environment);
         strv_free(p->encrypted_credentials);
-        free(p->caller_credentials);
-        free(p->uuid);
-        free(p->guest);
-        free(p->accelerator);
-        free(p->machine);
-        free(p->network);
-        free(p->agent);
-        free(p->agent_start);
         free(p->publish);
         free(p);
         return NULL;

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <stdbool.h>
-#include <stdint.h>
 
 #include "common/dev-shell.h"
 #include "common/port-forward.h"
+#include "common/settings.h"
 
 typedef struct ShareParameters {
         char *tag;
@@ -16,25 +16,23 @@ typedef struct ShareParameters {
 } ShareParameters;
 
 typedef struct Parameters {
-        const char *id; /* borrowed */
-        char *uuid;     /* 36 bytes, lower case */
-        char *guest;    /* name or absolute directory of an image */
-        char *accelerator, *machine, *network, *agent, *agent_start;
-        uint64_t memory_mib;
-        unsigned cpus;
+        const char *id;           /* borrowed */
+        const char *uuid;         /* borrowed from the environment: 36 bytes, lower case */
+        char *values[N_SETTINGS]; /* likewise; NULL: the default */
         DevShellKind dev_shell;
         ShareParameters *shares;
         unsigned n_shares;
         PortForward *publish;
         unsigned n_publish;
-        char **arguments;             /* of the agent */
-        char **environment;           /* of the agent: NAME=VALUE */
-        char **encrypted_credentials; /* NAME=FILE */
-        char *caller_credentials;     /* names, with blanks between */
+        char **arguments;               /* of the agent */
+        char **environment;             /* of the agent: NAME=VALUE */
+        char **encrypted_credentials;   /* NAME=FILE */
+        const char *caller_credentials; /* borrowed likewise: names, with blanks between */
 } Parameters;
 
-/* Reads an environment. 0 and an owned result. -EINVAL and an owned sentence in `ret_why` (for the user: it
- * names the variable or says that there is no such project). -ENOMEM. */
+/* Reads an environment, which has to stay as long as the result. 0 and an owned result. -EINVAL and an owned
+ * sentence in `ret_why` (for the user: it names the variable or says that there is no such project).
+ * -ENOMEM. */
 int parameters_read(const char *id, char *const *variables, Parameters **ret, char **ret_why);
 
 /* Takes the optional shares out whose directory does not exist. */

@@ -1,23 +1,48 @@
-# bash completion of claude-run(1). Verbs and options are those of its --help, names those of its list.
+# bash completion of claude-run(1). Verbs, options and their words are those of its --help, names those of its list.
 
-# Prints the words of one part of the help: `Verbs` or `Options`, each with the word after it, if it is one.
-_claude_run_help() {
-        claude-run --help 2>/dev/null | awk -v part="$1:" '
-                /^[A-Z][a-z]*:$/ { here = $1 == part; next }
-                here && /^  / {
-                        for (i = 1; i <= NF && i <= 2; i++)
-                                if (part == "Verbs:" ? i == 1 : $i ~ /^-/)
-                                        print $i, ($(i + 1) ~ /^[A-Z[]/ ? $(i + 1) : "")
+_claude_run_verbs() {
+        claude-run --help 2>/dev/null | awk '/^[A-Z][a-z]*:$/ { here = $1 == "Verbs:"; next } here && /^  / { print $1 }'
+}
+
+# A line for each spelling of an option: OPTION, its verbs (none: all), its value (none: it is a switch) and the words
+# that the value may be, with tabs between.
+_claude_run_options() {
+        claude-run --help 2>/dev/null | awk '
+                /^[A-Z][a-z]*:$/ { part = $1; next }
+                /^  / && (part == "Settings:" || part == "Options:") {
+                        text = $0
+                        sub(/^.*  /, "", text)
+                        verbs = part == "Settings:" ? "run, config" : ""
+                        if (match(text, /^[a-z]+(, [a-z]+)*: /))
+                                verbs = substr(text, 1, RLENGTH - 2)
+                        gsub(/,/, "", verbs)
+                        words = text ~ /^[a-z0-9]+(, [a-z0-9]+)* or [a-z0-9]+$/ ? text : ""
+                        gsub(/, | or /, " ", words)
+                        last = $2 ~ /^--/ ? 2 : 1
+                        value = $(last + 1) ~ /^[A-Z[]/ ? $(last + 1) : ""
+                        for (i = 1; i <= last; i++)
+                                print $i "\t" verbs "\t" value "\t" words
                 }'
 }
 
-_claude_run_names() {
-        claude-run list 2>/dev/null | awk 'NR > 1 { print $1 }'
+# Options that VERB takes; all of them as long as there is none.
+_claude_run_options_of() {
+        _claude_run_options | awk -F '\t' -v verb="$1" '
+                verb == "" || $2 == "" || index(" " $2 " ", " " verb " ") { print $1 }'
 }
 
 # The value that an option takes, as the help has it; nothing for a switch.
 _claude_run_value() {
-        _claude_run_help Options | awk -v option="$1" '$1 == option { print $2 }'
+        _claude_run_options | awk -F '\t' -v option="$1" '$1 == option { print $3 }'
+}
+
+# The words that it may be; nothing if others are allowed.
+_claude_run_value_words() {
+        _claude_run_options | awk -F '\t' -v option="$1" '$1 == option { print $4 }'
+}
+
+_claude_run_names() {
+        claude-run list 2>/dev/null | awk 'NR > 1 { print $1 }'
 }
 
 # The words between the program and the cursor that are no options or their values.
@@ -31,12 +56,20 @@ _claude_run_plain_words() {
         done
 }
 
+# The verb of the line: the first word, or `run` if it is a name. Nothing without a word.
+_claude_run_verb() {
+        local word
+        word=$(_claude_run_plain_words | head -n 1)
+        [ -n "$word" ] || return 0
+        _claude_run_verbs | grep --line-regexp --fixed-strings -e "$word" || echo run
+}
+
 # What may stand at the cursor, by the verb and the number of words before.
 _claude_run_candidates() {
         local words
         mapfile -t words < <(_claude_run_plain_words)
         case ${words[0]:-}:${#words[@]} in
-        :0) _claude_run_help Verbs | cut -d ' ' -f 1; _claude_run_names ;;
+        :0) _claude_run_verbs; _claude_run_names ;;
         config:1) printf '%s\n' show edit new; _claude_run_names ;;
         ports:2) printf '%s\n' add remove reverse ;;
         start:* | stop:* | restart:* | *:1 | config:2) _claude_run_names ;;
@@ -52,9 +85,9 @@ _claude_run() {
         if [ "$value" = DIR ]; then
                 mapfile -t COMPREPLY < <(compgen -d -- "$word")
         elif [ -n "$value" ]; then
-                return 0
+                mapfile -t COMPREPLY < <(compgen -W "$(_claude_run_value_words "$previous")" -- "$word")
         elif [[ $word == -* ]]; then
-                mapfile -t COMPREPLY < <(compgen -W "$(_claude_run_help Options | cut -d ' ' -f 1)" -- "$word")
+                mapfile -t COMPREPLY < <(compgen -W "$(_claude_run_options_of "$(_claude_run_verb)")" -- "$word")
         else
                 mapfile -t COMPREPLY < <(compgen -W "$(_claude_run_candidates)" -- "$word")
                 [ "${COMP_WORDS[1]}" != cp ] || mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -f -- "$word")

@@ -9,12 +9,14 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/similar.h"
 #include "common/strv.h"
 #include "config.h"
 #include "helper/claude-run/context.h"
 #include "helper/claude-run/fail.h"
 #include "helper/claude-run/options.h"
 #include "helper/claude-run/verbs.h"
+#include "helper/claude-run/which-vm.h"
 
 static void on_interrupt(int sig) {
         context_interrupted = true;
@@ -51,21 +53,21 @@ const char *claude_run_verb(unsigned i) {
 static int print_help(void) {
         puts("claude-run [VERB] [NAME] [OPTIONS] [-- ARGUMENTS…]\n\n"
              "Claude Code in a microVM, run by systemd. NAME is a project or a UUID; without it the\n"
-             "VM of this directory is meant: its project, or an ad-hoc VM with the settings below.\n\nVerbs:");
+             "VM of this directory is meant: its project, or an ad-hoc VM with the settings below, which\n"
+             "run and config new take.\n\nVerbs:");
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++) {
                 char form[64];
 
                 snprintf(form, sizeof(form), "%s %s", verbs[i].name, verbs[i].arguments);
                 printf("  %-38s %s\n", form, verbs[i].help);
         }
-        puts("\nOptions:");
         options_print();
         puts("\nSee claude-run(1) and claude-vm.ini(5).");
         return 0;
 }
 
 /* The verb is the first word if it is one; a project may not have the name of a verb without `run` before
- * it. */
+ * it. NULL: there is none, so run is meant. */
 static const Verb *take_verb(RunOptions *o) {
         o->n_words = (unsigned) strv_length(o->words);
         for (size_t i = 0; o->n_words > 0 && i < ELEMENTSOF(verbs); i++)
@@ -75,13 +77,59 @@ static const Verb *take_verb(RunOptions *o) {
                         o->n_words--;
                         return &verbs[i];
                 }
-        return &verbs[0];
+        return NULL;
 }
 
+/* What other programs call it. */
+static const struct {
+        const char *word, *meant;
+} foreign_words[] = {
+        { "ps", "list" },
+        { "ls", "list" },
+        { "up", "start" },
+        { "down", "stop" },
+        { "kill", "stop" },
+        { "rm", "stop" },
+        { "sh", "shell" },
+        { "enter", "shell" },
+        { "scp", "cp" },
+        { "copy", "cp" },
+        { "log", "logs" },
+        { "edit", "config edit" },
+        { "new", "config new" },
+        { "init", "config new" },
+        { "help", "--help" },
+        { "version", "--version" },
+};
+
+static const char *nearest_verb(const char *word) {
+        unsigned best = SIMILAR_NONE;
+        const char *found = NULL;
+
+        for (size_t i = 0; i < ELEMENTSOF(foreign_words); i++)
+                if (strcmp(word, foreign_words[i].word) == 0)
+                        return foreign_words[i].meant;
+        for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
+                if (similar_is_nearer(word, verbs[i].name, &best))
+                        found = verbs[i].name;
+        return found;
+}
+
+/* A word that is like a verb, and no VM, would become a unit that fails. */
+static int check_command(Context *c) {
+        const char *word = c->options->words[0], *meant = nearest_verb(word);
+
+        if (!meant || which_vm_exists(c, word))
+                return 0;
+        return fail(EXIT_USAGE, "unknown command '%s', did you mean %s? See: claude-run --help", word,
+                        meant);
+}
+
+/* `verb`: NULL for the default. */
 static int run_verb(const Verb *verb, const RunOptions *o) {
         struct sigaction action = { .sa_handler = on_interrupt };
         Context c = { .options = o, .runtime_dir = getenv("XDG_RUNTIME_DIR") };
-        int r;
+        int r = 0;
 
         if (!c.runtime_dir)
                 return fail(EXIT_FAILURE,
@@ -90,14 +138,20 @@ static int run_verb(const Verb *verb, const RunOptions *o) {
                                                : "log in as this user, or: machinectl shell USER@");
         /* without SA_RESTART: Ctrl-C ends a wait */
         sigaction(SIGINT, &action, NULL);
-        r = verb->run(&c);
+        if (!verb && o->n_words > 0)
+                r = check_command(&c);
+        verb = verb ?: &verbs[0];
+        if (r == 0)
+                r = options_check(o, verb->name);
+        if (r == 0)
+                r = verb->run(&c);
         context_done(&c);
         return r;
 }
 
 int claude_run(RunOptions *o, int argc, char **argv) {
         const Verb *verb;
-        int r = options_parse(o, argv + (argc > 0));
+        int r = options_parse(o, argc, argv);
 
         if (!o->directory)
                 o->directory = getenv("WORK_DIR");
@@ -112,7 +166,6 @@ int claude_run(RunOptions *o, int argc, char **argv) {
                 else
                         r = run_verb(verb, o);
         }
-        o->words = strv_free(o->words);
-        o->settings = strv_free(o->settings);
+        options_done(o);
         return r;
 }

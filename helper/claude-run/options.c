@@ -1,88 +1,123 @@
+/* getopt_long() splits the command line. It is told to hand over words in their order, because the verb may
+ * stand anywhere before `--`, and to be silent. That it takes `--mem` for `--memory` is undone here: a
+ * script that says so would break with the next option that begins alike. */
+
 #include "helper/claude-run/options.h"
 
-#include <stddef.h>
+#include <getopt.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/cleanup.h"
 #include "common/printable.h"
+#include "common/settings.h"
 #include "common/strv.h"
 #include "helper/claude-run/fail.h"
 
-typedef struct Option {
-        char letter; /* 0: none */
-        const char *name, *value, *help;
-        size_t offset;             /* of a bool, or of a string if there is a value */
-        const char *section, *key; /* a setting of the ini instead; without a key the value is KEY=VALUE */
-} Option;
-
 #define MEMBER(name) offsetof(RunOptions, name)
 
-static const Option options[] = {
-        /* of an ad-hoc VM: one for each key that makes sense there, in the order of claude-vm.ini(5) */
-        { 0, "home", "DIR", "the agent's home", 0, "Project", "Home" },
-        { 0, "agent", "AGENT", "which agent", 0, "Project", "Agent" },
-        { 0, "share", "TAG:DIR:GUESTDIR[:ro]", "one more directory", 0, "Project", "Share" },
-        { 0, "guest", "GUEST", "guest image", 0, "VM", "Guest" },
-        { 'm', "memory", "SIZE", "memory, like 8G", 0, "VM", "Memory" },
-        { 0, "cpus", "N", "number of CPUs", 0, "VM", "CPUs" },
-        { 0, "accelerator", "NAME", "auto, kvm or tcg", 0, "VM", "Accelerator" },
-        { 0, "machine", "NAME", "auto, microvm or q35", 0, "VM", "Machine" },
-        { 0, "network", "MODE", "user or none", 0, "Network", "Mode" },
-        { 'p', "publish", "[ADDRESS:]PORT:PORT", "forward a port of the host", 0, "Network", "Publish" },
-        { 'e', "env", "NAME[=VALUE]", "a variable of the agent, or one of this shell", 0, "Environment" },
-        { 0, "credential", "NAME[=FILE]", "a secret variable, from a file or of this shell", 0,
-                        "Credentials" },
-        { 0, "encrypted-credential", "NAME=FILE", "the same, from systemd-creds", 0,
-                        "EncryptedCredentials" },
-        { 0, "property", "NAME=VALUE", "a limit, as in [Service]", 0, "Service" },
-        { 0, "read-only", NULL, "run: the directory is read-only; attach: only look", MEMBER(read_only) },
-        { 0, "dev-shell", NULL, "run: with the dev shell of flake.nix", MEMBER(dev_shell) },
-        { 0, "new", NULL, "run: a fresh VM although one runs here", MEMBER(new) },
-        { 0, "name", "NAME", "run: make a project of it, as config new does", MEMBER(name) },
-        { 'C', "directory", "DIR", "instead of the working directory", MEMBER(directory) },
-        { 0, "json", NULL, "list, status, ports, logs, config, doctor: for programs", MEMBER(json) },
-        { 't', "tty", NULL, "exec: with a terminal", MEMBER(terminal) },
-        { 'u', "user", "USER", "exec, shell, ssh, cp: as root instead of claude", MEMBER(user) },
-        { 'f', "follow", NULL, "logs: go on as lines come", MEMBER(follow) },
-        { 0, "since", "TIME", "logs: from this time on", MEMBER(since) },
-        { 'h', "help", NULL, "this text", MEMBER(help) },
-        { 0, "version", NULL, "the version", MEMBER(version) },
+/* What makes a VM, and so its settings. */
+#define MAKERS "run config"
+
+static const Option own[] = {
+        { 'e', "env", "NAME[=VALUE]", "a variable of the agent, or one of this shell",
+                        .section = "Environment" },
+        { 0, "credential", "NAME[=FILE]", "a secret variable, from a file or of this shell",
+                        .section = "Credentials" },
+        { 0, "encrypted-credential", "NAME=FILE", "the same, from systemd-creds",
+                        .section = "EncryptedCredentials" },
+        { 0, "property", "NAME=VALUE", "a limit, as in [Service]", .section = "Service" },
+        { 0, "read-only", NULL, "the directory is read-only; attach: only look", NULL, "run attach config",
+                        MEMBER(read_only) },
+        { 0, "dev-shell", NULL, "with the dev shell of flake.nix", NULL, MAKERS, MEMBER(dev_shell) },
+        { 0, "new", NULL, "a fresh VM although one runs here", NULL, "run", MEMBER(new) },
+        { 0, "name", "NAME", "make a project of it, as config new does", NULL, "run", MEMBER(name) },
+        { 'C', "directory", "DIR", "instead of the working directory", NULL, NULL, MEMBER(directory) },
+        { 0, "json", NULL, "for programs", NULL, "list status ports logs config doctor", MEMBER(json) },
+        { 't', "tty", NULL, "with a terminal", NULL, "exec", MEMBER(terminal) },
+        { 'u', "user", "USER", "as root instead of claude", NULL, "exec shell ssh cp", MEMBER(user) },
+        { 'f', "follow", NULL, "go on as lines come", NULL, "logs", MEMBER(follow) },
+        { 0, "since", "TIME", "from this time on", NULL, "logs", MEMBER(since) },
+        { 'h', "help", NULL, "this text", NULL, NULL, MEMBER(help) },
+        { 0, "version", NULL, "the version", NULL, NULL, MEMBER(version) },
 };
 
-const char *options_name(unsigned i) {
-        return i < ELEMENTSOF(options) ? options[i].name : NULL;
+#define N_OPTIONS (N_SETTINGS + ELEMENTSOF(own))
+
+/* The option in a row of the settings, or a row here, by one number. False for a setting without an option.
+ */
+static bool option_at(size_t i, Option *ret) {
+        const Setting *s = i < N_SETTINGS ? &settings[i] : NULL;
+
+        if (!s)
+                *ret = own[i - N_SETTINGS];
+        else if (s->option)
+                *ret = (Option) { s->letter, s->option, s->value_name, s->help,
+                        s->type == TYPE_WORD ? s->range : NULL, .section = s->section, .key = s->key };
+        else
+                return false;
+        if (ret->section)
+                ret->verbs = MAKERS;
+        return true;
 }
 
-const char *options_setting(unsigned i, const char **ret_key) {
-        *ret_key = options[i].key;
-        return options[i].section;
+bool options_get(size_t i, Option *ret) {
+        for (size_t j = 0; j < N_OPTIONS; j++)
+                if (option_at(j, ret) && i-- == 0)
+                        return true;
+        return false;
+}
+
+/* `auto kvm tcg` as `auto, kvm or tcg`. */
+static void print_words(FILE *f, const char *words, const char *last) {
+        size_t n = setting_next_word(&words);
+
+        while (n > 0) {
+                const char *next = words + n;
+                size_t next_n = setting_next_word(&next);
+                const char *after = next + next_n;
+
+                fprintf(f, "%.*s%s", (int) n, words,
+                                next_n == 0                                     ? ""
+                                                : setting_next_word(&after) > 0 ? ", "
+                                                                                : last);
+                words = next;
+                n = next_n;
+        }
+}
+
+static void print_option(const Option *o) {
+        char form[64];
+
+        snprintf(form, sizeof(form), "%c%c --%s%s%s", o->letter ? '-' : ' ', o->letter ?: ' ', o->name,
+                        o->value ? " " : "", o->value ?: "");
+        printf("  %-38s ", form);
+        /* of settings the heading says it */
+        if (o->verbs && !o->section) {
+                print_words(stdout, o->verbs, ", ");
+                fputs(": ", stdout);
+        }
+        if (o->help)
+                fputs(o->help, stdout);
+        else
+                print_words(stdout, o->words, " or ");
+        fputc('\n', stdout);
+}
+
+static void print_part(bool are_settings) {
+        Option o;
+
+        for (size_t i = 0; options_get(i, &o); i++)
+                if (!!o.section == are_settings)
+                        print_option(&o);
 }
 
 void options_print(void) {
-        for (size_t i = 0; i < ELEMENTSOF(options); i++) {
-                const Option *o = &options[i];
-                char form[64];
-
-                snprintf(form, sizeof(form), "%c%c --%s%s%s", o->letter ? '-' : ' ', o->letter ?: ' ',
-                                o->name, o->value ? " " : "", o->value ?: "");
-                printf("  %-38s %s\n", form, o->help);
-        }
-}
-
-/* The option that `word` names; its value, if it has one in the same word, in `ret_value`. */
-static const Option *find_option(const char *word, const char **ret_value) {
-        size_t n = strcspn(word, "=");
-
-        *ret_value = word[n] == '=' ? word + n + 1 : NULL;
-        for (size_t i = 0; i < ELEMENTSOF(options); i++) {
-                const Option *o = &options[i];
-
-                if (word[1] == '-' ? strlen(o->name) == n - 2 && strncmp(word + 2, o->name, n - 2) == 0
-                                   : o->letter == word[1] && !word[2])
-                        return o;
-        }
-        return NULL;
+        puts("\nSettings:");
+        print_part(true);
+        puts("\nOptions:");
+        print_part(false);
 }
 
 /* The value becomes the rest of a line of an ini. */
@@ -96,17 +131,17 @@ static int check_value(const Option *option, const char *value) {
  */
 static int add_own_variable(RunOptions *o, const Option *option, const char *name) {
         bool secret = strcmp(option->section, "Credentials") == 0;
-        const char *own = secret || strcmp(option->section, "Environment") == 0 ? getenv(name) : NULL;
+        const char *value = secret || strcmp(option->section, "Environment") == 0 ? getenv(name) : NULL;
         int r;
 
-        if (!own)
+        if (!value)
                 return fail(EXIT_USAGE, "--%s %s: has to be %s", option->name, name, option->value);
         if (!secret) {
-                r = check_value(option, own);
+                r = check_value(option, value);
                 if (r != 0)
                         return r;
         }
-        r = strv_appendf(&o->settings, "[%s]\n%s=%s\n", option->section, name, secret ? "" : own);
+        r = strv_appendf(&o->settings, "[%s]\n%s=%s\n", option->section, name, secret ? "" : value);
         return r < 0 ? fail(EXIT_FAILURE, "No memory") : 0;
 }
 
@@ -125,43 +160,133 @@ static int add_setting(RunOptions *o, const Option *option, const char *value) {
         return r < 0 ? fail(EXIT_FAILURE, "No memory") : 0;
 }
 
-/* 0, or an exit status. `argv` moves on by what was taken. */
-static int parse_option(RunOptions *o, char ***argv) {
-        const char *value;
-        const Option *option = find_option(**argv, &value);
-
-        if (!option)
-                return fail(EXIT_USAGE, "unknown option '%s'; see: claude-run --help", **argv);
-        if (!option->value) {
-                if (value)
-                        return fail(EXIT_USAGE, "--%s takes no value", option->name);
-                *(bool *) ((char *) o + option->offset) = true;
-                return 0;
-        }
-        if (!value)
-                value = *++*argv;
-        if (!value)
-                return fail(EXIT_USAGE, "--%s needs a value: %s", option->name, option->value);
+static int take_option(RunOptions *o, const Option *option, const char *value) {
+        if (strv_append(&o->given, option->name) < 0)
+                return fail(EXIT_FAILURE, "No memory");
         if (option->section)
-                return add_setting(o, option, value);
-        *(const char **) (void *) ((char *) o + option->offset) = value;
+                return add_setting(o, option, value ?: "yes");
+        if (value)
+                *(const char **) (void *) ((char *) o + option->offset) = value;
+        else
+                *(bool *) ((char *) o + option->offset) = true;
         return 0;
 }
 
-int options_parse(RunOptions *o, char **argv) {
-        for (; *argv; argv++) {
-                int r;
+/* What getopt_long() is told. The value of a long option is its number, behind all letters. */
+typedef struct Syntax {
+        char letters[2 + 2 * N_OPTIONS + 1];
+        struct option names[N_OPTIONS + 1];
+} Syntax;
 
-                if (strcmp(*argv, "--") == 0) {
-                        o->arguments = argv + 1;
-                        return 0;
-                }
-                if ((*argv)[0] == '-' && (*argv)[1]) {
-                        r = parse_option(o, &argv);
-                        if (r != 0)
-                                return r;
-                } else if (strv_append(&o->words, *argv) < 0)
-                        return fail(EXIT_FAILURE, "No memory");
+enum { FIRST_NUMBER = 256, WORD = 1 };
+
+static void make_syntax(Syntax *ret) {
+        char *letter = ret->letters;
+        size_t n = 0;
+        Option o;
+
+        *ret = (Syntax) {};
+        /* `-`: words are handed over in their order; `:`: a missing value is another error than an unknown
+         * option */
+        *letter++ = '-';
+        *letter++ = ':';
+        for (size_t i = 0; i < N_OPTIONS; i++) {
+                if (!option_at(i, &o))
+                        continue;
+                ret->names[n++] = (struct option) { o.name, o.value ? required_argument : no_argument, NULL,
+                        FIRST_NUMBER + (int) i };
+                if (o.letter)
+                        *letter++ = o.letter;
+                if (o.letter && o.value)
+                        *letter++ = ':';
         }
+}
+
+/* By what getopt_long() returned. False for no option at all. */
+static bool find_option(int c, Option *ret) {
+        for (size_t i = 0; i < N_OPTIONS; i++)
+                if (option_at(i, ret) && (c == FIRST_NUMBER + (int) i || (ret->letter && c == ret->letter)))
+                        return true;
+        return false;
+}
+
+static bool is_abbreviation(const char *word, const Option *option) {
+        return strncmp(word, "--", 2) == 0 && strcspn(word + 2, "=") != strlen(option->name);
+}
+
+/* `word` is where the option stands. 0 or an exit status. */
+static int parse_option(RunOptions *o, int c, const char *word) {
+        bool missing = c == ':', wrong = c == '?';
+        Option option;
+
+        if (!find_option(missing || wrong ? optopt : c, &option) || is_abbreviation(word, &option))
+                return fail(EXIT_USAGE, "unknown option '%s'; see: claude-run --help", word);
+        if (missing)
+                return fail(EXIT_USAGE, "--%s needs a value: %s", option.name, option.value);
+        if (wrong)
+                return fail(EXIT_USAGE, "--%s takes no value", option.name);
+        return take_option(o, &option, option.value ? optarg : NULL);
+}
+
+int options_parse(RunOptions *o, int argc, char **argv) {
+        int c, at, r = 0;
+        Syntax syntax;
+
+        make_syntax(&syntax);
+        opterr = 0;
+        /* 0 and not 1: begins from nothing also in a second call */
+        optind = 0;
+        while (r == 0) {
+                at = optind > 0 ? optind : 1;
+                c = getopt_long(argc, argv, syntax.letters, syntax.names, NULL);
+                if (c < 0) {
+                        /* it has stepped over the `--` */
+                        if (optind > at)
+                                o->arguments = argv + optind;
+                        break;
+                }
+                if (c == WORD)
+                        r = strv_append(&o->words, optarg) < 0 ? fail(EXIT_FAILURE, "No memory") : 0;
+                else
+                        r = parse_option(o, c, argv[at]);
+        }
+        return r;
+}
+
+static bool takes(const Option *option, const char *verb) {
+        const char *words = option->verbs;
+        size_t n;
+
+        for (; words && (n = setting_next_word(&words)) > 0; words += n)
+                if (strlen(verb) == n && memcmp(words, verb, n) == 0)
+                        return true;
+        return !option->verbs;
+}
+
+static int refuse_verb(const Option *option, const char *verb) {
+        _cleanup_free_ char *verbs = NULL;
+        size_t size;
+        FILE *f = open_memstream(&verbs, &size);
+
+        if (f) {
+                print_words(f, option->verbs, " and ");
+                fclose(f);
+        }
+        return fail(EXIT_USAGE, "--%s is not for %s, but for %s", option->name, verb, verbs ?: "others");
+}
+
+int options_check(const RunOptions *o, const char *verb) {
+        Option option;
+
+        for (char *const *name = o->given; name && *name; name++)
+                for (size_t i = 0; options_get(i, &option); i++)
+                        if (strcmp(option.name, *name) == 0 && !takes(&option, verb))
+                                return refuse_verb(&option, verb);
         return 0;
+}
+
+void options_done(RunOptions *o) {
+        o->words = strv_free(o->words);
+        o->settings = strv_free(o->settings);
+        o->given = strv_free(o->given);
 }

@@ -1,7 +1,9 @@
-/* The command line as data: a row an option. */
+/* The command line as data: a row an option. Those of settings are rows of common/settings.h, the others
+ * here. */
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 typedef struct RunOptions {
         const char *generator, *ssh, *scp, *systemctl, *journalctl; /* absolute paths */
@@ -11,20 +13,32 @@ typedef struct RunOptions {
         const char *directory; /* instead of the working directory */
         const char *name;      /* of the project to make of an ad-hoc VM */
         char **settings;       /* of an ad-hoc VM: sections and lines of an ini */
+        char **given;          /* names of the options of the command line */
         char **words;          /* names before `--` */
         char **arguments;      /* what follows `--`; NULL: there was none */
         unsigned n_words;
 } RunOptions;
 
-/* The names of the options, for the test of the man page: NULL after the last. */
-const char *options_name(unsigned i);
+typedef struct Option {
+        char letter; /* 0: none */
+        const char *name, *value;
+        const char *help;          /* NULL: `words` */
+        const char *words;         /* that are allowed, with blanks between; NULL: others are */
+        const char *verbs;         /* that take it, with blanks between; NULL: all do */
+        size_t offset;             /* of a bool, or of a string if there is a value */
+        const char *section, *key; /* a setting of the ini instead; without a key the value is KEY=VALUE */
+} Option;
 
-/* The setting that an option stands for: its section, NULL for none, and its key, NULL for a section of
- * variables or limits. */
-const char *options_setting(unsigned i, const char **ret_key);
+/* All options in the order of the help, those of settings first: 0 after the last. */
+bool options_get(size_t i, Option *ret);
 
-/* Prints a line for each option. */
+/* Prints a line for each option, below two headings. The completions read it. */
 void options_print(void);
 
-/* Takes the words of a command line, without the program's name. 0 or an exit status. */
-int options_parse(RunOptions *o, char **argv);
+/* Takes the words of a command line. 0 or an exit status. */
+int options_parse(RunOptions *o, int argc, char **argv);
+
+/* Refuses options of the command line that mean nothing to the verb. 0 or an exit status. */
+int options_check(const RunOptions *o, const char *verb);
+
+void options_done(RunOptions *o);

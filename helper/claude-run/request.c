@@ -10,6 +10,7 @@
 #include "common/directory.h"
 #include "common/drop-in.h"
 #include "common/run-program.h"
+#include "common/settings.h"
 #include "common/strv.h"
 #include "common/trusted-file.h"
 #include "common/vm-name.h"
@@ -57,7 +58,8 @@ static int compose(const Context *c, const char *directory, const ProjectEntry *
         if (session)
                 fputs("[Project]\nAgentStart=session\n", f);
         project_ini_print(f, c, directory);
-        r = login_secrets_print(f, base ? base->agent : "claude", c->options->settings);
+        r = login_secrets_print(
+                        f, base ? base->agent : settings[SETTING_AGENT].fallback, c->options->settings);
         if (ferror(f))
                 r = -ENOMEM;
         return fclose(f) == 0 ? r : -ENOMEM;

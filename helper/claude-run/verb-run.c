@@ -8,6 +8,7 @@
 #include "common/agent.h"
 #include "common/cleanup.h"
 #include "common/drop-in.h"
+#include "common/settings.h"
 #include "common/vm-name.h"
 #include "helper/claude-run/context.h"
 #include "helper/claude-run/fail.h"
@@ -111,9 +112,9 @@ static bool is_plain(Context *c, const char *id) {
         _cleanup_free_ char *unit = vm_unit_name(id), *agent = NULL;
 
         if (!unit || context_manager(c) != 0 ||
-                        manager_environment(c->manager, unit, PARAMETER_AGENT, &agent) < 0)
+                        manager_environment(c->manager, unit, settings[SETTING_AGENT].variable, &agent) < 0)
                 return false;
-        return agent_is_plain(agent ?: "claude", c->options->arguments);
+        return agent_is_plain(agent ?: settings[SETTING_AGENT].fallback, c->options->arguments);
 }
 
 /* The agent with arguments on our pipes, or on our terminal unless it only prints. */

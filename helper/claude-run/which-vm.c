@@ -104,6 +104,29 @@ int which_vm_resolve(Context *c, const char *word, char **ret) {
         return *ret ? 0 : fail(EXIT_FAILURE, "No memory");
 }
 
+/* A project whose ini is bad is in no list, but has a drop-in. */
+static bool is_configured(Context *c, const char *id) {
+        _cleanup_free_ char *unit = vm_unit_name(id);
+        UnitState state = {};
+        bool configured;
+
+        if (!unit || (!c->manager && manager_connect(&c->manager) < 0) ||
+                        manager_state(c->manager, unit, &state) < 0)
+                return false;
+        configured = state.configured;
+        unit_state_done(&state);
+        return configured;
+}
+
+bool which_vm_exists(Context *c, const char *word) {
+        if (!vm_name_is_id(word))
+                return false;
+        if (which_vm_has_sessions(c, word))
+                return true;
+        return (context_projects(c) == 0 && project_entries_find(&c->projects, word)) ||
+                        is_configured(c, word);
+}
+
 int which_vm_only(Context *c, char **ret) {
         int r;
 

@@ -10,6 +10,9 @@ int which_vm_directory(Context *c, char **ret);
 /* The instance that a word means: a project by name or UUID, or any other VM by its id. */
 int which_vm_resolve(Context *c, const char *word, char **ret);
 
+/* True if the word is a project, be it a broken one, or a VM. */
+bool which_vm_exists(Context *c, const char *word);
+
 /* The VM of the command line's only word, or without one the one of this directory: its project, or an
  * ad-hoc VM that runs there. */
 int which_vm_only(Context *c, char **ret);

@@ -64,13 +64,16 @@ static void print_fstab_field(FILE *f, const char *s) {
 /* Its name and how it starts: `boot` (in a terminal), `plain` (on pipes) or `session`. Which of the first
  * two it is hangs on the agent, which the guest knows by its name only. */
 static int add_agent(GuestCredentials *c, const Parameters *p) {
-        bool plain = strcmp(p->agent_start, "boot") == 0 && agent_is_plain(p->agent, p->arguments);
+        const char *agent = setting_value(p->values, SETTING_AGENT),
+                   *start = setting_value(p->values, SETTING_AGENT_START);
+        bool plain = setting_is(p->values, SETTING_AGENT_START, "boot") &&
+                        agent_is_plain(agent, p->arguments);
         FILE *f;
         int fd, r = begin("claude-vm.agent", &f, &fd);
 
         if (r < 0)
                 return r;
-        fprintf(f, "%s %s\n", p->agent, plain ? "plain" : p->agent_start);
+        fprintf(f, "%s %s\n", agent, plain ? "plain" : start);
         return finish(c, "claude-vm.agent", f, fd);
 }
 

@@ -1,7 +1,6 @@
 /* The VM of a claude-run that asks one question ends with it, however that ends. */
 
 #include <errno.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "helper/log.h"
@@ -18,7 +17,7 @@ static int on_owner_end(sd_event_source *source, int fd, uint32_t revents, void 
 }
 
 int vm_owner_watch(Vm *vm) {
-        if (strcmp(vm->parameters->agent_start, "session") != 0)
+        if (!setting_is(vm->parameters->values, SETTING_AGENT_START, "session"))
                 return 0;
         vm->owner_fd = request_owner_watch(vm->config->runtime_dir, vm->parameters->id);
         if (vm->owner_fd == -ENOENT)

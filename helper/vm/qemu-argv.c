@@ -36,7 +36,8 @@ typedef struct Argv {
 #define addf(argv, ...) ((argv)->failed |= strv_appendf(&(argv)->v, __VA_ARGS__) < 0)
 
 static void add_machine(Argv *a, const QemuConfig *c) {
-        bool microvm = strcmp(c->parameters->machine, "q35") != 0;
+        uint64_t memory_mib = setting_number(c->parameters->values, SETTING_MEMORY_MIB);
+        bool microvm = !setting_is(c->parameters->values, SETTING_MACHINE, "q35");
 
         /* microvm has next to no legacy devices; its virtio devices are on PCI, which the distributions'
          * kernels have built in. rtc: the guest's clock. mem-merge off: the host must not tell guests apart
@@ -53,12 +54,12 @@ static void add_machine(Argv *a, const QemuConfig *c) {
         add(a, "-cpu");
         add(a, c->kvm ? "host" : "max");
         add(a, "-smp");
-        addf(a, "%u", c->parameters->cpus);
+        addf(a, "%" PRIu64, setting_number(c->parameters->values, SETTING_CPUS));
         add(a, "-m");
-        addf(a, "%" PRIu64 "M", c->parameters->memory_mib);
+        addf(a, "%" PRIu64 "M", memory_mib);
         /* vhost-user daemons map the guest's memory, so it has to be a shared file */
         add(a, "-object");
-        addf(a, "memory-backend-memfd,id=mem,share=on,size=%" PRIu64 "M", c->parameters->memory_mib);
+        addf(a, "memory-backend-memfd,id=mem,share=on,size=%" PRIu64 "M", memory_mib);
 }
 
 static void add_process(Argv *a, const QemuConfig *c) {
@@ -136,7 +137,8 @@ static void add_network(Argv *a, const QemuConfig *c) {
         /* restrict: the guest reaches nothing, but the forwarded ssh port works. The port itself is added
          * through QMP, when QEMU's version is known. */
         add(a, "-netdev");
-        addf(a, "user,id=net0,restrict=%s", strcmp(c->parameters->network, "none") == 0 ? "on" : "off");
+        addf(a, "user,id=net0,restrict=%s",
+                        setting_is(c->parameters->values, SETTING_NETWORK, "none") ? "on" : "off");
         /* without the boot ROM, which nobody boots from */
         add(a, "-device");
         add(a, "virtio-net-pci,netdev=net0,romfile=");

@@ -151,7 +151,7 @@ static int enter_sandbox(const Vm *vm, const Launch *l) {
                 .directory = l->directory,
                 .sockets = l->sockets,
                 .files = { l->image->kernel, l->image->initrd, l->image->root },
-                .resolver = strcmp(vm->parameters->network, "none") != 0,
+                .resolver = !setting_is(vm->parameters->values, SETTING_NETWORK, "none"),
         };
 
         if (vm->config->sandbox)

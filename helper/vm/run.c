@@ -32,9 +32,9 @@ DEFINE_CLEANUP(GuestImage *, guest_image_free, guest_image_cleanup)
 static bool choose_kvm(const Parameters *p) {
         const char *why = "";
 
-        if (strcmp(p->accelerator, "tcg") == 0)
+        if (setting_is(p->values, SETTING_ACCELERATOR, "tcg"))
                 return false;
-        if (strcmp(p->accelerator, "kvm") == 0)
+        if (setting_is(p->values, SETTING_ACCELERATOR, "kvm"))
                 return true;
         if (accelerator_kvm_works(&why))
                 return true;
@@ -251,7 +251,9 @@ int run_vm(const RunConfig *config, const Parameters *parameters) {
         if (r >= 0)
                 r = publish_prepare(config->directory, parameters, &why);
         if (r >= 0)
-                r = guest_image_find(parameters->guest, parameters->agent, config->data_home, &image, &why);
+                r = guest_image_find(setting_value(parameters->values, SETTING_GUEST),
+                                setting_value(parameters->values, SETTING_AGENT), config->data_home, &image,
+                                &why);
         if (r < 0)
                 return fail(EXIT_CONFIGURATION, why ?: "No memory");
         vm = vm_new(config, parameters);

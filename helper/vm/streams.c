@@ -32,8 +32,9 @@ static void guest_is_ready(Vm *vm) {
                 vm->timer = sd_event_source_disable_unref(vm->timer);
         vm->status_pending = false;
         sd_notifyf(0, "READY=1\nSTATUS=%s",
-                        strcmp(vm->parameters->agent_start, "session") == 0 ? "Ready for sessions"
-                                                                            : "The agent runs");
+                        setting_is(vm->parameters->values, SETTING_AGENT_START, "session")
+                                        ? "Ready for sessions"
+                                        : "The agent runs");
         log_message(LOG_INFO, "The guest is ready");
 }
 

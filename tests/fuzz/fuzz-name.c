@@ -39,8 +39,9 @@ static void begin(void) {
 /* Wherever a name gets to, without the file system. */
 static void check_values(Project *p, const char *name) {
         bool bad = unit_writer_refuses(name);
-        char **const values[] = { &p->work_directory, &p->home, &p->guest, &p->path, &p->agent,
-                &p->shares[0].directory, &p->shares[0].guest_directory };
+        char **const values[] = { &p->values[SETTING_WORK_DIRECTORY], &p->values[SETTING_HOME],
+                &p->values[SETTING_GUEST], &p->path, &p->values[SETTING_AGENT], &p->shares[0].directory,
+                &p->shares[0].guest_directory };
 
         for (size_t i = 0; i < ELEMENTSOF(values); i++) {
                 free(*values[i]);

@@ -3,10 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
 #include "generator/project.h"
+#include "generator/show.h"
 
 static char directory[] = "/tmp/test-project.XXXXXX";
 static const char *man_page;
@@ -36,10 +38,10 @@ static void test_defaults(void **state) {
 
         assert_int_equal(p->messages.n_errors, 0);
         assert_string_equal(p->id, "p");
-        assert_int_equal(p->memory_mib, 4096);
-        assert_int_equal(p->cpus, 4);
-        assert_string_equal(p->agent, "claude");
-        assert_string_equal(p->guest, "debian");
+        assert_int_equal(setting_number(p->values, SETTING_MEMORY_MIB), 4096);
+        assert_int_equal(setting_number(p->values, SETTING_CPUS), 4);
+        assert_string_equal(setting_value(p->values, SETTING_AGENT), "claude");
+        assert_string_equal(setting_value(p->values, SETTING_GUEST), "debian");
         assert_int_equal(p->n_shares, 2);
         assert_string_equal(p->shares[0].guest_directory, "/work");
         assert_false(p->shares[0].create);
@@ -57,8 +59,8 @@ static void test_uuid(void **state) {
         assert_string_equal(a->uuid, b->uuid);
         assert_string_not_equal(a->uuid, c->uuid);
         assert_string_not_equal(a->uuid, d->uuid);
-        assert_string_equal(a->home, c->home);
-        assert_string_not_equal(a->home, d->home);
+        assert_string_equal(a->values[SETTING_HOME], c->values[SETTING_HOME]);
+        assert_string_not_equal(a->values[SETTING_HOME], d->values[SETTING_HOME]);
         project_free(a);
         project_free(b);
         project_free(c);
@@ -72,7 +74,7 @@ static void memory(const char *value, uint64_t expected) {
         snprintf(text, sizeof(text), WORK "[VM]\nMemory=%s\n", value);
         p = load("p.ini", text);
         if (expected > 0)
-                assert_int_equal(p->memory_mib, expected);
+                assert_int_equal(setting_number(p->values, SETTING_MEMORY_MIB), expected);
         else
                 assert_int_equal(p->messages.n_errors, 1);
         project_free(p);
@@ -190,32 +192,101 @@ static void test_names(void **state) {
         project_free(p);
 }
 
-static bool is_key(const char *word, size_t length) {
-        const Key *key;
+/* What --show prints of an ini with this text. */
+static void shown(const char *text, char *ret, size_t size) {
+        _cleanup_close_ int dir = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        _cleanup_close_ int fd = openat(dir, "shown.ini", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        _cleanup_close_ int out = memfd_create("stdout", MFD_CLOEXEC), saved = -EBADF;
+        Project *p = NULL;
+        ssize_t n;
 
-        for (size_t i = 0; (key = project_key(i)); i++)
-                if (strlen(key->key) == length && memcmp(key->key, word, length) == 0)
+        assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+        assert_int_equal(project_load(&paths, dir, directory, "shown.ini", false, &p), 0);
+        assert_int_equal(p->messages.n_errors, 0);
+        fflush(stdout);
+        saved = dup(STDOUT_FILENO);
+        assert_true(saved >= 0 && dup2(out, STDOUT_FILENO) >= 0);
+        assert_int_equal(show_project(p), 0);
+        fflush(stdout);
+        assert_true(dup2(saved, STDOUT_FILENO) >= 0);
+        n = pread(out, ret, size - 1, 0);
+        assert_true(n > 0);
+        ret[n] = '\0';
+        assert_int_equal(unlinkat(dir, "shown.ini", 0), 0);
+        project_free(p);
+}
+
+/* Each default of the table, without a file and a line; and what the ini says instead of it. */
+static void test_show(void **state) {
+        char text[16384], line[256];
+
+        shown(WORK, text, sizeof(text));
+        for (size_t i = 0; i < N_SETTINGS; i++) {
+                const Setting *s = &settings[i];
+
+                snprintf(line, sizeof(line), "{\"section\":\"%s\",\"key\":\"%s\",\"value\":\"%s\"}",
+                                s->section, s->key, s->fallback ?: "");
+                if (!!strstr(text, line) != !!s->fallback)
+                        fail_msg("the default of %s= is not shown: %s", s->key, text);
+        }
+        shown(WORK "[VM]\nMemory=2G\n", text, sizeof(text));
+        assert_non_null(strstr(text, "\"key\":\"Memory\",\"value\":\"2G\",\"file\":"));
+        assert_null(strstr(text, "\"value\":\"4G\""));
+}
+
+static bool is_key(const char *word, size_t length) {
+        for (size_t i = 0; i < N_SETTINGS; i++)
+                if (strlen(settings[i].key) == length && memcmp(settings[i].key, word, length) == 0)
                         return true;
         return false;
 }
 
-/* Each key of the table has its entry in the man page, below its section; and the page has no other. */
+/* The text from `begin` up to the next line that begins with one of two macros, owned; NULL if there is
+ * none. */
+static char *part_of(const char *text, const char *begin, const char *macro, const char *other) {
+        const char *start = text ? strstr(text, begin) : NULL, *end, *other_end;
+
+        if (!start)
+                return NULL;
+        start += strlen(begin);
+        end = strstr(start, macro);
+        other_end = strstr(start, other);
+        if (!end || (other_end && other_end < end))
+                end = other_end;
+        return end ? strndup(start, (size_t) (end - start)) : strdup(start);
+}
+
+/* Its words, or the ends of its range, and its default. */
+static void check_paragraph(const Setting *s, const char *paragraph) {
+        const char *word = s->range ?: "";
+        size_t n;
+
+        for (; (n = setting_next_word(&word)) > 0; word += n)
+                if (!memmem(paragraph, strlen(paragraph), word, n))
+                        fail_msg("%s= in the man page does not say '%.*s'", s->key, (int) n, word);
+        if (s->range && !strstr(paragraph, s->fallback))
+                fail_msg("%s= in the man page does not say its default %s", s->key, s->fallback);
+}
+
+/* Each key of the table has its paragraph in the man page, in its section; and the page has no other. */
 static void test_man_page(void **state) {
         _cleanup_fclose_ FILE *f = fopen(man_page, "re");
         _cleanup_free_ char *text = calloc(1, 1 << 20);
-        const Key *key;
 
         assert_non_null(f);
         assert_true(fread(text, 1, (1 << 20) - 1, f) > 0);
-        for (size_t i = 0; (key = project_key(i)); i++) {
+        for (size_t i = 0; i < N_SETTINGS; i++) {
+                _cleanup_free_ char *section = NULL, *paragraph = NULL;
+                const Setting *s = &settings[i];
                 char heading[128], entry[128];
-                const char *section;
 
-                snprintf(heading, sizeof(heading), "\n.SH [%s]\n", key->section);
-                snprintf(entry, sizeof(entry), "\n.B %s=\n", key->key);
-                section = strstr(text, heading);
-                if (!section || !strstr(section, entry))
-                        fail_msg("%s= of [%s] is not in the man page", key->key, key->section);
+                snprintf(heading, sizeof(heading), "\n.SH [%s]\n", s->section);
+                snprintf(entry, sizeof(entry), "\n.B %s=\n", s->key);
+                section = part_of(text, heading, "\n.SH ", "\n.SH ");
+                paragraph = part_of(section, entry, "\n.TP\n", "\n.SH ");
+                if (!paragraph)
+                        fail_msg("%s= of [%s] is not in the man page", s->key, s->section);
+                check_paragraph(s, paragraph);
         }
         for (const char *p = text; (p = strstr(p, "\n.B "));) {
                 size_t length;
@@ -237,6 +308,7 @@ int main(int argc, char **argv) {
                 cmocka_unit_test(test_unknown_keys_are_warnings),
                 cmocka_unit_test(test_secrets_of_the_caller),
                 cmocka_unit_test(test_names),
+                cmocka_unit_test(test_show),
                 cmocka_unit_test(test_man_page),
         };
         int r;

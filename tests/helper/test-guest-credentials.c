@@ -14,9 +14,7 @@ static int make(const char *guest_directory, char *ret, size_t size, char **ret_
         };
         Parameters p = {
                 .id = "p",
-                .uuid = (char *) "0b7c1f3e-5d0a-4b52-9f0e-2d1c3b4a5968",
-                .agent = (char *) "claude",
-                .agent_start = (char *) "boot",
+                .uuid = "0b7c1f3e-5d0a-4b52-9f0e-2d1c3b4a5968",
                 .shares = &share,
                 .n_shares = 1,
         };

@@ -21,7 +21,7 @@ static void test_good(void **state) {
                                                         "CLAUDE_VM_ENVIRONMENT_A=b=c", "OTHER=1"),
                                         &p, &why),
                         0);
-        assert_int_equal(p->memory_mib, 2048);
+        assert_int_equal(setting_number(p->values, SETTING_MEMORY_MIB), 2048);
         assert_int_equal(p->n_shares, 2);
         assert_string_equal(p->shares[0].directory, "/a:b c");
         assert_true(p->shares[0].read_only);
@@ -30,6 +30,22 @@ static void test_good(void **state) {
         assert_int_equal(strv_length(p->arguments), 2);
         assert_string_equal(p->arguments[1], "y z");
         assert_string_equal(p->environment[0], "A=b=c");
+        parameters_free(p);
+}
+
+static void test_defaults(void **state) {
+        Parameters *p = NULL;
+        char *why = NULL;
+
+        assert_int_equal(parameters_read("p", ENVIRONMENT(UUID), &p, &why), 0);
+        assert_int_equal(setting_number(p->values, SETTING_MEMORY_MIB), 4096);
+        assert_int_equal(setting_number(p->values, SETTING_CPUS), 4);
+        assert_string_equal(setting_value(p->values, SETTING_GUEST), "debian");
+        assert_true(setting_is(p->values, SETTING_AGENT, "claude"));
+        assert_true(setting_is(p->values, SETTING_AGENT_START, "boot"));
+        assert_true(setting_is(p->values, SETTING_NETWORK, "user"));
+        assert_int_equal(p->dev_shell, DEVSHELL_NONE);
+        assert_string_equal(p->caller_credentials, "");
         parameters_free(p);
 }
 
@@ -68,8 +84,13 @@ static void test_refused(void **state) {
         refused(ENVIRONMENT("HOME=/"), "p.ini");
         refused(ENVIRONMENT("CLAUDE_VM_CONFIG_ERROR=x.ini:1: no", GOOD), "x.ini:1: no");
         refused(ENVIRONMENT("CLAUDE_VM_UUID=x"), "UUID");
-        refused(ENVIRONMENT(UUID, "CLAUDE_VM_CPUS=2"), "MEMORY_MIB");
         refused(ENVIRONMENT(UUID, "CLAUDE_VM_MEMORY_MIB=2G", "CLAUDE_VM_CPUS=2"), "2G");
+        /* the generator's bound */
+        refused(ENVIRONMENT(UUID, "CLAUDE_VM_MEMORY_MIB=127"), "between 128M and 1T");
+        refused(ENVIRONMENT(GOOD, "CLAUDE_VM_NETWORK=off"),
+                        "NETWORK=off in the unit: has to be one of: user none");
+        refused(ENVIRONMENT(GOOD, "CLAUDE_VM_DEV_SHELL=1"), "no yes devenv");
+        refused(ENVIRONMENT(GOOD, "CLAUDE_VM_WORK_DIRECTORY=w"), "absolute directory");
         refused(ENVIRONMENT(UUID, "CLAUDE_VM_MEMORY_MIB=2048", "CLAUDE_VM_CPUS=0"), "CPUS");
         refused(ENVIRONMENT(GOOD, "CLAUDE_VM_GUEST=../x"), "GUEST");
         refused(ENVIRONMENT(GOOD, "CLAUDE_VM_SHARE_work=/a"), "SHARE");
@@ -82,6 +103,7 @@ static void test_refused(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_good),
+                cmocka_unit_test(test_defaults),
                 cmocka_unit_test(test_optional_share),
                 cmocka_unit_test(test_refused),
         };

@@ -9,11 +9,8 @@ static ShareParameters shares[] = {
 };
 static Parameters parameters = {
         .id = "p",
-        .uuid = (char *) "0b7c1f3e-5d0a-4b52-9f0e-2d1c3b4a5968",
-        .machine = (char *) "auto",
-        .network = (char *) "user",
-        .memory_mib = 2048,
-        .cpus = 2,
+        .uuid = "0b7c1f3e-5d0a-4b52-9f0e-2d1c3b4a5968",
+        .values = { [SETTING_MEMORY_MIB] = (char *) "2048", [SETTING_CPUS] = (char *) "2" },
         .shares = shares,
         .n_shares = 1,
 };
@@ -93,8 +90,8 @@ static void test_variants(void **state) {
         _cleanup_free_ char *text = NULL;
 
         config.dev_shell_fd = 12;
-        parameters.machine = (char *) "q35";
-        parameters.network = (char *) "none";
+        parameters.values[SETTING_MACHINE] = (char *) "q35";
+        parameters.values[SETTING_NETWORK] = (char *) "none";
         text = argv_of(&config);
         assert_non_null(strstr(text, " -M q35,accel=kvm,"));
         assert_non_null(strstr(text, " -cpu host "));

@@ -1,0 +1,130 @@
+/* Every key of an ini, a row each. The generator's parsing, the drop-in, the helper's reading, claude-run's
+ * option and its help, `config`, "did you mean" and the tests that compare them all walk this table. A new
+ * key is its row, the line that uses it, and its paragraphs in claude-vm.ini(5) and claude-run(1).
+ *
+ * A value has two spellings: the text in an ini (4G, on), and the canonical text that Project, drop-in and
+ * Parameters hold (4096, yes). What needs the user's paths or libuuid is checked by the generator, which
+ * maps those types to functions of its own; no pointer to a function is in here, so this file depends on
+ * neither program. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* NAME: SETTING_NAME, and CLAUDE_VM_NAME in the drop-in if the row says VARIABLE
+ * type: TYPE_…, below
+ * range: allowed words, with blanks between, or the least and the greatest value
+ * default: as an ini would write it; NULL: none, or one that depends on other keys
+ * becomes: VARIABLE of the drop-in, which leaves out what the ini does not set; DIRECTIVE of its [Service];
+ *     CODE: the generator has code of its own for it
+ * option: of claude-run, its letter (0: none) and its name (NULL: none); the value's name in the help (NULL:
+ * the option takes none and means yes); the help (NULL: the allowed words)
+ *
+ *         NAME             section    key                type       range       default  becomes    option,
+ * value, help */
+/* clang-format off */
+#define SETTINGS(X) \
+        X(WORK_DIRECTORY,  "Project", "WorkDirectory",   DIRECTORY, NULL,       NULL,    VARIABLE,  0, NULL, NULL, NULL) \
+        X(HOME,            "Project", "Home",            HOME,      NULL,       NULL,    CODE,      0, "home", "DIR", "the agent's home") \
+        X(AGENT,           "Project", "Agent",           WORD,      AGENT_NAMES, "claude", VARIABLE, 0, "agent", "AGENT", NULL) \
+        X(AGENT_START,     "Project", "AgentStart",      WORD,      "boot session", "boot", VARIABLE, 0, NULL, NULL, NULL) \
+        X(AGENT_ARGUMENTS, "Project", "AgentArguments",  ARGUMENTS, NULL,       NULL,    CODE,      0, NULL, NULL, NULL) \
+        X(READ_ONLY,       "Project", "ReadOnly",        BOOLEAN,   "no yes",   "no",    CODE,      0, NULL, NULL, NULL) \
+        X(DEV_SHELL,       "Project", "DevShell",        BOOLEAN,   "no yes devenv", "no", VARIABLE, 0, NULL, NULL, NULL) \
+        X(SHARE,           "Project", "Share",           SHARE,     NULL,       NULL,    CODE,      0, "share", "TAG:DIR:GUESTDIR[:ro]", "one more directory") \
+        X(ALLOW_HIDDEN,    "Project", "AllowHidden",     HIDDEN,    NULL,       NULL,    CODE,      0, NULL, NULL, NULL) \
+        X(UUID,            "Project", "UUID",            UUID,      NULL,       NULL,    CODE,      0, NULL, NULL, NULL) \
+        X(GUEST,           "VM",      "Guest",           GUEST,     NULL,       DEFAULT_GUEST, VARIABLE, 0, "guest", "GUEST", "guest image") \
+        X(MEMORY_MIB,      "VM",      "Memory",          MEMORY,    "128M 1T",  "4G",    VARIABLE,  'm', "memory", "SIZE", "memory, like 8G") \
+        X(CPUS,            "VM",      "CPUs",            NUMBER,    "1 255",    "4",     VARIABLE,  0, "cpus", "N", "number of CPUs") \
+        X(ACCELERATOR,     "VM",      "Accelerator",     WORD,      "auto kvm tcg", "auto", VARIABLE, 0, "accelerator", "NAME", NULL) \
+        X(MACHINE,         "VM",      "Machine",         WORD,      "auto microvm q35", "auto", VARIABLE, 0, "machine", "NAME", NULL) \
+        X(NETWORK,         "Network", "Mode",            WORD,      "user none", "user", VARIABLE,  0, "network", "MODE", NULL) \
+        X(PUBLISH,         "Network", "Publish",         PUBLISH,   NULL,       NULL,    CODE,      'p', "publish", "[ADDRESS:]PORT:PORT", "forward a port of the host") \
+        X(MEMORY_MAX,      "Service", "MemoryMax",       DIRECTIVE, NULL,       NULL,    DIRECTIVE, 0, NULL, NULL, NULL) \
+        X(MEMORY_HIGH,     "Service", "MemoryHigh",      DIRECTIVE, NULL,       NULL,    DIRECTIVE, 0, NULL, NULL, NULL) \
+        X(MEMORY_SWAP_MAX, "Service", "MemorySwapMax",   DIRECTIVE, NULL,       NULL,    DIRECTIVE, 0, NULL, NULL, NULL) \
+        X(CPU_QUOTA,       "Service", "CPUQuota",        DIRECTIVE, NULL,       NULL,    DIRECTIVE, 0, NULL, NULL, NULL) \
+        X(CPU_WEIGHT,      "Service", "CPUWeight",       DIRECTIVE, NULL,       NULL,    DIRECTIVE, 0, NULL, NULL, NULL) \
+        X(TASKS_MAX,       "Service", "TasksMax",        DIRECTIVE, NULL,       NULL,    DIRECTIVE, 0, NULL, NULL, NULL) \
+        X(NICE,            "Service", "Nice",            DIRECTIVE, NULL,       NULL,    DIRECTIVE, 0, NULL, NULL, NULL) \
+        X(RUNTIME_MAX,     "Service", "RuntimeMaxSec",   DIRECTIVE, NULL,       NULL,    DIRECTIVE, 0, NULL, NULL, NULL) \
+        X(TIMEOUT_START,   "Service", "TimeoutStartSec", DIRECTIVE, NULL,       NULL,    DIRECTIVE, 0, NULL, NULL, NULL) \
+        X(TIMEOUT_STOP,    "Service", "TimeoutStopSec",  DIRECTIVE, NULL,       NULL,    DIRECTIVE, 0, NULL, NULL, NULL) \
+        X(WANTED_BY,       "Install", "WantedBy",        WANTED,    NULL,       NULL,    CODE,      0, NULL, NULL, NULL)
+/* clang-format on */
+
+typedef enum SettingId {
+#define SETTING_ID(name, ...) SETTING_##name,
+        SETTINGS(SETTING_ID)
+#undef SETTING_ID
+                        N_SETTINGS,
+} SettingId;
+
+typedef enum SettingType {
+        /* setting_parse() knows these: a word of the range; a number; memory, canonical in MiB; one of `no
+         * yes` and more words, where no and yes have systemd's other spellings too. */
+        TYPE_WORD,
+        TYPE_NUMBER,
+        TYPE_MEMORY,
+        TYPE_BOOLEAN,
+        /* the generator has these to itself */
+        TYPE_GUEST, /* name of an image, or its directory */
+        TYPE_DIRECTORY,
+        TYPE_HOME,      /* a directory in which agents may keep their settings */
+        TYPE_UUID,      /* of a project only, not of a request */
+        TYPE_DIRECTIVE, /* plain text for systemd */
+        TYPE_WANTED,    /* of a project only */
+        TYPE_ARGUMENTS, /* this one and the rest are lists: their line may be repeated */
+        TYPE_SHARE,
+        TYPE_HIDDEN,
+        TYPE_PUBLISH,
+        N_TYPES,
+} SettingType;
+
+typedef enum SettingBecomes {
+        BECOMES_VARIABLE,
+        BECOMES_DIRECTIVE,
+        BECOMES_CODE,
+} SettingBecomes;
+
+typedef struct Setting {
+        const char *section, *key;
+        const char *range, *fallback;
+        const char *variable; /* CLAUDE_VM_… */
+        const char *option, *value_name, *help;
+        SettingType type;
+        SettingBecomes becomes;
+        char letter;
+} Setting;
+
+extern const Setting settings[N_SETTINGS];
+
+#define SETTING_VALUE_MAX 32U /* bytes of a canonical word or number */
+#define SETTING_WHY_MAX 128U
+
+/* From the text of an ini to the canonical one, of the first four types. 0; -EINVAL: `ret_why` is what a
+ * value has to be, as the rest of a sentence. */
+int setting_parse(const Setting *s, const char *text, char ret[static SETTING_VALUE_MAX],
+                char ret_why[static SETTING_WHY_MAX]);
+
+/* Checks a canonical text, which a drop-in made by hand may have spoiled. As above. */
+int setting_check(const Setting *s, const char *value, char ret_why[static SETTING_WHY_MAX]);
+
+/* True if lines of this key add up. */
+bool setting_is_list(const Setting *s);
+
+/* True for a key that counts in a project's own file only: a request may begin with the ini of a project. */
+bool setting_is_project_only(const Setting *s);
+
+/* The row of a key; N_SETTINGS if there is none. */
+SettingId setting_find(const char *section, const char *key);
+
+/* Typed access to canonical values by id, of which NULL means the default. */
+const char *setting_value(char *const values[static N_SETTINGS], SettingId id);
+bool setting_is(char *const values[static N_SETTINGS], SettingId id, const char *word);
+uint64_t setting_number(char *const values[static N_SETTINGS], SettingId id); /* memory: in MiB */
+
+/* Moves `*words` on to the next one of a list with blanks between; its length, 0 at the end. */
+size_t setting_next_word(const char **words);
