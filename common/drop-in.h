@@ -17,7 +17,7 @@
 #define PARAMETER_ACCELERATOR "CLAUDE_VM_ACCELERATOR" /* auto, kvm, tcg */
 #define PARAMETER_MACHINE "CLAUDE_VM_MACHINE"         /* auto, microvm, q35 */
 #define PARAMETER_NETWORK "CLAUDE_VM_NETWORK"         /* user, none */
-#define PARAMETER_AGENT "CLAUDE_VM_AGENT"             /* claude */
+#define PARAMETER_AGENT "CLAUDE_VM_AGENT"             /* a name of the table `agents` */
 #define PARAMETER_AGENT_START "CLAUDE_VM_AGENT_START" /* boot, session */
 #define PARAMETER_DEV_SHELL "CLAUDE_VM_DEV_SHELL"     /* yes, devenv */
 /* Lists: one variable an element. */

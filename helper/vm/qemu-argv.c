@@ -39,9 +39,9 @@ static void add_machine(Argv *a, const QemuConfig *c) {
         bool microvm = strcmp(c->parameters->machine, "q35") != 0;
 
         /* microvm has next to no legacy devices; its virtio devices are on PCI, which the distributions'
-         * kernels have built in. rtc: the guest's clock. mem-merge off: the host must not tell guests apart
-         * by shared pages. dump-guest-core off: its memory, with what is secret in it, is in no core file.
-         */
+         * kernels have built in. rtc: the guest's clock. mem-merge off: with merged pages a guest could find
+         * out, by timing, what another guest has in memory. dump-guest-core off: its memory, with what is
+         * secret in it, is in no core file. */
         add(a, "-M");
         addf(a, "%s,accel=%s,memory-backend=mem,mem-merge=off,dump-guest-core=off",
                         microvm ? "microvm,pcie=on,rtc=on" : "q35", c->kvm ? "kvm" : "tcg");
