@@ -11,6 +11,7 @@
 
 #include "common/cleanup.h"
 #include "common/drop-in.h"
+#include "common/share-tag.h"
 #include "common/strv.h"
 #include "common/vm-name.h"
 #include "config.h"
@@ -53,10 +54,6 @@ static int get_word(char *const *variables, const char *name, const char *fallba
         return *ret ? 0 : -ENOMEM;
 }
 
-static bool is_tag(const char *s, size_t n) {
-        return n > 0 && n <= SHARE_TAG_MAX && strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789_") >= n;
-}
-
 /* `tag` ends at the `=`; OPTIONS:GUESTDIR:HOSTDIR follows. */
 static int add_share(Parameters *p, const char *tag, char **ret_why) {
         const char *equals = strchr(tag, '='), *value = equals ? equals + 1 : "", *guest, *host;
@@ -64,8 +61,8 @@ static int add_share(Parameters *p, const char *tag, char **ret_why) {
 
         guest = strchr(value, ':');
         host = guest ? strchr(guest + 1, ':') : NULL;
-        if (!equals || !is_tag(tag, (size_t) (equals - tag)) || !host || guest[1] != '/' || host[1] != '/' ||
-                        (strncmp(value, "rw", 2) != 0 && strncmp(value, "ro", 2) != 0))
+        if (!equals || !share_tag_is_valid(tag, (size_t) (equals - tag)) || !host || guest[1] != '/' ||
+                        host[1] != '/' || (strncmp(value, "rw", 2) != 0 && strncmp(value, "ro", 2) != 0))
                 return refuse(ret_why, "CLAUDE_VM_SHARE_…", tag,
                                 "has to be TAG=rw:GUESTDIR:HOSTDIR or ro:…, with absolute directories");
         grown = reallocarray(p->shares, p->n_shares + 1, sizeof(share));

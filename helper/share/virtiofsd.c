@@ -14,6 +14,7 @@
 #include "common/cleanup.h"
 #include "common/drop-in.h"
 #include "common/printable.h"
+#include "common/share-tag.h"
 #include "common/strv.h"
 #include "common/vm-name.h"
 #include "common/whole-file.h"
@@ -53,8 +54,7 @@ const char *share_split_instance(const char *instance, char ret_id[static VM_NAM
         const char *colon = strchr(instance, ':');
         size_t n = colon ? (size_t) (colon - instance) : 0;
 
-        if (n == 0 || n > VM_NAME_MAX || strlen(colon + 1) > SHARE_TAG_MAX ||
-                        strspn(colon + 1, "abcdefghijklmnopqrstuvwxyz0123456789_") != strlen(colon + 1))
+        if (n == 0 || n > VM_NAME_MAX || !share_tag_is_valid(colon + 1, strlen(colon + 1)))
                 return NULL;
         memcpy(ret_id, instance, n);
         ret_id[n] = '\0';

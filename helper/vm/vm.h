@@ -6,6 +6,7 @@
 
 #include "common/cleanup.h"
 #include "common/drop-in.h"
+#include "common/share-tag.h"
 #include "helper/host/guest-image.h"
 #include "helper/vm/guest-credentials.h"
 #include "helper/vm/guest-lines.h"
