@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "common/drop-in.h"
 #include "common/run-program.h"
 #include "common/runtime-path.h"
 #include "common/strv.h"

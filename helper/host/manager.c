@@ -120,8 +120,6 @@ static int read_state(Manager *m, const char *path, UnitState *s) {
         if (r >= 0)
                 r = get_string(m, path, SERVICE_INTERFACE, "StatusText", &s->status_text);
         if (r >= 0)
-                r = get_trivial(m, path, SERVICE_INTERFACE, "ExecMainCode", 'i', &s->exec_main_code);
-        if (r >= 0)
                 r = get_trivial(m, path, SERVICE_INTERFACE, "ExecMainStatus", 'i', &s->exec_main_status);
         if (r >= 0)
                 r = get_trivial(m, path, UNIT_INTERFACE, "ActiveEnterTimestamp", 't', &s->active_enter_usec);

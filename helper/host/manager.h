@@ -12,7 +12,7 @@ typedef struct UnitState {
         char *active_state; /* "active", "failed" … */
         char *result;       /* "success", "exit-code" … */
         char *status_text;
-        int32_t exec_main_code, exec_main_status;
+        int32_t exec_main_status;
         uint64_t active_enter_usec; /* CLOCK_REALTIME, 0: never */
         uint64_t memory;            /* bytes of its processes, UINT64_MAX: not known */
         bool need_daemon_reload;
@@ -39,7 +39,7 @@ void unit_state_done(UnitState *s);
 /* The word for what a unit is, owned; "inactive" also for one that does not exist. 0, negative errno. */
 int manager_active_state(Manager *m, const char *unit, char **ret);
 
-/* Starts or stops a unit ("StartUnit", "StopUnit", "RestartUnit") and waits for the job; UINT64_MAX: without
+/* Starts or stops a unit ("StartUnit", "StopUnit") and waits for the job; UINT64_MAX: without
  * end. 0: done.
  * -ECANCELED, -ETIMEDOUT (also of the wait), -EPROTO for any other end of the job, with systemd's word for
  * it in `ret_result` (static or borrowed until the next call). -EINTR: `interrupted` became true. Other

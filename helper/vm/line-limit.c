@@ -3,8 +3,6 @@
 
 #include "helper/vm/line-limit.h"
 
-#include <stddef.h>
-
 #define SEC 1000000ULL
 
 static const struct {

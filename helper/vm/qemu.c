@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/cleanup.h"
 #include "common/directory.h"
 #include "common/strjoin.h"
 #include "common/strv.h"
@@ -202,11 +203,8 @@ static void on_qmp_ready(void *userdata, unsigned major, unsigned minor) {
 
 static void on_qmp_event(void *userdata, const char *name, sd_json_variant *data) {
         Vm *vm = userdata;
-        sd_json_variant *guest = data ? sd_json_variant_by_key(data, "guest") : NULL;
 
-        if (strcmp(name, "SHUTDOWN") == 0 && guest && sd_json_variant_is_boolean(guest))
-                vm->facts.guest_shutdown = sd_json_variant_boolean(guest);
-        else if (strcmp(name, "GUEST_PANICKED") == 0)
+        if (strcmp(name, "GUEST_PANICKED") == 0)
                 vm->facts.panicked = true;
 }
 

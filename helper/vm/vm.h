@@ -4,7 +4,6 @@
 #include <stdbool.h>
 #include <systemd/sd-event.h>
 
-#include "common/cleanup.h"
 #include "common/drop-in.h"
 #include "common/share-tag.h"
 #include "helper/host/guest-image.h"
