@@ -82,9 +82,7 @@ static int run_editor(const Edit *e) {
                 script = NULL;
                 return fail(EXIT_FAILURE, "No memory");
         }
-        r = run_program((char *[]) { (char *) "/bin/sh", (char *) "-c", script, (char *) "sh", e->copy,
-                                        NULL },
-                        -1);
+        r = run_program((const char *const[]) { "/bin/sh", "-c", script, "sh", e->copy, NULL }, -1);
         return r == 0 ? 0 : fail(EXIT_FAILURE, "the editor '%s' failed", editor);
 }
 

@@ -129,9 +129,7 @@ int project_ini_find(const Context *c, const char *name, char **ret_own, char **
 }
 
 bool project_ini_check(const Context *c, const char *path) {
-        return run_program((char *[]) { (char *) c->options->generator, (char *) "--check", (char *) path,
-                                           NULL },
-                               -1) == 0;
+        return run_program((const char *const[]) { c->options->generator, "--check", path, NULL }, -1) == 0;
 }
 
 static int create(const char *path, const char *text) {

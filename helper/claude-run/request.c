@@ -73,9 +73,7 @@ static int generate(const Context *c, const char *path) {
         r = directory_make(units);
         if (r < 0)
                 return r;
-        r = run_program((char *[]) { (char *) c->options->generator, (char *) "--request", (char *) path,
-                                        units, NULL },
-                        -1);
+        r = run_program((const char *const[]) { c->options->generator, "--request", path, units, NULL }, -1);
         return r > 0 ? -EINVAL : r;
 }
 

@@ -11,6 +11,7 @@
 #include "common/cleanup.h"
 #include "common/drop-in.h"
 #include "common/run-program.h"
+#include "common/strjoin.h"
 #include "common/strv.h"
 #include "common/vm-name.h"
 #include "helper/claude-run/context.h"
@@ -50,20 +51,14 @@ static void end_progress(void) {
 /* What the guest said last, if it came that far, and marked as the guest's: no line of it may pass for one
  * of ours. A panic has 25 lines. */
 static void show_last_words(const Context *c, const char *unit, uint64_t since_usec) {
-        _cleanup_strv_free_ char **argv = NULL;
-        _cleanup_free_ char *text = NULL;
-        int r = 0;
+        _cleanup_free_ char *unit_option = strjoin("--unit=", unit, NULL), *text = NULL;
+        char since[sizeof("--since=@") + 3 * sizeof(since_usec)];
+        const char *const argv[] = { c->options->journalctl, "--user", "--quiet", "--no-pager",
+                "--output=cat", "--lines=30", since, unit_option, "SYSLOG_IDENTIFIER=claude-vm-guest",
+                NULL };
 
-        r |= strv_append(&argv, c->options->journalctl);
-        r |= strv_append(&argv, "--user");
-        r |= strv_append(&argv, "--quiet");
-        r |= strv_append(&argv, "--no-pager");
-        r |= strv_append(&argv, "--output=cat");
-        r |= strv_append(&argv, "--lines=30");
-        r |= strv_appendf(&argv, "--since=@%llu", (unsigned long long) (since_usec / SEC));
-        r |= strv_appendf(&argv, "--unit=%s", unit);
-        r |= strv_append(&argv, "SYSLOG_IDENTIFIER=claude-vm-guest");
-        if (r >= 0 && run_program_read(argv, &text) >= 0)
+        snprintf(since, sizeof(since), "--since=@%llu", (unsigned long long) (since_usec / SEC));
+        if (unit_option && run_program_read(argv, &text) >= 0)
                 say_lines(stderr, "guest| ", text);
 }
 

@@ -149,7 +149,7 @@ static int generate(const char *generator, const char *directory) {
         if (r >= 0)
                 r = directory_make(directory);
         if (r >= 0)
-                r = run_program_quietly((char *[]) { (char *) generator, (char *) directory, NULL });
+                r = run_program_quietly((const char *const[]) { generator, directory, NULL });
         /* 1: a file is bad; its unit says so */
         return r > 1 ? -EIO : r < 0 ? r : 0;
 }

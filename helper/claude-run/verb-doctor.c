@@ -66,7 +66,7 @@ static void say(Doctor *d, Level level, const char *format, ...) {
 
 /* What a program prints, owned; NULL if it is not there, cannot be run or fails. */
 static char *answer_of(const char *program, const char *argument, const char *second) {
-        char *argv[] = { (char *) program, (char *) argument, (char *) second, NULL };
+        const char *const argv[] = { program, argument, second, NULL };
         _cleanup_free_ char *text = NULL;
 
         return access(program, X_OK) == 0 && run_program_read(argv, &text) == 0 ? TAKE_PTR(text) : NULL;
@@ -118,8 +118,8 @@ static void check_units(Doctor *d) {
 static void check_projects(Doctor *d) {
         if (context_projects(d->context) != 0)
                 say(d, LEVEL_PROBLEM, GENERATOR_PATH " does not run: install claude-microvm again");
-        else if (run_program_quietly((char *[]) {
-                                 (char *) d->context->options->generator, (char *) "--dry-run", NULL }) != 0)
+        else if (run_program_quietly((const char *const[]) {
+                                 d->context->options->generator, "--dry-run", NULL }) != 0)
                 say(d, LEVEL_WARNING, "%zu projects; others have mistakes, see above",
                                 d->context->projects.n);
         else

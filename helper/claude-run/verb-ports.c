@@ -10,7 +10,6 @@
 #include "common/cleanup.h"
 #include "common/run-program.h"
 #include "common/runtime-path.h"
-#include "common/strv.h"
 #include "helper/claude-run/context.h"
 #include "helper/claude-run/fail.h"
 #include "helper/claude-run/say.h"
@@ -52,20 +51,13 @@ static int print_list(const PortList *list) {
 
 /* Asks the master: "forward" or "cancel". What it has against it is on stderr. */
 static int ask_master(const Context *c, const char *id, const char *command, const PortEntry *e) {
-        _cleanup_strv_free_ char **argv = NULL;
+        _cleanup_free_ char *config = runtime_path_vm_file(c->runtime_dir, id, "ssh.config");
         char text[PORT_FORWARD_TEXT_MAX + 16];
-        int r = 0;
+        const char *const argv[] = { c->options->ssh, "-F", config, "-O", command, e->reverse ? "-R" : "-L",
+                text, "claude-vm", NULL };
 
         ports_print_entry(e, text);
-        r |= strv_append(&argv, c->options->ssh);
-        r |= strv_append(&argv, "-F");
-        r |= strv_appendf(&argv, "%s/claude-vm/%s/ssh.config", c->runtime_dir, id);
-        r |= strv_append(&argv, "-O");
-        r |= strv_append(&argv, command);
-        r |= strv_append(&argv, e->reverse ? "-R" : "-L");
-        r |= strv_append(&argv, text);
-        r |= strv_append(&argv, "claude-vm");
-        return r < 0 ? -ENOMEM : run_program(argv, -1);
+        return config ? run_program(argv, -1) : -ENOMEM;
 }
 
 static bool same_port(const PortEntry *a, const PortEntry *b) {

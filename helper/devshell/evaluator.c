@@ -71,27 +71,27 @@ int evaluator_run_nix(const DevShellSource *source, const char *dir, const char 
         r = make_environment(dir, "/var/empty");
         if (r < 0 || fchdir(source->directory_fd) < 0)
                 return r < 0 ? r : -errno;
-        char *argv[] = {
-                (char *) nix,
-                (char *) "print-dev-env",
-                (char *) "--extra-experimental-features",
-                (char *) "nix-command flakes",
+        const char *const argv[] = {
+                nix,
+                "print-dev-env",
+                "--extra-experimental-features",
+                "nix-command flakes",
                 /* settings that the flake itself brings along could turn the sandbox off */
-                (char *) "--option",
-                (char *) "accept-flake-config",
-                (char *) "false",
+                "--option",
+                "accept-flake-config",
+                "false",
                 /* so could the user's own, and where it cannot be made nix would build without it: a builder
                  * is a program of the guest's. With a daemon the daemon decides. */
-                (char *) "--option",
-                (char *) "sandbox",
-                (char *) "true",
-                (char *) "--option",
-                (char *) "sandbox-fallback",
-                (char *) "false",
-                (char *) "--no-write-lock-file",
-                (char *) "--profile",
+                "--option",
+                "sandbox",
+                "true",
+                "--option",
+                "sandbox-fallback",
+                "false",
+                "--no-write-lock-file",
+                "--profile",
                 profile,
-                (char *) ".",
+                ".",
                 NULL,
         };
         return run_program(argv, output);
@@ -141,5 +141,5 @@ int evaluator_run_devenv(const DevShellSource *source, const DevShellConfig *c, 
                                         "sandbox-fallback = false",
                                         1) < 0)
                 return r < 0 ? r : -errno;
-        return run_program((char *[]) { (char *) devenv, (char *) "print-dev-env", NULL }, output);
+        return run_program((const char *const[]) { devenv, "print-dev-env", NULL }, output);
 }

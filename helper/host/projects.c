@@ -26,8 +26,7 @@ int generator_json_parse(const char *text, sd_json_variant **ret) {
 
 int generator_ask(const char *generator, const char *mode, const char *argument, sd_json_variant **ret) {
         _cleanup_free_ char *text = NULL;
-        int status = run_program_read(
-                        (char *[]) { (char *) generator, (char *) mode, (char *) argument, NULL }, &text);
+        int status = run_program_read((const char *const[]) { generator, mode, argument, NULL }, &text);
         int r;
 
         if (status < 0 || status > 1)

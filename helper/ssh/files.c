@@ -25,9 +25,8 @@ static char *path_in(const char *directory, const char *name) {
 }
 
 static int make_key(const char *ssh_keygen, const char *path) {
-        char *argv[] = { (char *) ssh_keygen, (char *) "-q", (char *) "-t", (char *) "ed25519",
-                (char *) "-N", (char *) "", (char *) "-C", (char *) "claude-vm", (char *) "-f",
-                (char *) path, NULL };
+        const char *const argv[] = { ssh_keygen, "-q", "-t", "ed25519", "-N", "", "-C", "claude-vm", "-f",
+                path, NULL };
         int r = run_program(argv, -1);
 
         return r > 0 ? -EIO : r;

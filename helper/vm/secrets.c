@@ -81,8 +81,8 @@ static int write_encrypted(FILE *f, const char *systemd_creds, const char *assig
                 option = NULL;
                 return -ENOMEM;
         }
-        r = run_program((char *[]) { (char *) systemd_creds, (char *) "decrypt", (char *) "--user", option,
-                                        (char *) file, (char *) "-", NULL },
+        r = run_program((const char *const[]) { systemd_creds, "decrypt", "--user", option, file, "-",
+                                        NULL },
                         fd);
         if (r < 0)
                 return r;
