@@ -26,6 +26,17 @@ int strv_append(char ***strv, const char *s) {
         return take(strv, strdup(s));
 }
 
+int strv_extend(char ***strv, const char *first, ...) {
+        va_list ap;
+        int r = 0;
+
+        va_start(ap, first);
+        for (const char *s = first; r >= 0 && s; s = va_arg(ap, const char *))
+                r = strv_append(strv, s);
+        va_end(ap);
+        return r;
+}
+
 int strv_appendf(char ***strv, const char *format, ...) {
         char *s = NULL;
         va_list ap;

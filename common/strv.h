@@ -8,6 +8,9 @@
 /* Appends a copy of `s`. 0 or -ENOMEM, the array unchanged then. */
 int strv_append(char ***strv, const char *s);
 
+/* Appends copies of all strings up to a NULL. 0; -ENOMEM: some of them may be there. */
+int strv_extend(char ***strv, const char *first, ...) __attribute__((sentinel));
+
 /* Appends a formatted string. 0 or -ENOMEM, the array unchanged then. */
 int strv_appendf(char ***strv, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -89,40 +89,59 @@ static char *root_of(const char *runtime_dir, const char *id, const char *tag) {
 static int append_cache_options(char ***argv, const char *tag) {
         if (strcmp(tag, "home") != 0)
                 return strv_append(argv, "--cache=auto");
-        return strv_append(argv, "--cache=never") | strv_append(argv, "--allow-mmap");
+        return strv_extend(argv, "--cache=never", "--allow-mmap", NULL);
+}
+
+static int append_ids(char ***argv) {
+        int r = strv_appendf(argv, "--uid-map=:0:%u:1:", getuid());
+
+        if (r >= 0)
+                r = strv_appendf(argv, "--gid-map=:0:%u:1:", getgid());
+        /* user 1000 of the guest is this user, whatever the number here */
+        return r < 0 ? r
+                     : strv_extend(argv, "--translate-uid=map:1000:0:1", "--translate-gid=map:1000:0:1",
+                                       NULL);
+}
+
+static int make_argv(const char *virtiofsd, const char *root, const char *tag, bool read_only, char ***ret) {
+        _cleanup_strv_free_ char **argv = NULL;
+        int r = strv_extend(&argv, virtiofsd,
+                        /* the socket that systemd listens on */
+                        "--fd=3",
+                        /* user, mount, pid and network namespaces, which need no root: root in it is this
+                         * user */
+                        "--sandbox=namespace",
+                        /* QEMU's guests mount one file system a share */
+                        "--no-announce-submounts",
+                        /* file handles need a capability that nobody here has */
+                        "--inode-file-handles=never",
+                        /* requests are served by the thread of their queue: a guest cannot make it start
+                         * more */
+                        "--thread-pool-size=0",
+                        /* the unit has set it to the hard limit */
+                        "--rlimit-nofile=0", "--log-level=warn", NULL);
+
+        if (r >= 0)
+                r = strv_appendf(&argv, "--shared-dir=%s", root);
+        if (r >= 0)
+                r = append_ids(&argv);
+        if (r >= 0)
+                r = append_cache_options(&argv, tag);
+        if (r >= 0 && read_only)
+                r = strv_append(&argv, "--readonly");
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(argv);
+        return 0;
 }
 
 static int become_virtiofsd(const char *virtiofsd, const char *root, const char *tag, bool read_only) {
         static const char *const nothing[] = { NULL };
         _cleanup_strv_free_ char **argv = NULL, **environment = NULL;
-        unsigned uid = getuid(), gid = getgid();
-        int r = strv_append(&argv, virtiofsd);
+        int r = make_argv(virtiofsd, root, tag, read_only, &argv);
 
-        /* the socket that systemd listens on */
-        r |= strv_append(&argv, "--fd=3");
-        r |= strv_appendf(&argv, "--shared-dir=%s", root);
-        /* user, mount, pid and network namespaces, which need no root: root in it is this user */
-        r |= strv_append(&argv, "--sandbox=namespace");
-        r |= strv_appendf(&argv, "--uid-map=:0:%u:1:", uid);
-        r |= strv_appendf(&argv, "--gid-map=:0:%u:1:", gid);
-        /* user 1000 of the guest is this user, whatever the number here */
-        r |= strv_append(&argv, "--translate-uid=map:1000:0:1");
-        r |= strv_append(&argv, "--translate-gid=map:1000:0:1");
-        /* QEMU's guests mount one file system a share */
-        r |= strv_append(&argv, "--no-announce-submounts");
-        /* file handles need a capability that nobody here has */
-        r |= strv_append(&argv, "--inode-file-handles=never");
-        r |= append_cache_options(&argv, tag);
-        /* requests are served by the thread of their queue: a guest cannot make it start more */
-        r |= strv_append(&argv, "--thread-pool-size=0");
-        /* the unit has set it to the hard limit */
-        r |= strv_append(&argv, "--rlimit-nofile=0");
-        r |= strv_append(&argv, "--log-level=warn");
-        if (read_only)
-                r |= strv_append(&argv, "--readonly");
-        if (r < 0)
-                return -ENOMEM;
-        r = child_environment(nothing, &environment);
+        if (r >= 0)
+                r = child_environment(nothing, &environment);
         if (r < 0)
                 return r;
         execve(virtiofsd, argv, environment);

@@ -9,6 +9,7 @@
 #include "common/cleanup.h"
 #include "common/directory.h"
 #include "common/drop-in.h"
+#include "common/runtime-path.h"
 #include "common/strjoin.h"
 #include "common/strv.h"
 #include "common/vm-name.h"
@@ -20,30 +21,25 @@
 
 /* ssh's command line: a connection in the background that every session is a channel of. */
 static int master_argv(const char *ssh, const char *directory, const PortList *list, char ***ret) {
+        _cleanup_free_ char *config = strjoin(directory, "/ssh.config", NULL);
         _cleanup_strv_free_ char **argv = NULL;
-        char text[PORT_FORWARD_TEXT_MAX + 16];
         int r;
 
-        r = strv_append(&argv, ssh);
-        r |= strv_append(&argv, "-F");
-        r |= strv_appendf(&argv, "%s/ssh.config", directory);
-        r |= strv_append(&argv, "-o");
-        r |= strv_append(&argv, "ControlMaster=yes");
-        /* a stalled guest ends its sessions after two minutes instead of never */
-        r |= strv_append(&argv, "-o");
-        r |= strv_append(&argv, "ServerAliveInterval=20");
-        r |= strv_append(&argv, "-o");
-        r |= strv_append(&argv, "ServerAliveCountMax=6");
-        for (size_t i = 0; i < list->n; i++) {
-                ports_print_entry(&list->items[i], text);
-                r |= strv_append(&argv, list->items[i].reverse ? "-R" : "-L");
-                r |= strv_append(&argv, text);
-        }
-        r |= strv_append(&argv, "-N");
-        r |= strv_append(&argv, "-f");
-        r |= strv_append(&argv, "claude-vm");
-        if (r < 0)
+        if (!config)
                 return -ENOMEM;
+        r = strv_extend(&argv, ssh, "-F", config, "-o", "ControlMaster=yes",
+                        /* a stalled guest ends its sessions after two minutes instead of never */
+                        "-o", "ServerAliveInterval=20", "-o", "ServerAliveCountMax=6", NULL);
+        for (size_t i = 0; r >= 0 && i < list->n; i++) {
+                char text[PORT_FORWARD_TEXT_MAX + 16];
+
+                ports_print_entry(&list->items[i], text);
+                r = strv_extend(&argv, list->items[i].reverse ? "-R" : "-L", text, NULL);
+        }
+        if (r >= 0)
+                r = strv_extend(&argv, "-N", "-f", "claude-vm", NULL);
+        if (r < 0)
+                return r;
         *ret = TAKE_PTR(argv);
         return 0;
 }
@@ -127,7 +123,7 @@ int master_exec(const char *ssh, const char *runtime_dir, const char *id) {
                 return EXIT_CONFIGURATION;
         }
         log_set_vm(id, "");
-        directory = strjoin(runtime_dir, "/claude-vm/", id, NULL);
+        directory = runtime_path_vm(runtime_dir, id);
         r = directory ? remove_control(directory) : -ENOMEM;
         if (r >= 0) {
                 read_list(directory, &list);
