@@ -15,8 +15,10 @@
 #include "common/directory.h"
 #include "common/drop-in.h"
 #include "common/run-program.h"
+#include "common/strjoin.h"
 #include "common/whole-file.h"
 #include "helper/claude-run/fail.h"
+#include "helper/claude-run/memory.h"
 #include "helper/claude-run/project-ini.h"
 
 #define INI_MAX (256U * 1024U)
@@ -40,15 +42,13 @@ static void edit_done(Edit *e) {
 
 /* Is there such a program? */
 static bool in_path(const char *name) {
-        _cleanup_free_ char *copy = strdup(getenv("PATH") ?: "/usr/bin:/bin");
+        _cleanup_free_ char *copy = NEED(strdup(getenv("PATH") ?: "/usr/bin:/bin"));
         char *rest = copy;
 
         for (const char *dir; (dir = strsep(&rest, ":"));) {
-                _cleanup_free_ char *path = NULL;
+                _cleanup_free_ char *path = NEED(strjoin(dir, "/", name, NULL));
 
-                if (asprintf(&path, "%s/%s", dir, name) < 0)
-                        path = NULL;
-                else if (access(path, X_OK) == 0)
+                if (access(path, X_OK) == 0)
                         return true;
         }
         return false;
@@ -78,15 +78,13 @@ static int run_editor(const Edit *e) {
 
         if (!editor)
                 return fail(EXIT_FAILURE, "there is no editor: set EDITOR to the one that you like");
-        if (asprintf(&script, "%s \"$1\"", editor) < 0) {
-                script = NULL;
-                return fail(EXIT_FAILURE, "No memory");
-        }
+        script = NEED(strjoin(editor, " \"$1\"", NULL));
         r = run_program((const char *const[]) { "/bin/sh", "-c", script, "sh", e->copy, NULL }, -1);
         return r == 0 ? 0 : fail(EXIT_FAILURE, "the editor '%s' failed", editor);
 }
 
 static int make_copy(Edit *e, const char *name) {
+        _cleanup_free_ char *parent = NEED(strndup(e->own, (size_t) (strrchr(e->own, '/') - e->own)));
         struct stat st;
         int r;
 
@@ -95,18 +93,12 @@ static int make_copy(Edit *e, const char *name) {
         r = whole_file_read(e->effective, INI_MAX, &e->before);
         if (r < 0)
                 return fail(EXIT_CONFIGURATION, "Failed to read '%s': %s", e->effective, strerror(-r));
-        if (asprintf(&e->directory, "%.*s/.edit-XXXXXX", (int) (strrchr(e->own, '/') - e->own), e->own) <
-                        0) {
-                e->directory = NULL;
-                return fail(EXIT_FAILURE, "No memory");
-        }
-        r = directory_make_parents(e->own);
+        e->directory = NEED(strjoin(parent, "/.edit-XXXXXX", NULL));
+        r = directory_make(parent);
         if (r >= 0 && !mkdtemp(e->directory))
                 r = -errno;
-        if (r >= 0 && asprintf(&e->copy, "%s/%s.ini", e->directory, name) < 0) {
-                e->copy = NULL;
-                r = -ENOMEM;
-        }
+        if (r >= 0)
+                e->copy = NEED(strjoin(e->directory, "/", name, ".ini", NULL));
         if (r >= 0)
                 r = whole_file_create(e->copy, 0600, e->before, strlen(e->before));
         return r < 0 ? fail(EXIT_FAILURE, "Failed to copy '%s': %s", e->effective, strerror(-r)) : 0;

@@ -16,6 +16,7 @@
 #include "common/vm-name.h"
 #include "helper/claude-run/context.h"
 #include "helper/claude-run/fail.h"
+#include "helper/claude-run/memory.h"
 #include "helper/claude-run/say.h"
 #include "helper/claude-run/uninstalled.h"
 #include "helper/claude-run/which-vm.h"
@@ -51,14 +52,14 @@ static void end_progress(void) {
 /* What the guest said last, if it came that far, and marked as the guest's: no line of it may pass for one
  * of ours. A panic has 25 lines. */
 static void show_last_words(const Context *c, const char *unit, uint64_t since_usec) {
-        _cleanup_free_ char *unit_option = strjoin("--unit=", unit, NULL), *text = NULL;
+        _cleanup_free_ char *unit_option = NEED(strjoin("--unit=", unit, NULL)), *text = NULL;
         char since[sizeof("--since=@") + 3 * sizeof(since_usec)];
         const char *const argv[] = { c->options->journalctl, "--user", "--quiet", "--no-pager",
                 "--output=cat", "--lines=30", since, unit_option, "SYSLOG_IDENTIFIER=claude-vm-guest",
                 NULL };
 
         snprintf(since, sizeof(since), "--since=@%llu", (unsigned long long) (since_usec / SEC));
-        if (unit_option && run_program_read(argv, &text) >= 0)
+        if (run_program_read(argv, &text) >= 0)
                 say_lines(stderr, "guest| ", text);
 }
 
@@ -85,15 +86,13 @@ static int explain_failure(Context *c, const char *id, const char *unit, const c
 }
 
 int start_job(Context *c, const char *method, const char *verb, const char *id) {
-        _cleanup_free_ char *unit = vm_unit_name(id);
+        _cleanup_free_ char *unit = NEED(vm_unit_name(id));
         uint64_t limit = strcmp(method, "StopUnit") == 0 ? STOP_LIMIT : START_LIMIT;
         const char *result = "";
         struct timespec now;
         int r;
 
         clock_gettime(CLOCK_REALTIME, &now);
-        if (!unit)
-                return fail(EXIT_FAILURE, "No memory");
         r = manager_job(c->manager, method, unit, limit, &context_interrupted, show_progress, (void *) id,
                         &result);
         end_progress();
@@ -169,14 +168,11 @@ static int start(Context *c, const char *id, const char *unit) {
 }
 
 int start_vm(Context *c, const char *id) {
-        _cleanup_free_ char *unit = vm_unit_name(id);
+        _cleanup_free_ char *unit = NEED(vm_unit_name(id));
         UnitState state = {};
         bool active;
-        int r;
+        int r = context_manager(c);
 
-        if (!unit)
-                return fail(EXIT_FAILURE, "No memory");
-        r = context_manager(c);
         if (r == 0)
                 r = provide_units(c);
         if (r != 0)

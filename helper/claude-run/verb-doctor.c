@@ -17,6 +17,7 @@
 #include "common/strv.h"
 #include "config.h"
 #include "helper/claude-run/context.h"
+#include "helper/claude-run/memory.h"
 #include "helper/claude-run/program-version.h"
 #include "helper/claude-run/say.h"
 #include "helper/claude-run/uninstalled.h"
@@ -46,15 +47,10 @@ static void say(Doctor *d, Level level, const char *format, ...) {
         _cleanup_(json_cleanup) sd_json_variant *object = NULL;
         _cleanup_free_ char *text = NULL;
         va_list ap;
-        int r;
 
         va_start(ap, format);
-        r = vasprintf(&text, format, ap);
+        memory_need(vasprintf(&text, format, ap) >= 0);
         va_end(ap);
-        if (r < 0) {
-                text = NULL;
-                return;
-        }
         d->sick |= level == LEVEL_PROBLEM;
         if (!d->context->options->json)
                 say_line(stdout, "%-8s %-14s %s", words[level], d->check, text);
@@ -189,13 +185,11 @@ static void check_kvm(Doctor *d) {
 
 static void check_image(Doctor *d) {
         const char *home = getenv("HOME");
-        _cleanup_free_ char *data = path_xdg("XDG_DATA_HOME", "/.local/share");
+        _cleanup_free_ char *data = NEED(path_xdg("XDG_DATA_HOME", "/.local/share"));
         _cleanup_(guest_image_cleanup) GuestImage *image = NULL;
         _cleanup_free_ char *why = NULL;
         struct statvfs fs;
 
-        if (!data)
-                return;
         if (guest_image_find(DEFAULT_GUEST, "claude", data, &image, &why) >= 0) {
                 say(d, LEVEL_OK, "%s: %s", image->directory, image->agents);
                 return;
@@ -208,7 +202,8 @@ static void check_image(Doctor *d) {
 
 static void check_linger(Doctor *d) {
         const struct passwd *user = getpwuid(getuid());
-        _cleanup_free_ char *path = user ? strjoin("/var/lib/systemd/linger/", user->pw_name, NULL) : NULL;
+        _cleanup_free_ char *path =
+                        user ? NEED(strjoin("/var/lib/systemd/linger/", user->pw_name, NULL)) : NULL;
 
         if (path && access(path, F_OK) == 0)
                 say(d, LEVEL_OK, "on: VMs outlast your login");

@@ -18,6 +18,7 @@
 #include "common/vm-name.h"
 #include "helper/claude-run/context.h"
 #include "helper/claude-run/fail.h"
+#include "helper/claude-run/memory.h"
 #include "helper/claude-run/say.h"
 #include "helper/claude-run/session.h"
 #include "helper/claude-run/verbs.h"
@@ -83,10 +84,10 @@ static bool is_viewer(const char *pid, const char *directory) {
 
 static unsigned count_viewers(const Context *c, const char *id) {
         _cleanup_closedir_ DIR *proc = opendir("/proc");
-        _cleanup_free_ char *directory = runtime_path_vm(c->runtime_dir, id);
+        _cleanup_free_ char *directory = NEED(runtime_path_vm(c->runtime_dir, id));
         unsigned n = 0;
 
-        while (proc && directory) {
+        while (proc) {
                 const struct dirent *entry = readdir(proc);
 
                 if (!entry)
@@ -129,17 +130,17 @@ static int print_row(Context *c, Row *row, sd_json_variant **array) {
 }
 
 static bool is_listed(char *const *units, const char *id) {
-        _cleanup_free_ char *unit = vm_unit_name(id);
+        _cleanup_free_ char *unit = NEED(vm_unit_name(id));
 
-        for (; unit && units && *units; units++)
+        for (; units && *units; units++)
                 if (strcmp(*units, unit) == 0)
                         return true;
         return false;
 }
 
 static int look_at(Context *c, Row *row) {
-        _cleanup_free_ char *unit = vm_unit_name(row->name);
-        int r = unit ? manager_state(c->manager, unit, &row->state) : -ENOMEM;
+        _cleanup_free_ char *unit = NEED(vm_unit_name(row->name));
+        int r = manager_state(c->manager, unit, &row->state);
 
         if (r >= 0 && is_active(&row->state))
                 row->viewers = count_viewers(c, row->name);
@@ -209,7 +210,7 @@ int verb_list(Context *c) {
 /* The row of one VM, as `list --json` has it. */
 static int print_status_json(Context *c, const char *id) {
         _cleanup_(json_cleanup) sd_json_variant *object = NULL;
-        _cleanup_free_ char *directory = NULL, *unit = vm_unit_name(id);
+        _cleanup_free_ char *directory = NULL, *unit = NEED(vm_unit_name(id));
         Row row = { .name = id, .uuid = vm_name_is_uuid(id) ? id : "-" };
         const ProjectEntry *p;
         int r = context_manager(c);
@@ -221,7 +222,7 @@ static int print_status_json(Context *c, const char *id) {
         p = project_entries_find(&c->projects, id);
         if (p)
                 row.uuid = p->uuid;
-        r = unit ? look_at(c, &row) : -ENOMEM;
+        r = look_at(c, &row);
         if (r >= 0)
                 r = manager_environment(c->manager, unit, PARAMETER_WORK_DIRECTORY, &directory);
         row.directory = directory ?: "-";
@@ -235,13 +236,14 @@ static int print_status_json(Context *c, const char *id) {
 
 int verb_status(Context *c) {
         _cleanup_free_ char *id = NULL, *unit = NULL;
+        _cleanup_strv_free_ char **argv = NULL;
         int r = which_vm_only(c, &id);
 
         if (r != 0)
                 return r;
         if (c->options->json)
                 return print_status_json(c, id);
-        unit = vm_unit_name(id);
-        return context_exec_program((char *[]) {
-                        (char *) c->options->systemctl, (char *) "--user", (char *) "status", unit, NULL });
+        unit = NEED(vm_unit_name(id));
+        memory_need(strv_extend(&argv, c->options->systemctl, "--user", "status", unit, NULL) >= 0);
+        return context_exec_program(argv);
 }

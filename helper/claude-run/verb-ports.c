@@ -12,6 +12,7 @@
 #include "common/runtime-path.h"
 #include "helper/claude-run/context.h"
 #include "helper/claude-run/fail.h"
+#include "helper/claude-run/memory.h"
 #include "helper/claude-run/say.h"
 #include "helper/claude-run/verbs.h"
 #include "helper/claude-run/which-vm.h"
@@ -51,13 +52,13 @@ static int print_list(const PortList *list) {
 
 /* Asks the master: "forward" or "cancel". What it has against it is on stderr. */
 static int ask_master(const Context *c, const char *id, const char *command, const PortEntry *e) {
-        _cleanup_free_ char *config = runtime_path_vm_file(c->runtime_dir, id, "ssh.config");
+        _cleanup_free_ char *config = NEED(runtime_path_vm_file(c->runtime_dir, id, "ssh.config"));
         char text[PORT_FORWARD_TEXT_MAX + 16];
         const char *const argv[] = { c->options->ssh, "-F", config, "-O", command, e->reverse ? "-R" : "-L",
                 text, "claude-vm", NULL };
 
         ports_print_entry(e, text);
-        return config ? run_program(argv, -1) : -ENOMEM;
+        return run_program(argv, -1);
 }
 
 static bool same_port(const PortEntry *a, const PortEntry *b) {
@@ -149,11 +150,11 @@ int verb_ports(Context *c) {
         r = first ? which_vm_resolve(c, o->words[0], &id) : which_vm_here(c, &id);
         if (r != 0)
                 return r;
-        directory = id ? runtime_path_vm(c->runtime_dir, id) : NULL;
-        if (!id || !directory || !which_vm_has_sessions(c, id))
+        if (!id || !which_vm_has_sessions(c, id))
                 return fail(EXIT_FAILURE,
                                 "VM '%s' does not run; ports of its ini are forwarded when it does",
                                 id ?: ".");
+        directory = NEED(runtime_path_vm(c->runtime_dir, id));
         lock = ports_lock(directory);
         r = lock < 0 ? lock : ports_read(directory, &list);
         if (r < 0)

@@ -11,6 +11,7 @@
 #include "common/vm-name.h"
 #include "helper/claude-run/context.h"
 #include "helper/claude-run/fail.h"
+#include "helper/claude-run/memory.h"
 #include "helper/claude-run/project-ini.h"
 #include "helper/claude-run/request.h"
 #include "helper/claude-run/say.h"
@@ -38,12 +39,10 @@ static int result_of(const char *id, const UnitState *state) {
 
 /* The viewer is gone and nobody detached it: has the VM ended? */
 static int after_agent(Context *c, const char *id) {
-        _cleanup_free_ char *unit = vm_unit_name(id);
+        _cleanup_free_ char *unit = NEED(vm_unit_name(id));
         UnitState state = {};
         int r, status;
 
-        if (!unit)
-                return fail(EXIT_FAILURE, "No memory");
         r = manager_wait_inactive(c->manager, unit, END_LIMIT, NULL);
         if (r == -ETIMEDOUT)
                 return fail(EXIT_LOST,
@@ -108,10 +107,9 @@ int verb_attach(Context *c) {
 
 /* What a running VM's agent is, its unit says. */
 static bool is_plain(Context *c, const char *id) {
-        _cleanup_free_ char *unit = vm_unit_name(id), *agent = NULL;
+        _cleanup_free_ char *unit = NEED(vm_unit_name(id)), *agent = NULL;
 
-        if (!unit || context_manager(c) != 0 ||
-                        manager_environment(c->manager, unit, PARAMETER_AGENT, &agent) < 0)
+        if (context_manager(c) != 0 || manager_environment(c->manager, unit, PARAMETER_AGENT, &agent) < 0)
                 return false;
         return agent_is_plain(agent ?: "claude", c->options->arguments);
 }
@@ -151,13 +149,13 @@ static int run_fresh(Context *c, const char *directory, const ProjectEntry *base
 
 /* In a VM that runs, without a word about it; else in one of its own, with the settings of the project. */
 static int run_arguments(Context *c, const char *id) {
-        _cleanup_free_ char *unit = vm_unit_name(id), *state = NULL;
+        _cleanup_free_ char *unit = NEED(vm_unit_name(id)), *state = NULL;
         const ProjectEntry *p;
         int r = context_manager(c);
 
         if (r != 0)
                 return r;
-        r = unit ? manager_active_state(c->manager, unit, &state) : -ENOMEM;
+        r = manager_active_state(c->manager, unit, &state);
         if (r < 0)
                 return fail(EXIT_FAILURE, "Failed to look at '%s': %s", id, strerror(-r));
         if (strcmp(state, "active") != 0 && strcmp(state, "activating") != 0) {
