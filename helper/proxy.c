@@ -6,12 +6,12 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
 
 #include "common/cleanup.h"
 #include "common/drop-in.h"
+#include "common/vm-name.h"
 #include "helper/host/manager.h"
 #include "helper/host/projects.h"
 #include "helper/log.h"
@@ -68,14 +68,12 @@ static int stop(Manager *m, const char *unit) {
 int proxy_run(const char *name) {
         struct sigaction action = { .sa_handler = on_signal };
         _cleanup_(manager_cleanup) Manager *m = NULL;
-        _cleanup_free_ char *unit = NULL;
+        _cleanup_free_ char *unit = vm_unit_name(name);
         const char *word = "";
         int r;
 
-        if (asprintf(&unit, "claude-vm@%s.service", name) < 0) {
-                unit = NULL;
+        if (!unit)
                 return EXIT_QEMU_FAILED;
-        }
         sigaction(SIGTERM, &action, NULL);
         sd_notifyf(0, "STATUS=Stands for %s", unit);
         r = manager_connect(&m);

@@ -45,24 +45,18 @@ static void append_words(char ***argv, char *const *words) {
 
 char **session_argv(const Session *s) {
         _cleanup_free_ char *config = NEED(runtime_path_vm_file(s->runtime_dir, s->id, "ssh.config"));
+        /* twice: also without a terminal here */
+        const char *terminal = s->read_only ? "-tt" : s->terminal ? "-t" : "-T";
+        /* without a program of ours in between: under emulation that would double the time of a short
+         * command */
+        const char *command = s->words ? "cd /work &&" : "cd /work && exec \"$SHELL\" -l";
         char **argv = NULL;
 
-        memory_need(strv_extend(&argv, s->ssh, "-F", config,
-                                    /* twice: also without a terminal here */
-                                    s->read_only                  ? "-tt"
-                                                    : s->terminal ? "-t"
-                                                                  : "-T",
-                                    NULL) >= 0);
+        memory_need(strv_extend(&argv, s->ssh, "-F", config, terminal, NULL) >= 0);
         /* the master's connection is user claude's */
         if (s->user)
                 memory_need(strv_extend(&argv, "-o", "ControlPath=none", "-l", s->user, NULL) >= 0);
-        /* without a program of ours in between: under emulation that would double the time of a short
-         * command */
-        memory_need(strv_extend(&argv, "claude-vm",
-                                    s->program
-                                                    ?: s->words ? "cd /work &&"
-                                                                : "cd /work && exec \"$SHELL\" -l",
-                                    NULL) >= 0);
+        memory_need(strv_extend(&argv, "claude-vm", s->program ?: command, NULL) >= 0);
         append_words(&argv, s->words);
         return argv;
 }

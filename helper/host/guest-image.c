@@ -37,16 +37,12 @@ static int refuse(char **ret_why, const char *format, ...) {
 
 /* 1 and an owned path when the image is below `parent`. */
 static int look_in(const char *parent, size_t size, const char *guest, char **ret) {
-        _cleanup_free_ char *directory = NULL, *json = NULL;
+        _cleanup_free_ char *start = strndup(parent, size),
+                            *directory = start ? strjoin(start, "/", guest, NULL) : NULL,
+                            *json = directory ? strjoin(directory, "/guest.json", NULL) : NULL;
 
-        if (asprintf(&directory, "%.*s/%s", (int) size, parent, guest) < 0) {
-                directory = NULL;
+        if (!json)
                 return -ENOMEM;
-        }
-        if (asprintf(&json, "%s/guest.json", directory) < 0) {
-                json = NULL;
-                return -ENOMEM;
-        }
         if (access(json, F_OK) < 0)
                 return 0;
         *ret = TAKE_PTR(directory);
@@ -62,10 +58,9 @@ static int find_directory(const char *guest, const char *data_home, char **ret, 
                 *ret = strdup(guest);
                 return *ret ? 0 : -ENOMEM;
         }
-        if (asprintf(&own, "%s/claude-microvm/guests", data_home) < 0) {
-                own = NULL;
+        own = strjoin(data_home, "/claude-microvm/guests", NULL);
+        if (!own)
                 return -ENOMEM;
-        }
         r = look_in(own, strlen(own), guest, ret);
         for (const char *dir = GUEST_DIRS; r == 0 && *dir; dir += strcspn(dir, ":"), dir += *dir == ':')
                 r = look_in(dir, strcspn(dir, ":"), guest, ret);
@@ -112,14 +107,9 @@ static int check_json(const GuestImage *image, sd_json_variant *json, const char
 }
 
 static int read_json(const GuestImage *image, sd_json_variant **ret, char **ret_why) {
-        _cleanup_free_ char *path = NULL, *text = NULL;
-        int r;
+        _cleanup_free_ char *path = strjoin(image->directory, "/guest.json", NULL), *text = NULL;
+        int r = path ? whole_file_read(path, GUEST_JSON_MAX, &text) : -ENOMEM;
 
-        if (asprintf(&path, "%s/guest.json", image->directory) < 0) {
-                path = NULL;
-                return -ENOMEM;
-        }
-        r = whole_file_read(path, GUEST_JSON_MAX, &text);
         if (r == -ENOMEM)
                 return r;
         if (r < 0)

@@ -14,7 +14,9 @@
 #include "common/cleanup.h"
 #include "common/drop-in.h"
 #include "common/printable.h"
+#include "common/runtime-path.h"
 #include "common/share-tag.h"
+#include "common/strjoin.h"
 #include "common/strv.h"
 #include "common/vm-name.h"
 #include "common/whole-file.h"
@@ -27,17 +29,12 @@
 
 /* A line of options; all bytes after it are the directory. */
 static int write_file(const char *directory, const ShareParameters *share) {
-        _cleanup_free_ char *path = NULL, *text = NULL;
+        _cleanup_free_ char *path = strjoin(directory, "/share.", share->tag, NULL),
+                            *text = strjoin(share->read_only ? "ro" : "rw",
+                                            share->create ? ",create\n" : "\n", share->directory, NULL);
 
-        if (asprintf(&path, "%s/share.%s", directory, share->tag) < 0) {
-                path = NULL;
+        if (!path || !text)
                 return -ENOMEM;
-        }
-        if (asprintf(&text, "%s%s\n%s", share->read_only ? "ro" : "rw", share->create ? ",create" : "",
-                            share->directory) < 0) {
-                text = NULL;
-                return -ENOMEM;
-        }
         unlink(path);
         return whole_file_create(path, 0600, text, strlen(text));
 }
@@ -75,11 +72,12 @@ static void explain(const char *directory, int error) {
                 log_status(LOG_ERR, "Failed to open '%s': %s", directory, strerror(-error));
 }
 
-/* Where virtiofsd finds its directory; owned, NULL without memory. */
-static char *root_of(const char *runtime_dir, const char *id, const char *tag) {
-        char *path;
+/* What the VM's runtime directory has for a share: `share.TAG`, which says what to serve, and `root.TAG`,
+ * where virtiofsd finds it. Owned, NULL without memory. */
+static char *path_of(const char *runtime_dir, const char *id, const char *prefix, const char *tag) {
+        _cleanup_free_ char *name = strjoin(prefix, tag, NULL);
 
-        return asprintf(&path, "%s/claude-vm/%s/root.%s", runtime_dir, id, tag) < 0 ? NULL : path;
+        return name ? runtime_path_vm_file(runtime_dir, id, name) : NULL;
 }
 
 /* Several VMs of a directory share the agent's home. Claude Code changes ~/.claude.json under a lock: it
@@ -159,10 +157,9 @@ int share_exec(const char *virtiofsd, const char *runtime_dir, const char *insta
                 return EXIT_CONFIGURATION;
         }
         log_set_vm(id, "");
-        if (asprintf(&path, "%s/claude-vm/%s/share.%s", runtime_dir, id, tag) < 0) {
-                path = NULL;
+        path = path_of(runtime_dir, id, "share.", tag);
+        if (!path)
                 return EXIT_FAILURE;
-        }
         r = whole_file_read(path, SHARE_FILE_MAX, &text);
         directory = text ? strchr(text, '\n') : NULL;
         if (r < 0 || !directory) {
@@ -171,7 +168,7 @@ int share_exec(const char *virtiofsd, const char *runtime_dir, const char *insta
                 return EXIT_CONFIGURATION;
         }
         *directory++ = '\0';
-        root = root_of(runtime_dir, id, tag);
+        root = path_of(runtime_dir, id, "root.", tag);
         r = root ? share_root_bind(directory, strstr(text, ",create"), root) : -ENOMEM;
         if (r < 0) {
                 explain(directory, r);
@@ -195,13 +192,12 @@ int share_exited(const char *runtime_dir, const char *instance) {
 
         if (!tag)
                 return EXIT_CONFIGURATION;
-        if (asprintf(&message, "SHARE_EXITED=%s\n%s %s", tag,
-                            code && strcmp(code, "exited") == 0 ? "exited with status"
-                                                                : "was killed by signal",
-                            status ?: "unknown") < 0) {
-                message = NULL;
+        message = strjoin("SHARE_EXITED=", tag, "\n",
+                        code && strcmp(code, "exited") == 0 ? "exited with status "
+                                                            : "was killed by signal ",
+                        status ?: "unknown", NULL);
+        if (!message)
                 return EXIT_FAILURE;
-        }
         /* after a configuration error the status says more than this */
         if (result && strcmp(result, "success") != 0 && !(status && strcmp(status, "78") == 0))
                 sd_notifyf(0, "STATUS=virtiofsd %s", strchr(message, '\n') + 1);

@@ -17,6 +17,7 @@
 
 #include "common/cleanup.h"
 #include "common/drop-in.h"
+#include "common/runtime-path.h"
 #include "common/strjoin.h"
 #include "common/vm-name.h"
 #include "common/whole-file.h"
@@ -153,13 +154,9 @@ static int copy_both(int fd) {
 }
 
 static int read_address(const char *directory, char **ret) {
-        _cleanup_free_ char *path = NULL;
+        _cleanup_free_ char *path = strjoin(directory, "/ssh.address", NULL);
 
-        if (asprintf(&path, "%s/ssh.address", directory) < 0) {
-                path = NULL;
-                return -ENOMEM;
-        }
-        return whole_file_read(path, ADDRESS_MAX, ret);
+        return path ? whole_file_read(path, ADDRESS_MAX, ret) : -ENOMEM;
 }
 
 /* NAME, claude-vm.NAME or claude-vm/NAME, as ssh's configuration has it. */
@@ -181,10 +178,9 @@ int connect_run(const char *runtime_dir, const char *host) {
                 log_message(LOG_ERR, "'%s' is no VM", id);
                 return EXIT_CONFIGURATION;
         }
-        if (asprintf(&directory, "%s/claude-vm/%s", runtime_dir, id) < 0) {
-                directory = NULL;
+        directory = runtime_path_vm(runtime_dir, id);
+        if (!directory)
                 return EXIT_FAILURE;
-        }
         r = read_address(directory, &text);
         if (r == -ENOENT) {
                 log_message(LOG_ERR, "VM '%s' does not run: systemctl --user start claude-vm@%s", id, id);

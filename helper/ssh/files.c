@@ -9,6 +9,7 @@
 #include "common/cleanup.h"
 #include "common/printable.h"
 #include "common/run-program.h"
+#include "common/strjoin.h"
 #include "common/vm-name.h"
 #include "common/whole-file.h"
 #include "config.h"
@@ -19,9 +20,7 @@ static const char *const files[] = { "ssh.key", "ssh.key.pub", "host.key", "host
         "ssh.config", "ssh.address", "ssh.address.new", "qemu/ssh.sock" };
 
 static char *path_in(const char *directory, const char *name) {
-        char *path;
-
-        return asprintf(&path, "%s/%s", directory, name) < 0 ? NULL : path;
+        return strjoin(directory, "/", name, NULL);
 }
 
 static int make_key(const char *ssh_keygen, const char *path) {
@@ -64,11 +63,8 @@ static int write_known_hosts(const char *directory) {
 
         if (r < 0)
                 return r;
-        if (asprintf(&line, "claude-vm %s", key) < 0) {
-                line = NULL;
-                return -ENOMEM;
-        }
-        return create_in(directory, "ssh.known_hosts", line);
+        line = strjoin("claude-vm ", key, NULL);
+        return line ? create_in(directory, "ssh.known_hosts", line) : -ENOMEM;
 }
 
 /* A path as one word of ssh's configuration: in quotes, and its tokens (%h) stay what they are. `${` cannot
@@ -186,14 +182,11 @@ void ssh_keys_done(SshKeys *keys) {
 
 int ssh_files_write_address(const char *directory, const char *address) {
         _cleanup_free_ char *new = path_in(directory, "ssh.address.new"),
-                            *path = path_in(directory, "ssh.address");
-        _cleanup_free_ char *line = NULL;
+                            *path = path_in(directory, "ssh.address"), *line = strjoin(address, "\n", NULL);
         int r;
 
-        if (!new || !path || asprintf(&line, "%s\n", address) < 0) {
-                line = NULL;
+        if (!new || !path || !line)
                 return -ENOMEM;
-        }
         r = whole_file_create(new, 0600, line, strlen(line));
         if (r < 0)
                 return r;

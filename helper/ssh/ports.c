@@ -7,14 +7,13 @@
 #include <sys/file.h>
 
 #include "common/cleanup.h"
+#include "common/strjoin.h"
 #include "common/whole-file.h"
 
 static const char *const directions[] = { "publish", "reverse" }, *const origins[] = { "added", "ini" };
 
 static char *path_in(const char *directory, const char *name) {
-        char *path;
-
-        return asprintf(&path, "%s/%s", directory, name) < 0 ? NULL : path;
+        return strjoin(directory, "/", name, NULL);
 }
 
 int ports_lock(const char *directory) {

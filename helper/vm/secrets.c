@@ -13,6 +13,7 @@
 
 #include "common/cleanup.h"
 #include "common/run-program.h"
+#include "common/strjoin.h"
 #include "common/whole-file.h"
 #include "helper/request/caller-credentials.h"
 
@@ -58,11 +59,8 @@ static int write_plain(FILE *f, const char *directory, char **ret_why) {
 
                 if (entry->d_name[0] == '.')
                         continue;
-                if (asprintf(&path, "%s/%s", directory, entry->d_name) < 0) {
-                        path = NULL;
-                        return -ENOMEM;
-                }
-                r = write_secret(f, entry->d_name, path, ret_why);
+                path = strjoin(directory, "/", entry->d_name, NULL);
+                r = path ? write_secret(f, entry->d_name, path, ret_why) : -ENOMEM;
         }
         return r;
 }
@@ -70,17 +68,16 @@ static int write_plain(FILE *f, const char *directory, char **ret_why) {
 /* Into a file in memory, which is gone when its descriptor is closed. */
 static int write_encrypted(FILE *f, const char *systemd_creds, const char *assignment, char **ret_why) {
         _cleanup_close_ int fd = memfd_create("credential", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
-        _cleanup_free_ char *name = strndup(assignment, strcspn(assignment, "=")), *option = NULL;
+        _cleanup_free_ char *name = strndup(assignment, strcspn(assignment, "=")),
+                            *option = name ? strjoin("--name=", name, NULL) : NULL;
         const char *file = assignment + strcspn(assignment, "=") + 1;
         char path[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
         int r;
 
         if (fd < 0)
                 return -errno;
-        if (!name || asprintf(&option, "--name=%s", name) < 0) {
-                option = NULL;
+        if (!option)
                 return -ENOMEM;
-        }
         r = run_program((const char *const[]) { systemd_creds, "decrypt", "--user", option, file, "-",
                                         NULL },
                         fd);
