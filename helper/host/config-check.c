@@ -21,6 +21,7 @@
 #include "common/cleanup.h"
 #include "common/config-id.h"
 #include "common/drop-in.h"
+#include "common/whole-file.h"
 
 #define INI_MAX (256U * 1024U) /* the generator reads no larger one */
 #define REMEDY "run systemctl --user daemon-reload, or start the VM with claude-run"
@@ -44,25 +45,19 @@ static const char *get_file(char *const *variables, unsigned i) {
 /* The generator follows no link to an ini either. */
 static int id_of_file(const char *path, char ret[static CONFIG_ID_SIZE]) {
         _cleanup_close_ int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-        _cleanup_free_ char *text = malloc(INI_MAX + 1);
-        size_t size = 0;
+        _cleanup_free_ char *text = NULL;
+        size_t size;
         struct stat st;
-        ssize_t n;
+        int r;
 
         if (fd < 0)
                 return -errno;
-        if (!text)
-                return -ENOMEM;
         if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
                 return -ENOTSUP;
-        do {
-                n = read(fd, text + size, INI_MAX + 1 - size);
-                if (n < 0)
-                        return -errno;
-                size += (size_t) n;
-        } while (n > 0 && size <= INI_MAX);
-        config_id_of(text, size, ret);
-        return 0;
+        r = whole_file_read_fd(fd, INI_MAX + 1, &text, &size);
+        if (r >= 0)
+                config_id_of(text, size, ret);
+        return r;
 }
 
 static int __attribute__((format(printf, 3, 4))) say(char **ret_why, int error, const char *format, ...) {
