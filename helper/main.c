@@ -9,6 +9,7 @@
 
 #include "common/cleanup.h"
 #include "common/drop-in.h"
+#include "common/exit-status.h"
 #include "common/path.h"
 #include "common/strjoin.h"
 #include "common/vm-name.h"

@@ -10,13 +10,11 @@
 #include <systemd/sd-daemon.h>
 
 #include "common/cleanup.h"
-#include "common/drop-in.h"
+#include "common/exit-status.h"
 #include "common/vm-name.h"
 #include "helper/host/manager.h"
 #include "helper/host/projects.h"
 #include "helper/log.h"
-
-DEFINE_CLEANUP(Manager *, manager_free, manager_cleanup)
 
 static volatile bool interrupted;
 
@@ -67,7 +65,7 @@ static int stop(Manager *m, const char *unit) {
 
 int proxy_run(const char *name) {
         struct sigaction action = { .sa_handler = on_signal };
-        _cleanup_(manager_cleanup) Manager *m = NULL;
+        _cleanup_manager_ Manager *m = NULL;
         _cleanup_free_ char *unit = vm_unit_name(name);
         const char *word = "";
         int r;

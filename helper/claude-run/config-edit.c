@@ -13,7 +13,6 @@
 
 #include "common/cleanup.h"
 #include "common/directory.h"
-#include "common/drop-in.h"
 #include "common/run-program.h"
 #include "common/strjoin.h"
 #include "common/whole-file.h"

@@ -7,15 +7,13 @@
 
 #include "common/cleanup.h"
 #include "common/directory.h"
-#include "common/drop-in.h"
 #include "common/printable.h"
 #include "common/run-program.h"
 #include "common/vm-name.h"
 #include "common/whole-file.h"
 #include "helper/claude-run/fail.h"
 #include "helper/claude-run/memory.h"
-
-DEFINE_CLEANUP(sd_json_variant *, sd_json_variant_unref, json_cleanup)
+#include "helper/json.h"
 
 /* Each becomes the rest of a line of an ini, which has no quotes. A guest chooses the names of what it
  * makes, so a line end in a directory's name is somebody's try to say more than a directory. */
@@ -108,7 +106,7 @@ static char *compose(const Context *c, const char *directory, const char *name) 
 }
 
 int project_ini_find(const Context *c, const char *name, char **ret_own, char **ret_effective) {
-        _cleanup_(json_cleanup) sd_json_variant *array = NULL;
+        _cleanup_json_ sd_json_variant *array = NULL;
         int r = generator_ask(c->options->generator, "--find", name, &array);
         sd_json_variant *object = r == 0 && array ? sd_json_variant_by_index(array, 0) : NULL;
         const char *own_text = object ? generator_text(object, "own") : NULL,

@@ -8,7 +8,6 @@
 
 #include "common/cleanup.h"
 #include "common/directory.h"
-#include "common/drop-in.h"
 #include "common/run-program.h"
 #include "common/runtime-path.h"
 #include "common/trusted-file.h"

@@ -5,7 +5,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -13,6 +12,7 @@
 #include "common/run-program.h"
 #include "common/strjoin.h"
 #include "common/strv.h"
+#include "common/usec.h"
 #include "common/vm-name.h"
 #include "helper/claude-run/context.h"
 #include "helper/claude-run/fail.h"
@@ -23,7 +23,6 @@
 #include "helper/host/config-check.h"
 #include "helper/request/caller-credentials.h"
 
-#define SEC 1000000ULL
 #define START_LIMIT (500 * SEC) /* the unit's own is 180 s, its dev shell's 300 s */
 #define STOP_LIMIT (60 * SEC)   /* the unit's own is 45 s */
 
@@ -89,10 +88,9 @@ int start_job(Context *c, const char *method, const char *verb, const char *id) 
         _cleanup_free_ char *unit = NEED(vm_unit_name(id));
         uint64_t limit = strcmp(method, "StopUnit") == 0 ? STOP_LIMIT : START_LIMIT;
         const char *result = "";
-        struct timespec now;
+        uint64_t begun_usec = usec_now(CLOCK_REALTIME);
         int r;
 
-        clock_gettime(CLOCK_REALTIME, &now);
         r = manager_job(c->manager, method, unit, limit, &context_interrupted, show_progress, (void *) id,
                         &result);
         end_progress();
@@ -112,7 +110,7 @@ int start_job(Context *c, const char *method, const char *verb, const char *id) 
                                 verb, (unsigned long long) (limit / SEC), unit);
         if (!result[0])
                 return fail(EXIT_FAILURE, "Failed to %s '%s': %s", verb, id, strerror(-r));
-        return explain_failure(c, id, unit, verb, result, (uint64_t) now.tv_sec * SEC);
+        return explain_failure(c, id, unit, verb, result, begun_usec);
 }
 
 static int reload(Context *c) {

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
-#include <systemd/sd-json.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -24,13 +23,11 @@
 #include "helper/claude-run/verbs.h"
 #include "helper/host/accelerator.h"
 #include "helper/host/guest-image.h"
+#include "helper/json.h"
 #include "helper/sandbox/landlock.h"
 #include "helper/sandbox/sandbox.h"
 
 #define IMAGE_MIB 2048U /* what making an image needs for a while */
-
-DEFINE_CLEANUP(sd_json_variant *, sd_json_variant_unref, json_cleanup)
-DEFINE_CLEANUP(GuestImage *, guest_image_free, guest_image_cleanup)
 
 typedef enum Level { LEVEL_OK, LEVEL_WARNING, LEVEL_PROBLEM } Level;
 
@@ -44,7 +41,7 @@ typedef struct Doctor {
 static void say(Doctor *d, Level level, const char *format, ...) __attribute__((format(printf, 3, 4)));
 static void say(Doctor *d, Level level, const char *format, ...) {
         static const char *const words[] = { "ok", "warning", "problem" };
-        _cleanup_(json_cleanup) sd_json_variant *object = NULL;
+        _cleanup_json_ sd_json_variant *object = NULL;
         _cleanup_free_ char *text = NULL;
         va_list ap;
 
@@ -186,7 +183,7 @@ static void check_kvm(Doctor *d) {
 static void check_image(Doctor *d) {
         const char *home = getenv("HOME");
         _cleanup_free_ char *data = NEED(path_xdg("XDG_DATA_HOME", "/.local/share"));
-        _cleanup_(guest_image_cleanup) GuestImage *image = NULL;
+        _cleanup_guest_image_ GuestImage *image = NULL;
         _cleanup_free_ char *why = NULL;
         struct statvfs fs;
 

@@ -7,14 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <systemd/sd-json.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/drop-in.h"
 #include "common/runtime-path.h"
 #include "common/strv.h"
+#include "common/usec.h"
 #include "common/vm-name.h"
 #include "helper/claude-run/context.h"
 #include "helper/claude-run/fail.h"
@@ -23,10 +22,7 @@
 #include "helper/claude-run/session.h"
 #include "helper/claude-run/verbs.h"
 #include "helper/claude-run/which-vm.h"
-
-#define SEC 1000000ULL
-
-DEFINE_CLEANUP(sd_json_variant *, sd_json_variant_unref, json_cleanup)
+#include "helper/json.h"
 
 #define CELL_MAX 32
 
@@ -41,15 +37,13 @@ static bool is_active(const UnitState *state) {
 }
 
 static void print_uptime(const UnitState *state, char ret[static CELL_MAX]) {
-        struct timespec now;
         uint64_t seconds;
 
         if (!is_active(state)) {
                 strcpy(ret, "-");
                 return;
         }
-        clock_gettime(CLOCK_REALTIME, &now);
-        seconds = (uint64_t) now.tv_sec - state->active_enter_usec / SEC;
+        seconds = usec_now(CLOCK_REALTIME) / SEC - state->active_enter_usec / SEC;
         if (seconds < 3600)
                 snprintf(ret, CELL_MAX, "%2llum %2llus", (unsigned long long) (seconds / 60),
                                 (unsigned long long) (seconds % 60));
@@ -117,7 +111,7 @@ static int print_row(Context *c, Row *row, sd_json_variant **array) {
         char uptime[CELL_MAX], memory[CELL_MAX];
 
         if (c->options->json) {
-                _cleanup_(json_cleanup) sd_json_variant *object = NULL;
+                _cleanup_json_ sd_json_variant *object = NULL;
                 int r = build_json(row, &object);
 
                 return r < 0 ? r : sd_json_variant_append_array(array, object);
@@ -186,7 +180,7 @@ static int list_all(Context *c, char *const *units, sd_json_variant **array) {
 }
 
 int verb_list(Context *c) {
-        _cleanup_(json_cleanup) sd_json_variant *array = NULL;
+        _cleanup_json_ sd_json_variant *array = NULL;
         _cleanup_strv_free_ char **units = NULL;
         int r = context_manager(c);
 
@@ -209,7 +203,7 @@ int verb_list(Context *c) {
 
 /* The row of one VM, as `list --json` has it. */
 static int print_status_json(Context *c, const char *id) {
-        _cleanup_(json_cleanup) sd_json_variant *object = NULL;
+        _cleanup_json_ sd_json_variant *object = NULL;
         _cleanup_free_ char *directory = NULL, *unit = NEED(vm_unit_name(id));
         Row row = { .name = id, .uuid = vm_name_is_uuid(id) ? id : "-" };
         const ProjectEntry *p;

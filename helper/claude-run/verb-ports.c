@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <systemd/sd-json.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -16,12 +15,11 @@
 #include "helper/claude-run/say.h"
 #include "helper/claude-run/verbs.h"
 #include "helper/claude-run/which-vm.h"
+#include "helper/json.h"
 #include "helper/ssh/ports.h"
 
-DEFINE_CLEANUP(sd_json_variant *, sd_json_variant_unref, json_cleanup)
-
 static int print_json(const PortList *list) {
-        _cleanup_(json_cleanup) sd_json_variant *array = NULL;
+        _cleanup_json_ sd_json_variant *array = NULL;
         int r = sd_json_variant_new_array(&array, NULL, 0);
 
         for (size_t i = 0; r >= 0 && i < list->n; i++) {

@@ -8,6 +8,7 @@
 #include "common/agent.h"
 #include "common/cleanup.h"
 #include "common/drop-in.h"
+#include "common/usec.h"
 #include "common/vm-name.h"
 #include "helper/claude-run/context.h"
 #include "helper/claude-run/fail.h"
@@ -21,7 +22,6 @@
 #include "helper/claude-run/which-vm.h"
 #include "helper/request/files.h"
 
-#define SEC 1000000ULL
 #define END_LIMIT (30 * SEC) /* from the agent's end to the VM's */
 
 enum { ATTACH_NO_TERMINAL = 69 };

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "common/drop-in.h"
 #include "common/runtime-path.h"
 #include "common/strv.h"
 #include "helper/claude-run/context.h"

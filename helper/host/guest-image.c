@@ -5,20 +5,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <systemd/sd-json.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/strjoin.h"
 #include "common/whole-file.h"
 #include "config.h"
+#include "helper/json.h"
 
 #define GUEST_JSON_MAX (64U * 1024U)
 #define CMDLINE_MAX 1024U
 #define FORMAT 1
-
-DEFINE_CLEANUP(GuestImage *, guest_image_free, guest_image_cleanup)
-DEFINE_CLEANUP(sd_json_variant *, sd_json_variant_unref, json_cleanup)
 
 static int refuse(char **ret_why, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static int refuse(char **ret_why, const char *format, ...) {
@@ -158,8 +155,8 @@ static int read_cmdline(GuestImage *image, char **ret_why) {
 
 int guest_image_find(const char *guest, const char *agent, const char *data_home, GuestImage **ret,
                 char **ret_why) {
-        _cleanup_(guest_image_cleanup) GuestImage *image = calloc(1, sizeof(GuestImage));
-        _cleanup_(json_cleanup) sd_json_variant *json = NULL;
+        _cleanup_guest_image_ GuestImage *image = calloc(1, sizeof(GuestImage));
+        _cleanup_json_ sd_json_variant *json = NULL;
         int r;
 
         if (!image)

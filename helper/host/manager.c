@@ -7,17 +7,16 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "common/cleanup.h"
 #include "common/strv.h"
+#include "common/usec.h"
 
 #define DESTINATION "org.freedesktop.systemd1"
 #define PATH "/org/freedesktop/systemd1"
 #define MANAGER_INTERFACE DESTINATION ".Manager"
 #define UNIT_INTERFACE DESTINATION ".Unit"
 #define SERVICE_INTERFACE DESTINATION ".Service"
-#define SEC 1000000ULL
 #define CALL_LIMIT (25 * SEC) /* of one call; the manager may be reloading */
 #define DROPIN "/50-claude-microvm.conf"
 
@@ -31,13 +30,6 @@ struct Manager {
 DEFINE_CLEANUP(sd_bus_message *, sd_bus_message_unref, message_cleanup)
 DEFINE_CLEANUP(sd_bus_slot *, sd_bus_slot_unref, slot_cleanup)
 #define _cleanup_message_ _cleanup_(message_cleanup)
-
-static uint64_t now_usec(void) {
-        struct timespec ts;
-
-        clock_gettime(CLOCK_MONOTONIC, &ts);
-        return (uint64_t) ts.tv_sec * SEC + (uint64_t) ts.tv_nsec / 1000;
-}
 
 int manager_connect(Manager **ret) {
         Manager *m = calloc(1, sizeof(Manager));
@@ -194,7 +186,7 @@ static int process(Manager *m, uint64_t deadline) {
         while (r > 0);
         if (r < 0 || m->job_removed)
                 return r;
-        now = now_usec();
+        now = usec_now(CLOCK_MONOTONIC);
         if (now >= deadline)
                 return -ETIMEDOUT;
         wait = deadline - now < SEC ? deadline - now : SEC;
@@ -243,12 +235,12 @@ static void report(
         if (!progress || unit_path(unit, &path) < 0)
                 return;
         (void) get_string(m, path, SERVICE_INTERFACE, "StatusText", &text);
-        progress(userdata, text ?: "", now_usec() - started);
+        progress(userdata, text ?: "", usec_now(CLOCK_MONOTONIC) - started);
 }
 
 /* UINT64_MAX is without end. */
 static uint64_t deadline_after(uint64_t limit_usec) {
-        uint64_t now = now_usec();
+        uint64_t now = usec_now(CLOCK_MONOTONIC);
 
         return limit_usec > UINT64_MAX - now ? UINT64_MAX : now + limit_usec;
 }
@@ -257,7 +249,7 @@ int manager_job(Manager *m, const char *method, const char *unit, uint64_t limit
                 const volatile bool *interrupted, manager_progress progress, void *userdata,
                 const char **ret_result) {
         _cleanup_(slot_cleanup) sd_bus_slot *slot = NULL;
-        uint64_t started = now_usec(), deadline = deadline_after(limit_usec);
+        uint64_t started = usec_now(CLOCK_MONOTONIC), deadline = deadline_after(limit_usec);
         int r;
 
         *ret_result = "";

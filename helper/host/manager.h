@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <systemd/sd-bus.h>
 
+#include "common/cleanup.h"
+
 typedef struct Manager Manager;
 
 /* What a unit is at a moment. Strings are owned. */
@@ -25,6 +27,9 @@ typedef void (*manager_progress)(void *userdata, const char *status_text, uint64
 /* Connects. 0, negative errno. */
 int manager_connect(Manager **ret);
 Manager *manager_free(Manager *m);
+
+DEFINE_CLEANUP(Manager *, manager_free, manager_cleanup)
+#define _cleanup_manager_ _cleanup_(manager_cleanup)
 
 /* The version of systemd, like "257 (257.13-1)", owned. 0, negative errno. */
 int manager_version(Manager *m, char **ret);

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "common/drop-in.h"
+#include "common/exit-status.h"
 #include "common/printable.h"
 #include "common/runtime-path.h"
 #include "common/share-tag.h"

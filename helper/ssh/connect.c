@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "common/drop-in.h"
+#include "common/exit-status.h"
 #include "common/runtime-path.h"
 #include "common/strjoin.h"
 #include "common/vm-name.h"

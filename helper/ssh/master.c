@@ -8,7 +8,7 @@
 
 #include "common/cleanup.h"
 #include "common/directory.h"
-#include "common/drop-in.h"
+#include "common/exit-status.h"
 #include "common/runtime-path.h"
 #include "common/strjoin.h"
 #include "common/strv.h"

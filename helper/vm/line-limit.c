@@ -3,7 +3,7 @@
 
 #include "helper/vm/line-limit.h"
 
-#define SEC 1000000ULL
+#include "common/usec.h"
 
 static const struct {
         uint64_t usec;

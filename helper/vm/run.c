@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "common/drop-in.h"
+#include "common/exit-status.h"
 #include "common/path-walk.h"
 #include "helper/devshell/devshell.h"
 #include "helper/host/accelerator.h"
@@ -26,8 +26,6 @@
 
 #define BOOT_LIMIT_KVM (60 * SEC)
 #define BOOT_LIMIT_TCG (150 * SEC)
-
-DEFINE_CLEANUP(GuestImage *, guest_image_free, guest_image_cleanup)
 
 static bool choose_kvm(const Parameters *p) {
         const char *why = "";
@@ -242,7 +240,7 @@ static void vm_free(Vm *vm) {
 DEFINE_CLEANUP(Vm *, vm_free, vm_cleanup)
 
 int run_vm(const RunConfig *config, const Parameters *parameters) {
-        _cleanup_(guest_image_cleanup) GuestImage *image = NULL;
+        _cleanup_guest_image_ GuestImage *image = NULL;
         _cleanup_(vm_cleanup) Vm *vm = NULL;
         _cleanup_free_ char *why = NULL;
         int r;

@@ -19,6 +19,7 @@ typedef struct RunConfig {
         uint64_t stop_step_usec;           /* between the steps of a stop */
 } RunConfig;
 
-/* Runs the VM and tells systemd about it. Returns the exit status: the agent's, or one of common/drop-in.h.
+/* Runs the VM and tells systemd about it. Returns the exit status: the agent's, or one of
+ * common/exit-status.h.
  */
 int run_vm(const RunConfig *config, const Parameters *parameters);
