@@ -57,7 +57,7 @@ static int stop(Manager *m, const char *unit) {
         int r;
 
         sd_notify(0, "STOPPING=1");
-        r = manager_job(m, "StopUnit", unit, UINT64_MAX, NULL, NULL, NULL, &word);
+        r = manager_job(m, MANAGER_STOP, unit, UINT64_MAX, NULL, NULL, NULL, &word);
         if (r < 0)
                 log_status(LOG_ERR, "Failed to stop %s: %s", unit, word[0] ? word : strerror(-r));
         return r < 0 ? EXIT_QEMU_FAILED : 0;
@@ -80,7 +80,7 @@ int proxy_run(const char *name) {
                 return EXIT_QEMU_FAILED;
         }
         /* systemd's own time-outs end these waits */
-        r = manager_job(m, "StartUnit", unit, UINT64_MAX, &interrupted, NULL, NULL, &word);
+        r = manager_job(m, MANAGER_START, unit, UINT64_MAX, &interrupted, NULL, NULL, &word);
         if (r >= 0) {
                 sd_notify(0, "READY=1");
                 r = manager_wait_inactive(m, unit, UINT64_MAX, &interrupted);

@@ -84,14 +84,16 @@ static int explain_failure(Context *c, const char *id, const char *unit, const c
         return status;
 }
 
-int start_job(Context *c, const char *method, const char *verb, const char *id) {
+int start_job(Context *c, ManagerJob job, const char *id) {
+        static const char *const verbs[] = { [MANAGER_START] = "start", [MANAGER_STOP] = "stop" };
+        const char *verb = verbs[job];
         _cleanup_free_ char *unit = NEED(vm_unit_name(id));
-        uint64_t limit = strcmp(method, "StopUnit") == 0 ? STOP_LIMIT : START_LIMIT;
+        uint64_t limit = job == MANAGER_STOP ? STOP_LIMIT : START_LIMIT;
         const char *result = "";
         uint64_t begun_usec = usec_now(CLOCK_REALTIME);
         int r;
 
-        r = manager_job(c->manager, method, unit, limit, &context_interrupted, show_progress, (void *) id,
+        r = manager_job(c->manager, job, unit, limit, &context_interrupted, show_progress, (void *) id,
                         &result);
         end_progress();
         if (r >= 0)
@@ -99,9 +101,9 @@ int start_job(Context *c, const char *method, const char *verb, const char *id) 
         if (r == -EINTR) {
                 /* what this call has begun, and nothing else */
                 context_interrupted = false;
-                if (strcmp(method, "StopUnit") != 0)
-                        (void) manager_job(
-                                        c->manager, "StopUnit", unit, STOP_LIMIT, NULL, NULL, NULL, &result);
+                if (job != MANAGER_STOP)
+                        (void) manager_job(c->manager, MANAGER_STOP, unit, STOP_LIMIT, NULL, NULL, NULL,
+                                        &result);
                 return 128 + SIGINT;
         }
         if (r == -ETIMEDOUT && !result[0])
@@ -157,7 +159,7 @@ static int start(Context *c, const char *id, const char *unit) {
                 r = lock = caller_credentials_hand_over(c->runtime_dir, id, names);
         if (r < 0)
                 return fail(EXIT_FAILURE, "Failed to hand credentials over to '%s': %s", id, strerror(-r));
-        r = start_job(c, "StartUnit", "start", id);
+        r = start_job(c, MANAGER_START, id);
         if (lock >= 0) {
                 caller_credentials_remove(c->runtime_dir, id);
                 close(lock);

@@ -140,7 +140,7 @@ static int run_fresh(Context *c, const char *directory, const ProjectEntry *base
                 request_remove(c->runtime_dir, request.id);
         else if (session) {
                 r = run_agent(c, request.id);
-                (void) start_job(c, "StopUnit", "stop", request.id);
+                (void) start_job(c, MANAGER_STOP, request.id);
         } else
                 r = attach(c, request.id);
         request_done(&request);

@@ -23,7 +23,7 @@ int verb_start(Context *c) {
 static int stop_one(Context *c, const char *id) {
         int r = context_manager(c);
 
-        return r != 0 ? r : start_job(c, "StopUnit", "stop", id);
+        return r != 0 ? r : start_job(c, MANAGER_STOP, id);
 }
 
 int verb_stop(Context *c) {

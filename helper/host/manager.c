@@ -212,13 +212,14 @@ static int job_errno(const char *result) {
         return -EPROTO;
 }
 
-static int call_job(Manager *m, const char *method, const char *unit) {
+static int call_job(Manager *m, ManagerJob job, const char *unit) {
+        static const char *const methods[] = { [MANAGER_START] = "StartUnit", [MANAGER_STOP] = "StopUnit" };
         _cleanup_message_ sd_bus_message *reply = NULL;
         const char *path;
         int r;
 
-        r = sd_bus_call_method(m->bus, DESTINATION, PATH, MANAGER_INTERFACE, method, NULL, &reply, "ss",
-                        unit, "replace");
+        r = sd_bus_call_method(m->bus, DESTINATION, PATH, MANAGER_INTERFACE, methods[job], NULL, &reply,
+                        "ss", unit, "replace");
         if (r >= 0)
                 r = sd_bus_message_read(reply, "o", &path);
         if (r < 0)
@@ -245,7 +246,7 @@ static uint64_t deadline_after(uint64_t limit_usec) {
         return limit_usec > UINT64_MAX - now ? UINT64_MAX : now + limit_usec;
 }
 
-int manager_job(Manager *m, const char *method, const char *unit, uint64_t limit_usec,
+int manager_job(Manager *m, ManagerJob job, const char *unit, uint64_t limit_usec,
                 const volatile bool *interrupted, manager_progress progress, void *userdata,
                 const char **ret_result) {
         _cleanup_(slot_cleanup) sd_bus_slot *slot = NULL;
@@ -258,7 +259,7 @@ int manager_job(Manager *m, const char *method, const char *unit, uint64_t limit
         r = sd_bus_match_signal(m->bus, &slot, DESTINATION, PATH, MANAGER_INTERFACE, "JobRemoved",
                         on_job_removed, m);
         if (r >= 0)
-                r = call_job(m, method, unit);
+                r = call_job(m, job, unit);
         while (r >= 0 && !m->job_removed) {
                 if (interrupted && *interrupted)
                         return -EINTR;

@@ -44,12 +44,13 @@ void unit_state_done(UnitState *s);
 /* The word for what a unit is, owned; "inactive" also for one that does not exist. 0, negative errno. */
 int manager_active_state(Manager *m, const char *unit, char **ret);
 
-/* Starts or stops a unit ("StartUnit", "StopUnit") and waits for the job; UINT64_MAX: without
- * end. 0: done.
+typedef enum ManagerJob { MANAGER_START, MANAGER_STOP } ManagerJob;
+
+/* Starts or stops a unit and waits for the job; UINT64_MAX: without end. 0: done.
  * -ECANCELED, -ETIMEDOUT (also of the wait), -EPROTO for any other end of the job, with systemd's word for
  * it in `ret_result` (static or borrowed until the next call). -EINTR: `interrupted` became true. Other
  * negative errno. */
-int manager_job(Manager *m, const char *method, const char *unit, uint64_t limit_usec,
+int manager_job(Manager *m, ManagerJob job, const char *unit, uint64_t limit_usec,
                 const volatile bool *interrupted, manager_progress progress, void *userdata,
                 const char **ret_result);
 
