@@ -25,7 +25,7 @@
 typedef struct Edit {
         char *own;       /* the file to replace, in the user's directory */
         char *effective; /* the file that counts now */
-        char *directory; /* of the copy */
+        char *copy_dir;  /* of the copy */
         char *copy;
         char *before; /* text of the file */
         mode_t mode;
@@ -34,7 +34,7 @@ typedef struct Edit {
 static void edit_done(Edit *e) {
         free(e->own);
         free(e->effective);
-        free(e->directory);
+        free(e->copy_dir);
         free(e->copy);
         free(e->before);
 }
@@ -92,12 +92,12 @@ static int make_copy(Edit *e, const char *name) {
         r = whole_file_read(e->effective, INI_MAX, &e->before);
         if (r < 0)
                 return fail(EXIT_CONFIGURATION, "Failed to read '%s': %s", e->effective, strerror(-r));
-        e->directory = NEED(strjoin(parent, "/.edit-XXXXXX", NULL));
+        e->copy_dir = NEED(strjoin(parent, "/.edit-XXXXXX", NULL));
         r = directory_make(parent);
-        if (r >= 0 && !mkdtemp(e->directory))
+        if (r >= 0 && !mkdtemp(e->copy_dir))
                 r = -errno;
         if (r >= 0)
-                e->copy = NEED(strjoin(e->directory, "/", name, ".ini", NULL));
+                e->copy = NEED(strjoin(e->copy_dir, "/", name, ".ini", NULL));
         if (r >= 0)
                 r = whole_file_create(e->copy, 0600, e->before, strlen(e->before));
         return r < 0 ? fail(EXIT_FAILURE, "Failed to copy '%s': %s", e->effective, strerror(-r)) : 0;
@@ -127,7 +127,7 @@ static int edit_until_good(const Context *c, const Edit *e) {
                 answer = ask();
         } while (answer == 'e');
         if (answer == 'd')
-                directory_remove(e->directory);
+                directory_remove(e->copy_dir);
         return fail(EXIT_CONFIGURATION, "'%s' is not changed", e->own);
 }
 
@@ -137,7 +137,7 @@ static int replace(const Edit *e) {
 
         if (fd < 0 || fchmod(fd, e->mode) < 0 || fsync(fd) < 0 || rename(e->copy, e->own) < 0)
                 return fail(EXIT_FAILURE, "Failed to replace '%s': %s", e->own, strerror(errno));
-        directory_remove(e->directory);
+        directory_remove(e->copy_dir);
         return 0;
 }
 
@@ -182,6 +182,6 @@ int config_edit(Context *c, const char *name) {
         if (is_changed(&e))
                 fail(0, "what you wrote is kept in %s", e.copy);
         else if (e.copy)
-                directory_remove(e.directory);
+                directory_remove(e.copy_dir);
         return r;
 }

@@ -61,7 +61,7 @@ static void print_memory(const UnitState *state, char ret[static CELL_MAX]) {
 
 /* A process of this user, not of somebody who calls himself so: ssh with the VM's configuration, showing the
  * agent's terminal. */
-static bool is_viewer(const char *pid, const char *directory) {
+static bool is_viewer(const char *pid, const char *vm_dir) {
         char path[sizeof("/proc//cmdline") + NAME_MAX], line[1024];
         _cleanup_close_ int fd = -EBADF;
         struct stat st;
@@ -72,13 +72,13 @@ static bool is_viewer(const char *pid, const char *directory) {
         if (fd < 0 || fstat(fd, &st) < 0 || st.st_uid != getuid())
                 return false;
         n = read(fd, line, sizeof(line));
-        return n > 0 && memmem(line, (size_t) n, directory, strlen(directory)) &&
+        return n > 0 && memmem(line, (size_t) n, vm_dir, strlen(vm_dir)) &&
                         memmem(line, (size_t) n, PROGRAM_ATTACH, strlen(PROGRAM_ATTACH));
 }
 
 static unsigned count_viewers(const Context *c, const char *id) {
         _cleanup_closedir_ DIR *proc = opendir("/proc");
-        _cleanup_free_ char *directory = NEED(runtime_path_vm(c->runtime_dir, id));
+        _cleanup_free_ char *vm_dir = NEED(runtime_path_vm(c->runtime_dir, id));
         unsigned n = 0;
 
         while (proc) {
@@ -87,7 +87,7 @@ static unsigned count_viewers(const Context *c, const char *id) {
                 if (!entry)
                         break;
                 if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9')
-                        n += is_viewer(entry->d_name, directory);
+                        n += is_viewer(entry->d_name, vm_dir);
         }
         return n;
 }

@@ -78,7 +78,7 @@ static int change_failed(const char *what, const char *word, int r) {
                      : fail(EXIT_FAILURE, "Failed to %s '%s': what ssh says is above", what, word);
 }
 
-static int add(Context *c, const char *id, const char *directory, PortList *list, const PortEntry *e,
+static int add(Context *c, const char *id, const char *vm_dir, PortList *list, const PortEntry *e,
                 const char *word) {
         int r;
 
@@ -92,12 +92,12 @@ static int add(Context *c, const char *id, const char *directory, PortList *list
         r = ask_master(c, id, "forward", e);
         if (r == 0) {
                 list->items[list->n++] = *e;
-                r = ports_write(directory, list);
+                r = ports_write(vm_dir, list);
         }
         return r != 0 ? change_failed("add", word, r) : 0;
 }
 
-static int take_away(Context *c, const char *id, const char *directory, PortList *list, const PortEntry *e,
+static int take_away(Context *c, const char *id, const char *vm_dir, PortList *list, const PortEntry *e,
                 const char *word) {
         PortEntry *found = find(list, e), entry;
         int r;
@@ -108,14 +108,14 @@ static int take_away(Context *c, const char *id, const char *directory, PortList
                                 id);
         entry = *found;
         *found = list->items[--list->n];
-        r = ports_write(directory, list);
+        r = ports_write(vm_dir, list);
         if (r == 0)
                 r = ask_master(c, id, "cancel", &entry);
         return r != 0 ? change_failed("remove", word, r) : 0;
 }
 
 /* "add", "reverse", "remove" and the port. A port alone is enough to remove one. */
-static int change(Context *c, const char *id, const char *directory, PortList *list, const char *action,
+static int change(Context *c, const char *id, const char *vm_dir, PortList *list, const char *action,
                 const char *word) {
         PortEntry e = { .reverse = strcmp(action, "reverse") == 0 };
 
@@ -124,10 +124,10 @@ static int change(Context *c, const char *id, const char *directory, PortList *l
                                 "'%s' is no port: has to be [ADDRESS:]HOSTPORT:GUESTPORT, or PORT for both",
                                 word);
         if (strcmp(action, "remove") != 0)
-                return add(c, id, directory, list, &e, word);
+                return add(c, id, vm_dir, list, &e, word);
         if (!find(list, &e))
                 e.reverse = true;
-        return take_away(c, id, directory, list, &e, word);
+        return take_away(c, id, vm_dir, list, &e, word);
 }
 
 static bool is_action(const char *word) {
@@ -136,7 +136,7 @@ static bool is_action(const char *word) {
 
 /* [NAME] [add|remove|reverse PORT…] */
 int verb_ports(Context *c) {
-        _cleanup_free_ char *id = NULL, *directory = NULL;
+        _cleanup_free_ char *id = NULL, *vm_dir = NULL;
         _cleanup_close_ int lock = -EBADF;
         const RunOptions *o = c->options;
         unsigned first = o->n_words > 0 && !is_action(o->words[0]);
@@ -152,9 +152,9 @@ int verb_ports(Context *c) {
                 return fail(EXIT_FAILURE,
                                 "VM '%s' does not run; ports of its ini are forwarded when it does",
                                 id ?: ".");
-        directory = NEED(runtime_path_vm(c->runtime_dir, id));
-        lock = ports_lock(directory);
-        r = lock < 0 ? lock : ports_read(directory, &list);
+        vm_dir = NEED(runtime_path_vm(c->runtime_dir, id));
+        lock = ports_lock(vm_dir);
+        r = lock < 0 ? lock : ports_read(vm_dir, &list);
         if (r < 0)
                 return fail(EXIT_FAILURE, "Failed to read the ports of '%s': %s", id, strerror(-r));
         if (o->n_words <= first) {
@@ -162,7 +162,7 @@ int verb_ports(Context *c) {
                 return r < 0 ? fail(EXIT_FAILURE, "Failed to print: %s", strerror(-r)) : 0;
         }
         for (unsigned i = first + 1; i < o->n_words; i++) {
-                r = change(c, id, directory, &list, o->words[first], o->words[i]);
+                r = change(c, id, vm_dir, &list, o->words[first], o->words[i]);
                 if (r != 0)
                         return r;
         }

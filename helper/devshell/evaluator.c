@@ -94,11 +94,11 @@ int evaluator_run_nix(const DevShellSource *source, const char *dir, const char 
 }
 
 /* For devenv, beside the results. */
-static int copy_files(const DevShellSource *source, const char *directory) {
-        int r = directory_make(directory);
+static int copy_files(const DevShellSource *source, const char *devenv_dir) {
+        int r = directory_make(devenv_dir);
 
         for (size_t i = 0; r >= 0 && i < DEVSHELL_FILES; i++) {
-                _cleanup_free_ char *path = strjoin(directory, "/", source->files[i].name, NULL);
+                _cleanup_free_ char *path = strjoin(devenv_dir, "/", source->files[i].name, NULL);
                 const char *text = source->files[i].text;
 
                 if (!path)
@@ -123,18 +123,18 @@ static char *make_path(const char *dirs, const char *devenv) {
 
 int evaluator_run_devenv(const DevShellSource *source, const DevShellConfig *c, const char *devenv,
                 const char *project, int output) {
-        _cleanup_free_ char *directory = strjoin(project, "/devenv", NULL),
+        _cleanup_free_ char *devenv_dir = strjoin(project, "/devenv", NULL),
                             *path = make_path(c->dirs, devenv);
         int r;
 
-        if (!path || !directory)
+        if (!path || !devenv_dir)
                 return -ENOMEM;
-        r = copy_files(source, directory);
+        r = copy_files(source, devenv_dir);
         if (r < 0)
                 return r;
         r = make_environment(c->dir, path);
         /* the settings that evaluator_run_nix() has as arguments */
-        if (r < 0 || chdir(directory) < 0 ||
+        if (r < 0 || chdir(devenv_dir) < 0 ||
                         setenv("NIX_CONFIG",
                                         "accept-flake-config = false\nsandbox = true\n"
                                         "sandbox-fallback = false",

@@ -27,12 +27,12 @@ static void remove_path(char *path) {
 
 static void remove_dropin(const char *runtime_dir, const char *unit, const char *id) {
         _cleanup_free_ char *units = runtime_path_units(runtime_dir),
-                            *directory = units ? strjoin(units, "/", unit, "@", id, ".service.d", NULL)
-                                               : NULL;
+                            *dropin_dir = units ? strjoin(units, "/", unit, "@", id, ".service.d", NULL)
+                                                : NULL;
 
-        if (directory)
-                remove_path(strjoin(directory, "/50-claude-microvm.conf", NULL));
-        remove_path(TAKE_PTR(directory));
+        if (dropin_dir)
+                remove_path(strjoin(dropin_dir, "/50-claude-microvm.conf", NULL));
+        remove_path(TAKE_PTR(dropin_dir));
 }
 
 void request_remove(const char *runtime_dir, const char *id) {

@@ -28,8 +28,8 @@
 #define SHARE_FILE_MAX 8192U
 
 /* A line of options; all bytes after it are the directory. */
-static int write_file(const char *directory, const ShareParameters *share) {
-        _cleanup_free_ char *path = strjoin(directory, "/share.", share->tag, NULL),
+static int write_file(const char *vm_dir, const ShareParameters *share) {
+        _cleanup_free_ char *path = strjoin(vm_dir, "/share.", share->tag, NULL),
                             *text = strjoin(share->read_only ? "ro" : "rw",
                                             share->create ? ",create\n" : "\n", share->directory, NULL);
 
@@ -39,11 +39,11 @@ static int write_file(const char *directory, const ShareParameters *share) {
         return whole_file_create(path, 0600, text, strlen(text));
 }
 
-int share_write_files(const char *directory, const Parameters *p) {
+int share_write_files(const char *vm_dir, const Parameters *p) {
         int r = 0;
 
         for (unsigned i = 0; r >= 0 && i < p->n_shares; i++)
-                r = write_file(directory, p->shares + i);
+                r = write_file(vm_dir, p->shares + i);
         return r;
 }
 
@@ -59,17 +59,17 @@ const char *share_split_instance(const char *instance, char ret_id[static VM_NAM
 }
 
 /* Why the directory cannot be shared, and what to do. */
-static void explain(const char *directory, int error) {
+static void explain(const char *host_dir, int error) {
         if (error == -ELOOP)
                 log_status(LOG_ERR,
                                 "Refusing to share '%s': a part of the path is a symbolic link now, which the guest of another VM could have made: put the directory back, or write the real path in the ini",
-                                directory);
+                                host_dir);
         else if (error == -EUSERS)
                 log_status(LOG_ERR,
                                 "Failed to share '%s': this user may not have user namespaces, which virtiofsd needs; see user.max_user_namespaces and kernel.apparmor_restrict_unprivileged_userns of sysctl",
-                                directory);
+                                host_dir);
         else
-                log_status(LOG_ERR, "Failed to open '%s': %s", directory, strerror(-error));
+                log_status(LOG_ERR, "Failed to open '%s': %s", host_dir, strerror(-error));
 }
 
 /* What the VM's runtime directory has for a share: `share.TAG`, which says what to serve, and `root.TAG`,
@@ -148,7 +148,7 @@ static int become_virtiofsd(const char *virtiofsd, const char *root, const char 
 
 int share_exec(const char *virtiofsd, const char *runtime_dir, const char *instance) {
         _cleanup_free_ char *path = NULL, *text = NULL, *root = NULL, *clean = NULL;
-        char id[VM_NAME_MAX + 1], message[64], *directory;
+        char id[VM_NAME_MAX + 1], message[64], *host_dir;
         const char *tag = share_split_instance(instance, id);
         int r;
 
@@ -161,20 +161,20 @@ int share_exec(const char *virtiofsd, const char *runtime_dir, const char *insta
         if (!path)
                 return EXIT_FAILURE;
         r = whole_file_read(path, SHARE_FILE_MAX, &text);
-        directory = text ? strchr(text, '\n') : NULL;
-        if (r < 0 || !directory) {
+        host_dir = text ? strchr(text, '\n') : NULL;
+        if (r < 0 || !host_dir) {
                 log_status(LOG_ERR, "No VM '%s' with a share '%s' runs: %s", id, tag,
                                 strerror(r < 0 ? -r : EINVAL));
                 return EXIT_CONFIGURATION;
         }
-        *directory++ = '\0';
+        *host_dir++ = '\0';
         root = path_of(runtime_dir, id, "root.", tag);
-        r = root ? share_root_bind(directory, strstr(text, ",create"), root) : -ENOMEM;
+        r = root ? share_root_bind(host_dir, strstr(text, ",create"), root) : -ENOMEM;
         if (r < 0) {
-                explain(directory, r);
+                explain(host_dir, r);
                 return EXIT_CONFIGURATION;
         }
-        clean = printable_copy(directory);
+        clean = printable_copy(host_dir);
         sd_notifyf(0, "STATUS=Serves %s", clean ?: "");
         snprintf(message, sizeof(message), "SHARE_STARTED=%s", tag);
         control_message_send(runtime_dir, id, message);

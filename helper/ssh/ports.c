@@ -12,12 +12,12 @@
 
 static const char *const directions[] = { "publish", "reverse" }, *const origins[] = { "added", "ini" };
 
-static char *path_in(const char *directory, const char *name) {
-        return strjoin(directory, "/", name, NULL);
+static char *path_in(const char *vm_dir, const char *name) {
+        return strjoin(vm_dir, "/", name, NULL);
 }
 
-int ports_lock(const char *directory) {
-        _cleanup_free_ char *path = path_in(directory, "ports.lock");
+int ports_lock(const char *vm_dir) {
+        _cleanup_free_ char *path = path_in(vm_dir, "ports.lock");
         _cleanup_close_ int fd = -EBADF;
 
         if (!path)
@@ -65,8 +65,8 @@ int forward_list_parse(char *text, PortList *ret) {
         return 0;
 }
 
-int ports_read(const char *directory, PortList *ret) {
-        _cleanup_free_ char *path = path_in(directory, "ports"), *text = NULL;
+int ports_read(const char *vm_dir, PortList *ret) {
+        _cleanup_free_ char *path = path_in(vm_dir, "ports"), *text = NULL;
         int r;
 
         ret->n = 0;
@@ -92,8 +92,8 @@ size_t forward_list_print(const PortList *list, char ret[static PORTS_MAX * FORW
         return size;
 }
 
-int ports_write(const char *directory, const PortList *list) {
-        _cleanup_free_ char *path = path_in(directory, "ports"), *new = path_in(directory, "ports.new");
+int ports_write(const char *vm_dir, const PortList *list) {
+        _cleanup_free_ char *path = path_in(vm_dir, "ports"), *new = path_in(vm_dir, "ports.new");
         char text[PORTS_MAX * FORWARD_LINE_MAX];
         int r;
 

@@ -22,10 +22,10 @@ typedef struct PortList {
 } PortList;
 
 /* Holds others off until the returned descriptor is closed. Negative errno: -ENOENT, no such VM runs. */
-int ports_lock(const char *directory);
+int ports_lock(const char *vm_dir);
 
 /* Reads the list; one that is not there is empty. 0, -EIO for a file that is none, other negative errno. */
-int ports_read(const char *directory, PortList *ret);
+int ports_read(const char *vm_dir, PortList *ret);
 
 /* The same of a text, which is taken apart. 0; -EIO, -E2BIG. */
 int forward_list_parse(char *text, PortList *ret);
@@ -34,7 +34,7 @@ int forward_list_parse(char *text, PortList *ret);
 size_t forward_list_print(const PortList *list, char ret[static PORTS_MAX * FORWARD_LINE_MAX]);
 
 /* Replaces the list. 0, negative errno. */
-int ports_write(const char *directory, const PortList *list);
+int ports_write(const char *vm_dir, const PortList *list);
 
 /* What ssh calls it: the argument of -L, or of -R for a reverse one. */
 void ports_print_entry(const PortEntry *e, char ret[static PORT_FORWARD_TEXT_MAX + 16]);

@@ -27,7 +27,7 @@ static int try_bind(const PortForward *f) {
         return 0;
 }
 
-int publish_prepare(const char *directory, const Parameters *p, char **ret_why) {
+int publish_prepare(const char *vm_dir, const Parameters *p, char **ret_why) {
         PortList list = {};
         int r;
 
@@ -46,5 +46,5 @@ int publish_prepare(const char *directory, const Parameters *p, char **ret_why) 
                 }
                 list.items[list.n++] = (PortEntry) { .from_ini = true, .forward = p->publish[i] };
         }
-        return ports_write(directory, &list);
+        return ports_write(vm_dir, &list);
 }

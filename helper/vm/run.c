@@ -58,7 +58,7 @@ static void open_dev_shell(Vm *vm) {
 /* All that QEMU finds when it starts, and QEMU. A sentence in `ret_why` if it is the user's to mend. */
 static int start(Vm *vm, const GuestImage *image, bool kvm, char **ret_why) {
         const Secrets secrets = {
-                .directory = vm->config->secrets_dir,
+                .secrets_dir = vm->config->secrets_dir,
                 .encrypted = vm->parameters->encrypted_credentials,
                 .systemd_creds = vm->config->systemd_creds,
                 .caller = vm->parameters->caller_credentials,
@@ -69,9 +69,9 @@ static int start(Vm *vm, const GuestImage *image, bool kvm, char **ret_why) {
         SshKeys keys = {};
         int r;
 
-        r = ssh_files_make(vm->config->ssh_keygen, vm->config->directory, vm->parameters->id, &keys);
+        r = ssh_files_make(vm->config->ssh_keygen, vm->config->vm_dir, vm->parameters->id, &keys);
         if (r >= 0)
-                r = share_write_files(vm->config->directory, vm->parameters);
+                r = share_write_files(vm->config->vm_dir, vm->parameters);
         if (r >= 0)
                 r = vm_control_listen(vm);
         if (r >= 0 && vm->parameters->dev_shell)
@@ -247,7 +247,7 @@ int run_vm(const RunConfig *config, const Parameters *parameters) {
 
         r = check_directories(parameters, &why);
         if (r >= 0)
-                r = publish_prepare(config->directory, parameters, &why);
+                r = publish_prepare(config->vm_dir, parameters, &why);
         if (r >= 0)
                 r = guest_image_find(parameters->guest, parameters->agent, config->data_home, &image, &why);
         if (r < 0)

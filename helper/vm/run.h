@@ -9,7 +9,7 @@
 typedef struct RunConfig {
         const char *qemu, *ssh_keygen, *systemd_creds; /* absolute paths */
         const char *runtime_dir;                       /* $XDG_RUNTIME_DIR */
-        const char *directory;                         /* $RUNTIME_DIRECTORY, this VM's own */
+        const char *vm_dir;                            /* $RUNTIME_DIRECTORY, this VM's own */
         const char *data_home;                         /* $XDG_DATA_HOME */
         const char *secrets_dir;                       /* $CREDENTIALS_DIRECTORY, or NULL */
         const char *dev_shell_dir;                     /* see helper/devshell/devshell.h */

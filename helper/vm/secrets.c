@@ -48,8 +48,8 @@ static int write_secret(FILE *f, const char *name, const char *path, char **ret_
         return 0;
 }
 
-static int write_plain(FILE *f, const char *directory, char **ret_why) {
-        _cleanup_closedir_ DIR *dir = opendir(directory);
+static int write_plain(FILE *f, const char *secrets_dir, char **ret_why) {
+        _cleanup_closedir_ DIR *dir = opendir(secrets_dir);
         int r = 0;
 
         if (!dir)
@@ -59,7 +59,7 @@ static int write_plain(FILE *f, const char *directory, char **ret_why) {
 
                 if (entry->d_name[0] == '.')
                         continue;
-                path = strjoin(directory, "/", entry->d_name, NULL);
+                path = strjoin(secrets_dir, "/", entry->d_name, NULL);
                 r = path ? write_secret(f, entry->d_name, path, ret_why) : -ENOMEM;
         }
         return r;
@@ -110,7 +110,7 @@ static int write_caller(FILE *f, const Secrets *secrets, char **ret_why) {
 }
 
 int secrets_write(FILE *f, const Secrets *secrets, char **ret_why) {
-        int r = secrets->directory ? write_plain(f, secrets->directory, ret_why) : 0;
+        int r = secrets->secrets_dir ? write_plain(f, secrets->secrets_dir, ret_why) : 0;
 
         for (char *const *e = secrets->encrypted; r >= 0 && e && *e; e++)
                 r = write_encrypted(f, secrets->systemd_creds, *e, ret_why);
