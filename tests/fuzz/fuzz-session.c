@@ -28,14 +28,14 @@ static void check_same(const PortEntry *a, const PortEntry *b) {
 
 static void check_list(char *text) {
         static PortList list, again;
-        static char printed[PORTS_MAX * FORWARD_LINE_MAX];
+        static char printed[PORTS_MAX * PORTS_LINE_MAX];
         char argument[PORT_FORWARD_TEXT_MAX + 16];
 
-        if (forward_list_parse(text, &list) < 0)
+        if (ports_parse(text, &list) < 0)
                 return;
-        if (forward_list_print(&list, printed) >= sizeof(printed))
+        if (ports_print(&list, printed) >= sizeof(printed))
                 abort();
-        if (list.n > 0 && (forward_list_parse(printed, &again) < 0 || again.n != list.n))
+        if (list.n > 0 && (ports_parse(printed, &again) < 0 || again.n != list.n))
                 abort();
         for (size_t i = 0; i < list.n; i++) {
                 check_same(&list.items[i], &again.items[i]);
