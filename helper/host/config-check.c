@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +21,7 @@
 #include "common/config-id.h"
 #include "common/drop-in.h"
 #include "common/whole-file.h"
+#include "common/why.h"
 
 #define INI_MAX (256U * 1024U) /* the generator reads no larger one */
 #define REMEDY "run systemctl --user daemon-reload, or start the VM with claude-run"
@@ -60,19 +60,6 @@ static int id_of_file(const char *path, char ret[static CONFIG_ID_SIZE]) {
         return r;
 }
 
-static int __attribute__((format(printf, 3, 4))) say(char **ret_why, int error, const char *format, ...) {
-        va_list ap;
-        int r;
-
-        va_start(ap, format);
-        r = vasprintf(ret_why, format, ap);
-        va_end(ap);
-        if (r >= 0)
-                return error;
-        *ret_why = NULL;
-        return -ENOMEM;
-}
-
 static int compare(const char *path, const char *id, char **ret_why) {
         char now[CONFIG_ID_SIZE];
         int r = id_of_file(path, now);
@@ -80,9 +67,9 @@ static int compare(const char *path, const char *id, char **ret_why) {
         if (r == -ENOMEM)
                 return r;
         if (r == -ENOENT)
-                return say(ret_why, -ESTALE, "'%s' is gone since systemd read it: " REMEDY, path);
+                return why_say(ret_why, -ESTALE, "'%s' is gone since systemd read it: " REMEDY, path);
         if (r < 0 || strcmp(now, id) != 0)
-                return say(ret_why, -ESTALE, "'%s' has changed since systemd read it: " REMEDY, path);
+                return why_say(ret_why, -ESTALE, "'%s' has changed since systemd read it: " REMEDY, path);
         return 0;
 }
 
@@ -91,10 +78,11 @@ int config_check(char *const *variables, char **ret_why) {
         struct stat st;
 
         if (!path || !id || !id[0])
-                return say(ret_why, -ENODATA, "The unit does not say which ini it was made from: " REMEDY);
+                return why_say(ret_why, -ENODATA,
+                                "The unit does not say which ini it was made from: " REMEDY);
         for (unsigned i = 1; (next = get_file(variables, i)); i++) {
                 if (lstat(path, &st) == 0)
-                        return say(ret_why, -ESTALE,
+                        return why_say(ret_why, -ESTALE,
                                         "'%s' is new since systemd read the projects, and counts instead of the one that was there: " REMEDY,
                                         path);
                 path = next;

@@ -1,8 +1,6 @@
 #include "helper/host/guest-image.h"
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,27 +8,13 @@
 #include "common/cleanup.h"
 #include "common/strjoin.h"
 #include "common/whole-file.h"
+#include "common/why.h"
 #include "config.h"
 #include "helper/json.h"
 
 #define GUEST_JSON_MAX (64U * 1024U)
 #define CMDLINE_MAX 1024U
 #define FORMAT 1
-
-static int refuse(char **ret_why, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static int refuse(char **ret_why, const char *format, ...) {
-        va_list ap;
-        int r;
-
-        va_start(ap, format);
-        r = vasprintf(ret_why, format, ap);
-        va_end(ap);
-        if (r < 0) {
-                *ret_why = NULL;
-                return -ENOMEM;
-        }
-        return -EINVAL;
-}
 
 /* 1 and an owned path when the image is below `parent`. */
 static int look_in(const char *parent, size_t size, const char *guest, char **ret) {
@@ -63,7 +47,7 @@ static int find_directory(const char *guest, const char *data_home, char **ret, 
                 r = look_in(dir, strcspn(dir, ":"), guest, ret);
         if (r != 0)
                 return r < 0 ? r : 0;
-        return refuse(ret_why,
+        return why_say(ret_why, -EINVAL,
                         "No guest image '%s' in %s or " GUEST_DIRS ". Make it with: claude-vm-mkguest%s%s",
                         guest, own, strcmp(guest, "debian") == 0 ? "" : " --name ",
                         strcmp(guest, "debian") == 0 ? "" : guest);
@@ -79,7 +63,7 @@ static int add_file(const GuestImage *image, const char *name, char **ret, char 
         if (!*ret && errno == ENOMEM)
                 return -ENOMEM;
         if (!*ret || access(*ret, R_OK) < 0)
-                return refuse(ret_why,
+                return why_say(ret_why, -EINVAL,
                                 "Guest image '%s' is not complete: %s: %s. Make it again with: claude-vm-mkguest --force",
                                 image->directory, name, strerror(errno));
         return 0;
@@ -91,15 +75,17 @@ static int check_json(const GuestImage *image, sd_json_variant *json, const char
         sd_json_variant *agents = sd_json_variant_by_key(json, "agents");
 
         if (!format || !sd_json_variant_is_integer(format) || sd_json_variant_integer(format) != FORMAT)
-                return refuse(ret_why,
+                return why_say(ret_why, -EINVAL,
                                 "Guest image '%s' is not of format %d. Make it again with: claude-vm-mkguest",
                                 image->directory, FORMAT);
         if (!architecture || !sd_json_variant_is_string(architecture) ||
                         strcmp(sd_json_variant_string(architecture), HOST_ARCHITECTURE) != 0)
-                return refuse(ret_why, "Guest image '%s' is not for this machine (" HOST_ARCHITECTURE ")",
+                return why_say(ret_why, -EINVAL,
+                                "Guest image '%s' is not for this machine (" HOST_ARCHITECTURE ")",
                                 image->directory);
         if (!agents || !sd_json_variant_is_object(agents) || !sd_json_variant_by_key(agents, agent))
-                return refuse(ret_why, "Guest image '%s' has no agent '%s'", image->directory, agent);
+                return why_say(ret_why, -EINVAL, "Guest image '%s' has no agent '%s'", image->directory,
+                                agent);
         return 0;
 }
 
@@ -110,10 +96,10 @@ static int read_json(const GuestImage *image, sd_json_variant **ret, char **ret_
         if (r == -ENOMEM)
                 return r;
         if (r < 0)
-                return refuse(ret_why, "Failed to read '%s': %s", path, strerror(-r));
+                return why_say(ret_why, -EINVAL, "Failed to read '%s': %s", path, strerror(-r));
         r = sd_json_parse(text, 0, ret, NULL, NULL);
         if (r < 0)
-                return refuse(ret_why, "'%s' is no JSON", path);
+                return why_say(ret_why, -EINVAL, "'%s' is no JSON", path);
         return 0;
 }
 
@@ -148,7 +134,7 @@ static int read_cmdline(GuestImage *image, char **ret_why) {
         if (r == -ENOMEM)
                 return r;
         if (r < 0)
-                return refuse(ret_why, "Failed to read '%s': %s", path, strerror(-r));
+                return why_say(ret_why, -EINVAL, "Failed to read '%s': %s", path, strerror(-r));
         image->cmdline[strcspn(image->cmdline, "\n")] = '\0';
         return 0;
 }

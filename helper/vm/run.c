@@ -14,6 +14,7 @@
 #include "common/cleanup.h"
 #include "common/exit-status.h"
 #include "common/path-walk.h"
+#include "common/why.h"
 #include "helper/devshell/devshell.h"
 #include "helper/host/accelerator.h"
 #include "helper/log.h"
@@ -174,22 +175,17 @@ static int run_loop(Vm *vm, const GuestImage *image) {
         return settle(vm);
 }
 
-static char *explain_directory(const ShareParameters *share, int error) {
-        char *why;
-        int r;
-
+static int explain_directory(const ShareParameters *share, int error, char **ret_why) {
         if (error == -ELOOP)
-                r = asprintf(&why,
+                return why_say(ret_why, error,
                                 "The directory '%s' of share '%s': a part of the path is a symbolic link now, which the guest of another VM could have made: put the directory back, or write the real path in the ini",
                                 share->directory, share->tag);
-        else if (error == -ENOENT || error == -ENOTDIR)
-                r = asprintf(&why,
+        if (error == -ENOENT || error == -ENOTDIR)
+                return why_say(ret_why, error,
                                 "The directory '%s' of share '%s' does not exist: make it, or change the ini",
                                 share->directory, share->tag);
-        else
-                r = asprintf(&why, "The directory '%s' of share '%s' cannot be opened: %s", share->directory,
-                                share->tag, strerror(-error));
-        return r < 0 ? NULL : why;
+        return why_say(ret_why, error, "The directory '%s' of share '%s' cannot be opened: %s",
+                        share->directory, share->tag, strerror(-error));
 }
 
 /* A virtiofsd makes what may be made; the rest must be there, and at the place that the generator found. */
@@ -200,10 +196,8 @@ static int check_directories(const Parameters *p, char **ret_why) {
 
                 if (fd >= 0)
                         close(fd);
-                else if (fd != -ENOENT || !share->create) {
-                        *ret_why = explain_directory(share, fd);
-                        return fd;
-                }
+                else if (fd != -ENOENT || !share->create)
+                        return explain_directory(share, fd, ret_why);
         }
         return 0;
 }

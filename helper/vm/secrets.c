@@ -15,16 +15,13 @@
 #include "common/run-program.h"
 #include "common/strjoin.h"
 #include "common/whole-file.h"
+#include "common/why.h"
 #include "helper/request/caller-credentials.h"
 
 #define SECRET_MAX (64U * 1024U)
 
 static int refuse(char **ret_why, const char *name, const char *why) {
-        if (asprintf(ret_why, "The credential %s %s", name, why) < 0) {
-                *ret_why = NULL;
-                return -ENOMEM;
-        }
-        return -EINVAL;
+        return why_say(ret_why, -EINVAL, "The credential %s %s", name, why);
 }
 
 /* The content of the file, without the newline that editors put at its end. */
