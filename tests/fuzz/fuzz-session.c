@@ -1,12 +1,12 @@
 /* Files of a VM's runtime directory that outlive the process that wrote them: the address of its sshd, and
  * its forwarded ports. A list that is read, written and read again is the same. */
 
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "helper/ssh/connect.h"
 #include "helper/ssh/ports.h"
+#include "tests/fuzz/text.h"
 
 static void check_address(const char *text) {
         ConnectAddress a;
@@ -47,12 +47,10 @@ static void check_list(char *text) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-        char *text = malloc(size + 1);
+        char *text = text_of(data, size);
 
         if (!text)
                 return 0;
-        memcpy(text, data, size);
-        text[size] = '\0';
         check_address(text);
         check_list(text);
         free(text);
