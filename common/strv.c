@@ -48,6 +48,15 @@ int strv_appendf(char ***strv, const char *format, ...) {
         return take(strv, r < 0 ? NULL : s);
 }
 
+const char *strv_value(char *const *strv, const char *name) {
+        size_t n = strlen(name);
+
+        for (; strv && *strv; strv++)
+                if (strncmp(*strv, name, n) == 0 && (*strv)[n] == '=')
+                        return *strv + n + 1;
+        return NULL;
+}
+
 size_t strv_length(char *const *strv) {
         size_t n = 0;
 

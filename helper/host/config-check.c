@@ -20,26 +20,18 @@
 #include "common/cleanup.h"
 #include "common/config-id.h"
 #include "common/drop-in.h"
+#include "common/strv.h"
 #include "common/whole-file.h"
 #include "common/why.h"
 
 #define INI_MAX (256U * 1024U) /* the generator reads no larger one */
 #define REMEDY "run systemctl --user daemon-reload, or start the VM with claude-run"
 
-static const char *get(char *const *variables, const char *name) {
-        size_t n = strlen(name);
-
-        for (; *variables; variables++)
-                if (strncmp(*variables, name, n) == 0 && (*variables)[n] == '=')
-                        return *variables + n + 1;
-        return NULL;
-}
-
 static const char *get_file(char *const *variables, unsigned i) {
         char name[sizeof(PARAMETER_CONFIG_FILE_PREFIX) + 3 * sizeof(unsigned)];
 
         snprintf(name, sizeof(name), PARAMETER_CONFIG_FILE_PREFIX "%u", i);
-        return get(variables, name);
+        return strv_value(variables, name);
 }
 
 /* The generator follows no link to an ini either. */
@@ -74,7 +66,7 @@ static int compare(const char *path, const char *id, char **ret_why) {
 }
 
 int config_check(char *const *variables, char **ret_why) {
-        const char *id = get(variables, PARAMETER_CONFIG_ID), *path = get_file(variables, 0), *next;
+        const char *id = strv_value(variables, PARAMETER_CONFIG_ID), *path = get_file(variables, 0), *next;
         struct stat st;
 
         if (!path || !id || !id[0])

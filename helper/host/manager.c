@@ -338,15 +338,14 @@ int manager_environments(Manager *m, const char *unit, char ***ret) {
 
 int manager_environment(Manager *m, const char *unit, const char *variable, char **ret) {
         _cleanup_strv_free_ char **environment = NULL;
-        size_t n = strlen(variable);
+        const char *value;
         int r = manager_environments(m, unit, &environment);
 
         if (r < 0)
                 return r;
-        for (size_t i = 0; environment && environment[i]; i++)
-                if (strncmp(environment[i], variable, n) == 0 && environment[i][n] == '=') {
-                        *ret = strdup(environment[i] + n + 1);
-                        return *ret ? 1 : -ENOMEM;
-                }
-        return 0;
+        value = strv_value(environment, variable);
+        if (!value)
+                return 0;
+        *ret = strdup(value);
+        return *ret ? 1 : -ENOMEM;
 }

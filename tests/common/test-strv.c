@@ -27,6 +27,15 @@ static void test_extend(void **state) {
         assert_null(strv[4]);
 }
 
+static void test_value(void **state) {
+        char *const strv[] = { (char *) "AB=1", (char *) "A=2=3", (char *) "C", (char *) "A=4", NULL };
+
+        assert_string_equal(strv_value(strv, "A"), "2=3");
+        assert_string_equal(strv_value(strv, "AB"), "1");
+        assert_null(strv_value(strv, "C"));
+        assert_null(strv_value(NULL, "A"));
+}
+
 static void test_free_takes_null(void **state) {
         assert_null(strv_free(NULL));
 }
@@ -35,6 +44,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_append),
                 cmocka_unit_test(test_extend),
+                cmocka_unit_test(test_value),
                 cmocka_unit_test(test_free_takes_null),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
