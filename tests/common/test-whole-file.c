@@ -1,4 +1,4 @@
-#include "tests/test.h"
+#include "tests/tree.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -7,24 +7,8 @@
 #include "common/cleanup.h"
 #include "common/whole-file.h"
 
-static char directory[] = "/tmp/test-whole-file.XXXXXX";
-
-static const char *in(const char *name) {
-        static char path[256];
-
-        snprintf(path, sizeof(path), "%s/%s", directory, name);
-        return path;
-}
-
 static int setup(void **state) {
-        return mkdtemp(directory) ? 0 : -1;
-}
-
-static int teardown(void **state) {
-        char command[64];
-
-        snprintf(command, sizeof(command), "rm -r '%s'", directory);
-        return system(command);
+        return tree_make();
 }
 
 static void test_read(void **state) {
@@ -59,7 +43,7 @@ static void test_read_fd(void **state) {
 }
 
 static void test_read_at(void **state) {
-        int dir = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        int dir = open(tree, O_PATH | O_DIRECTORY | O_CLOEXEC);
         char *text;
 
         assert_true(dir >= 0);
@@ -78,5 +62,5 @@ int main(void) {
                 cmocka_unit_test(test_read_fd),
                 cmocka_unit_test(test_read_at),
         };
-        return cmocka_run_group_tests(tests, setup, teardown);
+        return cmocka_run_group_tests(tests, setup, tree_remove);
 }
