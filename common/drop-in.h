@@ -26,18 +26,5 @@
 
 /* Credentials of the agent are loaded under their own name: LoadCredential=NAME:FILE. */
 
-/* A share's tag: [a-z][a-z0-9_]*. 16 bytes keep the socket
- * /run/user/UID/claude-vm-fs/ID:TAG.sock below the 108 bytes of sun_path. */
-#define SHARE_TAG_MAX 16
-
-/* Of one VM, with `work`, `home` and `nix_store`: each takes one of the 32 slots of a PCI bus. */
+/* Shares of one VM, with `work`, `home` and `nix_store`: each takes one of the 32 slots of a PCI bus. */
 #define SHARES_MAX 21U
-
-/* Exit codes of `claude-vm-helper run` beside the agent's own status. The
- * numbers are those of sysexits.h where one fits. */
-enum {
-        EXIT_QEMU_FAILED = 70,   /* QEMU did not start, crashed or was killed */
-        EXIT_SHARE_FAILED = 74,  /* a virtiofsd died below a running VM */
-        EXIT_BOOT_TIMEOUT = 75,  /* the guest did not say READY=1 */
-        EXIT_CONFIGURATION = 78, /* no such project, or a bad one, or no guest image */
-};

@@ -15,7 +15,7 @@
 extern char **environ;
 
 /* The process, or negative errno. A negative descriptor is ours. */
-static int spawn(char **argv, int output, int errors) {
+static int spawn(const char *const argv[], int output, int errors) {
         posix_spawn_file_actions_t actions;
         pid_t pid = -1;
         int r;
@@ -26,7 +26,8 @@ static int spawn(char **argv, int output, int errors) {
         if (r == 0 && errors >= 0)
                 r = posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO);
         if (r == 0)
-                r = posix_spawn(&pid, argv[0], &actions, NULL, argv, environ);
+                /* its prototype is older than const; it changes none of the strings */
+                r = posix_spawn(&pid, argv[0], &actions, NULL, (char **) argv, environ);
         posix_spawn_file_actions_destroy(&actions);
         return r != 0 ? -r : pid;
 }
@@ -40,13 +41,13 @@ static int wait_for(pid_t pid) {
         return WIFEXITED(status) ? WEXITSTATUS(status) : 255;
 }
 
-int run_program(char **argv, int output) {
+int run_program(const char *const argv[], int output) {
         pid_t pid = spawn(argv, output, -1);
 
         return pid < 0 ? pid : wait_for(pid);
 }
 
-int run_program_quietly(char **argv) {
+int run_program_quietly(const char *const argv[]) {
         _cleanup_close_ int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
         pid_t pid = null < 0 ? -errno : spawn(argv, null, null);
 
@@ -79,7 +80,7 @@ static int read_all(int fd, char **ret) {
         return 0;
 }
 
-int run_program_read(char **argv, char **ret) {
+int run_program_read(const char *const argv[], char **ret) {
         _cleanup_free_ char *text = NULL;
         _cleanup_close_ int output = -EBADF;
         int fds[2], r, status;

@@ -4,10 +4,10 @@
 /* Runs the program of an absolute path: a PATH may begin with a directory that a guest can write. Its
  * standard output is `output`, or ours if that is negative. Its exit status, 255 for a signal; negative
  * errno if it could not be run. */
-int run_program(char **argv, int output);
+int run_program(const char *const argv[], int output);
 
 /* The same with standard output and error thrown away. */
-int run_program_quietly(char **argv);
+int run_program_quietly(const char *const argv[]);
 
 /* Like run_program(), and what it printed, ended with NUL and owned; -ENOMEM if that is too much to keep. */
-int run_program_read(char **argv, char **ret);
+int run_program_read(const char *const argv[], char **ret);

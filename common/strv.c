@@ -26,6 +26,17 @@ int strv_append(char ***strv, const char *s) {
         return take(strv, strdup(s));
 }
 
+int strv_extend(char ***strv, const char *first, ...) {
+        va_list ap;
+        int r = 0;
+
+        va_start(ap, first);
+        for (const char *s = first; r >= 0 && s; s = va_arg(ap, const char *))
+                r = strv_append(strv, s);
+        va_end(ap);
+        return r;
+}
+
 int strv_appendf(char ***strv, const char *format, ...) {
         char *s = NULL;
         va_list ap;
@@ -35,6 +46,15 @@ int strv_appendf(char ***strv, const char *format, ...) {
         r = vasprintf(&s, format, ap);
         va_end(ap);
         return take(strv, r < 0 ? NULL : s);
+}
+
+const char *strv_value(char *const *strv, const char *name) {
+        size_t n = strlen(name);
+
+        for (; strv && *strv; strv++)
+                if (strncmp(*strv, name, n) == 0 && (*strv)[n] == '=')
+                        return *strv + n + 1;
+        return NULL;
 }
 
 size_t strv_length(char *const *strv) {

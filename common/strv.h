@@ -8,8 +8,14 @@
 /* Appends a copy of `s`. 0 or -ENOMEM, the array unchanged then. */
 int strv_append(char ***strv, const char *s);
 
+/* Appends copies of all strings up to a NULL. 0; -ENOMEM: some of them may be there. */
+int strv_extend(char ***strv, const char *first, ...) __attribute__((sentinel));
+
 /* Appends a formatted string. 0 or -ENOMEM, the array unchanged then. */
 int strv_appendf(char ***strv, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The value of NAME in an array of NAME=VALUE (NULL is an empty one), borrowed; NULL if it is not there. */
+const char *strv_value(char *const *strv, const char *name);
 
 /* Number of strings; NULL is an empty array. */
 size_t strv_length(char *const *strv);

@@ -5,12 +5,12 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/whole-file.h"
 
 static int refuse(int r, char why[static TRUSTED_FILE_WHY_MAX], const char *format, ...)
                 __attribute__((format(printf, 3, 4)));
@@ -43,24 +43,6 @@ static bool is_mask(int dir_fd, const char *name) {
                         memcmp(target, "/dev/null", strlen("/dev/null")) == 0;
 }
 
-/* `size` bytes or less: a file that grows meanwhile is cut, not followed. */
-static int read_whole(int fd, char *buffer, size_t size, size_t *ret) {
-        size_t done = 0;
-
-        while (done < size) {
-                ssize_t n = read(fd, buffer + done, size - done);
-
-                if (n < 0)
-                        return -errno;
-                if (n == 0)
-                        break;
-                done += (size_t) n;
-        }
-        buffer[done] = '\0';
-        *ret = done;
-        return 0;
-}
-
 static int open_failed(int r, int dir_fd, const char *name, char why[static TRUSTED_FILE_WHY_MAX]) {
         if (r == -ELOOP && is_mask(dir_fd, name))
                 return 1;
@@ -72,7 +54,6 @@ static int open_failed(int r, int dir_fd, const char *name, char why[static TRUS
 int trusted_file_read(int dir_fd, const char *name, size_t max, char **ret, size_t *ret_size,
                 uid_t *ret_owner, char ret_why[static TRUSTED_FILE_WHY_MAX]) {
         _cleanup_close_ int fd = -EBADF;
-        _cleanup_free_ char *text = NULL;
         struct stat st;
         int r;
 
@@ -88,13 +69,11 @@ int trusted_file_read(int dir_fd, const char *name, size_t max, char **ret, size
                 return r;
         if (st.st_size == 0)
                 return 1;
-        text = malloc((size_t) st.st_size + 1);
-        if (!text)
-                return -ENOMEM;
-        r = read_whole(fd, text, (size_t) st.st_size, ret_size);
+        r = whole_file_read_fd(fd, (size_t) st.st_size, ret, ret_size);
+        if (r == -ENOMEM)
+                return r;
         if (r < 0)
                 return refuse(r, ret_why, "cannot be read: %s", strerror(-r));
         *ret_owner = st.st_uid;
-        *ret = TAKE_PTR(text);
         return 0;
 }

@@ -1,9 +1,10 @@
 #include "common/vm-name.h"
 
 #include <ctype.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "common/strjoin.h"
 
 #define DIGITS "0123456789"
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -31,9 +32,7 @@ bool vm_name_is_id(const char *s) {
 }
 
 char *vm_unit_name(const char *id) {
-        char *unit;
-
-        return asprintf(&unit, "claude-vm@%s.service", id) < 0 ? NULL : unit;
+        return strjoin("claude-vm@", id, ".service", NULL);
 }
 
 char *vm_name_of_unit(const char *unit) {

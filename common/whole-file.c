@@ -9,23 +9,34 @@
 
 #include "common/cleanup.h"
 
-static int read_whole(int fd, size_t max, char **ret) {
-        _cleanup_free_ char *text = NULL;
+int whole_file_read_fd(int fd, size_t max, char **ret, size_t *ret_size) {
+        _cleanup_free_ char *text = malloc(max + 1);
         size_t size = 0;
         ssize_t n;
 
-        text = malloc(max + 1);
         if (!text)
                 return -ENOMEM;
         do {
-                n = read(fd, text + size, max + 1 - size);
+                n = read(fd, text + size, max - size);
                 if (n < 0)
                         return -errno;
                 size += (size_t) n;
-        } while (n > 0 && size <= max);
+        } while (n > 0 && size < max);
+        text[size] = '\0';
+        *ret = TAKE_PTR(text);
+        *ret_size = size;
+        return 0;
+}
+
+static int read_text(int fd, size_t max, char **ret) {
+        _cleanup_free_ char *text = NULL;
+        size_t size;
+        int r = whole_file_read_fd(fd, max + 1, &text, &size);
+
+        if (r < 0)
+                return r;
         if (size > max)
                 return -EFBIG;
-        text[size] = '\0';
         if (strlen(text) != size)
                 return -EINVAL;
         *ret = TAKE_PTR(text);
@@ -35,7 +46,7 @@ static int read_whole(int fd, size_t max, char **ret) {
 int whole_file_read(const char *path, size_t max, char **ret) {
         _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
-        return fd < 0 ? -errno : read_whole(fd, max, ret);
+        return fd < 0 ? -errno : read_text(fd, max, ret);
 }
 
 int whole_file_read_at(int dir_fd, const char *name, size_t max, char **ret) {
@@ -45,7 +56,7 @@ int whole_file_read_at(int dir_fd, const char *name, size_t max, char **ret) {
 
         if (fd < 0 || fstat(fd, &st) < 0)
                 return -errno;
-        return S_ISREG(st.st_mode) ? read_whole(fd, max, ret) : -ENOTSUP;
+        return S_ISREG(st.st_mode) ? read_text(fd, max, ret) : -ENOTSUP;
 }
 
 int whole_file_create(const char *path, mode_t mode, const void *content, size_t size) {

@@ -1,9 +1,9 @@
 /* An agent's home has its login, its history and the settings that it obeys. The default ones lie in our own
- * data directory, of which no ini gets more than one home by name (paths.c); what is left are homes that an
- * ini names. Two projects have one home if they have one work directory, or if both of them name it: who
- * writes the same line twice means it. An ini that names the home which another project has by default, or
- * shares a directory in which homes lie, is an error, and the error is that ini's, not that of the project
- * whose home it is. */
+ * data directory, of which no ini gets more than one home by name (user-paths.c); what is left are homes
+ * that an ini names. Two projects have one home if they have one work directory, or if both of them name it:
+ * who writes the same line twice means it. An ini that names the home which another project has by default,
+ * or shares a directory in which homes lie, is an error, and the error is that ini's, not that of the
+ * project whose home it is. */
 
 #include "generator/agent-homes.h"
 

@@ -12,8 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/cleanup.h"
-
 /* A directory that a guest may write. Borrowed from its project. */
 typedef struct Root {
         const char *directory;

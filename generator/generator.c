@@ -98,7 +98,9 @@ int generator_list(Generator *g) {
         return r < 0 ? r : json_writer_end(&w);
 }
 
-int generator_load_file(Generator *g, const char *path, Project **ret) {
+/* Reads one file as a project (or as a request, when its name is a UUID). 0, also for a bad one, which sets
+ * `failed`; 1: it masks its name; negative errno, and why is on stderr. */
+static int load_file(Generator *g, const char *path, Project **ret) {
         _cleanup_free_ char *dir = NULL;
         _cleanup_close_ int fd = -EBADF;
         const char *name;
@@ -123,7 +125,7 @@ int generator_load_file(Generator *g, const char *path, Project **ret) {
 
 int generator_run_file(Generator *g, const char *path, UnitWriter *w) {
         Project *p = NULL;
-        int r = generator_load_file(g, path, &p);
+        int r = load_file(g, path, &p);
 
         if (r == 0 && w && p->messages.n_errors == 0)
                 emit(g, w, p);
@@ -159,7 +161,7 @@ int generator_show(Generator *g, const char *word) {
                 if (r < 0)
                         return r;
         }
-        r = generator_load_file(g, found ?: word, &p);
+        r = load_file(g, found ?: word, &p);
         if (r > 0) {
                 messages_say("%s: is empty or a link to /dev/null, which masks the project", found ?: word);
                 return -ENOENT;

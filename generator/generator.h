@@ -17,10 +17,6 @@ int generator_run(Generator *g, UnitWriter *w);
  */
 int generator_list(Generator *g);
 
-/* Reads one file as a project (or as a request, when its name is a UUID). 0, also for a bad one, which sets
- * `failed`; 1: it masks its name; negative errno, and why is on stderr. */
-int generator_load_file(Generator *g, const char *path, Project **ret);
-
 /* Prints one object: `own`, where the user's file of this name is or would be, and `effective`, the file
  * that counts, if there is one. */
 int generator_find(Generator *g, const char *name);

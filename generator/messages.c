@@ -39,37 +39,35 @@ void messages_say(const char *format, ...) {
         fprintf(stderr, "%s\n", text);
 }
 
+/* Says the `n`th of its kind unless there are too many. What was said, owned, or NULL. */
+static char *__attribute__((format(printf, 5, 0))) say_nth(const Messages *m, unsigned line, unsigned n,
+                const char *kind, const char *format, va_list ap) {
+        char *message = n <= MESSAGES_MAX ? format_message(m, line, format, ap) : NULL;
+
+        if (n == MESSAGES_MAX + 1)
+                messages_say("%s: more %s, left out", m->path, kind);
+        if (message)
+                messages_say("%s", message);
+        return message;
+}
+
 void messages_error(Messages *m, unsigned line, const char *format, ...) {
         _cleanup_free_ char *message = NULL;
         va_list ap;
 
         va_start(ap, format);
-        message = format_message(m, line, format, ap);
+        message = say_nth(m, line, ++m->n_errors, "errors", format, ap);
         va_end(ap);
-
-        m->n_errors++;
-        if (m->n_errors == MESSAGES_MAX + 1)
-                messages_say("%s: more errors, left out", m->path);
-        if (!message || m->n_errors > MESSAGES_MAX)
-                return;
-        messages_say("%s", message);
         if (!m->first_error)
                 m->first_error = TAKE_PTR(message);
 }
 
 void messages_warning(Messages *m, unsigned line, const char *format, ...) {
-        _cleanup_free_ char *message = NULL;
         va_list ap;
 
         va_start(ap, format);
-        message = format_message(m, line, format, ap);
+        free(say_nth(m, line, ++m->n_warnings, "warnings", format, ap));
         va_end(ap);
-
-        m->n_warnings++;
-        if (m->n_warnings == MESSAGES_MAX + 1)
-                messages_say("%s: more warnings, left out", m->path);
-        if (message && m->n_warnings <= MESSAGES_MAX)
-                messages_say("%s", message);
 }
 
 void messages_done(Messages *m) {

@@ -6,17 +6,11 @@
 #include "common/cleanup.h"
 #include "common/drop-in.h"
 #include "common/path.h"
+#include "common/share-tag.h"
 #include "common/strv.h"
 #include "config.h"
 #include "generator/parser.h"
 #include "generator/paths.h"
-
-static bool is_tag(const char *s) {
-        size_t n = strlen(s);
-
-        return n > 0 && n <= SHARE_TAG_MAX && s[0] >= 'a' && s[0] <= 'z' &&
-                        strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789_") == n;
-}
 
 /* Those of the shares that are not Share='s. */
 static bool is_own_tag(const char *tag) {
@@ -84,7 +78,7 @@ void parse_share(Parser *parser, const Setting *key, const char *value) {
                                 value);
                 return;
         }
-        if (!is_tag(tag) || is_own_tag(tag)) {
+        if (!share_tag_is_valid(tag, strlen(tag)) || is_own_tag(tag)) {
                 refuse(parser, "%s=%s: the tag '%s' has to be 1 to %d of a-z, 0-9 and '_', and not work, home or nix_store",
                                 key->key, value, tag, SHARE_TAG_MAX);
                 return;

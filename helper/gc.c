@@ -9,7 +9,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "common/cleanup.h"
-#include "common/drop-in.h"
+#include "common/exit-status.h"
 #include "common/vm-name.h"
 #include "helper/log.h"
 #include "helper/request/files.h"

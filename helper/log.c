@@ -3,6 +3,7 @@
 #include "helper/log.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <systemd/sd-daemon.h>
@@ -41,26 +42,30 @@ static char *__attribute__((format(printf, 1, 0))) print_sentence(const char *fo
         return line;
 }
 
+/* The words go to systemd too if they are the unit's `status`. */
+static void __attribute__((format(printf, 3, 0))) say(
+                int priority, bool status, const char *format, va_list ap) {
+        _cleanup_free_ char *line = print_sentence(format, ap);
+
+        if (!line)
+                return;
+        if (status)
+                sd_notifyf(0, "STATUS=%s", line);
+        log_line(priority, IDENTIFIER, line);
+}
+
 void log_message(int priority, const char *format, ...) {
-        _cleanup_free_ char *line = NULL;
         va_list ap;
 
         va_start(ap, format);
-        line = print_sentence(format, ap);
+        say(priority, false, format, ap);
         va_end(ap);
-        if (line)
-                log_line(priority, IDENTIFIER, line);
 }
 
 void log_status(int priority, const char *format, ...) {
-        _cleanup_free_ char *line = NULL;
         va_list ap;
 
         va_start(ap, format);
-        line = print_sentence(format, ap);
+        say(priority, true, format, ap);
         va_end(ap);
-        if (!line)
-                return;
-        sd_notifyf(0, "STATUS=%s", line);
-        log_line(priority, IDENTIFIER, line);
 }

@@ -1,7 +1,6 @@
 /* The journal, with the fields that tell one VM's lines from another's; stderr where there is no journal. */
 #pragma once
 
-#include <stddef.h>
 #include <syslog.h>
 
 /* The VM that the lines are about. Borrowed; set once. */

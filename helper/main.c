@@ -9,6 +9,7 @@
 
 #include "common/cleanup.h"
 #include "common/drop-in.h"
+#include "common/exit-status.h"
 #include "common/path.h"
 #include "common/settings.h"
 #include "common/strjoin.h"
@@ -67,7 +68,7 @@ static int verb_run(const char *id) {
                 .ssh_keygen = SSH_KEYGEN_PATH,
                 .systemd_creds = SYSTEMD_CREDS_PATH,
                 .runtime_dir = runtime_dir(),
-                .directory = getenv("RUNTIME_DIRECTORY"),
+                .vm_dir = getenv("RUNTIME_DIRECTORY"),
                 .data_home = data,
                 .secrets_dir = getenv("CREDENTIALS_DIRECTORY"),
                 .sandbox = true,
@@ -81,7 +82,7 @@ static int verb_run(const char *id) {
         log_set_vm(id, getenv(PARAMETER_UUID) ?: "");
         if (!vm_name_is_id(id))
                 return refuse("The instance is no name of a VM: letters, digits, '_', '.' and '-', 40 at the most");
-        if (!config.directory || !data || !dev_shells)
+        if (!config.vm_dir || !data || !dev_shells)
                 return refuse("RUNTIME_DIRECTORY is not set: this program is run by claude-vm@.service");
         /* no drop-in: the UUID of a project, or a name that nobody has */
         name = !getenv(PARAMETER_UUID) && vm_name_is_uuid(id) ? proxy_find(GENERATOR_PATH, id) : NULL;
@@ -110,23 +111,23 @@ static int no_view(const char *work_directory, int error) {
 }
 
 static int verb_devshell(const char *id) {
-        _cleanup_free_ char *directory = dev_shell_dir();
+        _cleanup_free_ char *dev_shells = dev_shell_dir();
         _cleanup_free_ char *why = NULL;
         const DevShellConfig config = {
                 .dirs = NIX_DIRS,
-                .dir = directory,
+                .dir = dev_shells,
                 .work_directory = getenv(PARAMETER_WORK_DIRECTORY),
                 .kind = dev_shell_kind(getenv(settings[SETTING_DEV_SHELL].variable) ?: ""),
         };
         int r;
 
         log_set_vm(id, getenv(PARAMETER_UUID) ?: "");
-        if (!vm_name_is_id(id) || !config.work_directory || !directory || !config.kind)
+        if (!vm_name_is_id(id) || !config.work_directory || !dev_shells || !config.kind)
                 return refuse(PARAMETER_WORK_DIRECTORY
                                 " is not set: this program is run by claude-vm-devshell@.service of a VM with DevShell=");
         if (config_check(environ, &why) < 0)
                 return refuse(why ?: "No memory");
-        r = devshell_view_enter(config.work_directory, directory);
+        r = devshell_view_enter(config.work_directory, dev_shells);
         return r < 0 ? no_view(config.work_directory, r) : devshell_evaluate(&config);
 }
 

@@ -10,18 +10,10 @@
 
 #include "common/cleanup.h"
 #include "common/drop-in.h"
+#include "common/share-tag.h"
 #include "common/strv.h"
 #include "common/vm-name.h"
 #include "config.h"
-
-static char *get(char *const *variables, const char *name) {
-        size_t n = strlen(name);
-
-        for (; *variables; variables++)
-                if (strncmp(*variables, name, n) == 0 && (*variables)[n] == '=')
-                        return *variables + n + 1;
-        return NULL;
-}
 
 static int refuse(char **ret_why, const char *name, const char *value, const char *remedy) {
         if (asprintf(ret_why, "%s=%s in the unit: %s", name, value ?: "", remedy) < 0) {
@@ -31,10 +23,6 @@ static int refuse(char **ret_why, const char *name, const char *value, const cha
         return -EINVAL;
 }
 
-static bool is_tag(const char *s, size_t n) {
-        return n > 0 && n <= SHARE_TAG_MAX && strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789_") >= n;
-}
-
 /* `tag` ends at the `=`; OPTIONS:GUESTDIR:HOSTDIR follows. */
 static int add_share(Parameters *p, const char *tag, char **ret_why) {
         const char *equals = strchr(tag, '='), *value = equals ? equals + 1 : "", *guest, *host;
@@ -42,8 +30,8 @@ static int add_share(Parameters *p, const char *tag, char **ret_why) {
 
         guest = strchr(value, ':');
         host = guest ? strchr(guest + 1, ':') : NULL;
-        if (!equals || !is_tag(tag, (size_t) (equals - tag)) || !host || guest[1] != '/' || host[1] != '/' ||
-                        (strncmp(value, "rw", 2) != 0 && strncmp(value, "ro", 2) != 0))
+        if (!equals || !share_tag_is_valid(tag, (size_t) (equals - tag)) || !host || guest[1] != '/' ||
+                        host[1] != '/' || (strncmp(value, "rw", 2) != 0 && strncmp(value, "ro", 2) != 0))
                 return refuse(ret_why, "CLAUDE_VM_SHARE_…", tag,
                                 "has to be TAG=rw:GUESTDIR:HOSTDIR or ro:…, with absolute directories");
         grown = reallocarray(p->shares, p->n_shares + 1, sizeof(share));
@@ -80,7 +68,7 @@ static int read_arguments(Parameters *p, char *const *variables) {
 
         for (unsigned i = 0;; i++) {
                 snprintf(name, sizeof(name), PARAMETER_ARGUMENT_PREFIX "%u", i);
-                value = get(variables, name);
+                value = strv_value(variables, name);
                 if (!value)
                         return 0;
                 if (strv_append(&p->arguments, value) < 0)
@@ -96,7 +84,7 @@ static int read_publish(Parameters *p, char *const *variables, char **ret_why) {
                 const char *value;
 
                 snprintf(name, sizeof(name), PARAMETER_PUBLISH_PREFIX "%u", i);
-                value = get(variables, name);
+                value = strv_value(variables, name);
                 if (!value)
                         return 0;
                 grown = reallocarray(p->publish, i + 1, sizeof(PortForward));
@@ -121,7 +109,7 @@ static int read_assignments(char *const *variables, const char *prefix, char ***
 }
 
 static int no_such_project(const char *id, char *const *variables, char **ret_why) {
-        const char *config = get(variables, "XDG_CONFIG_HOME");
+        const char *config = strv_value(variables, "XDG_CONFIG_HOME");
         int r;
 
         if (config)
@@ -149,7 +137,8 @@ static int read_settings(Parameters *p, char *const *variables, char **ret_why) 
 
                 if (s->becomes != BECOMES_VARIABLE)
                         continue;
-                p->values[i] = get(variables, s->variable);
+                /* borrowed, and never changed; the type is that of Project, which owns its values */
+                p->values[i] = (char *) strv_value(variables, s->variable);
                 if (p->values[i] && setting_check(s, p->values[i], why) < 0)
                         return refuse(ret_why, s->variable, p->values[i], why);
         }
@@ -161,7 +150,8 @@ DEFINE_CLEANUP(Parameters *, parameters_free, parameters_cleanup)
 
 int parameters_read(const char *id, char *const *variables, Parameters **ret, char **ret_why) {
         _cleanup_(parameters_cleanup) Parameters *p = calloc(1, sizeof(Parameters));
-        const char *error = get(variables, PARAMETER_CONFIG_ERROR), *uuid = get(variables, PARAMETER_UUID);
+        const char *error = strv_value(variables, PARAMETER_CONFIG_ERROR),
+                   *uuid = strv_value(variables, PARAMETER_UUID);
         int r;
 
         if (!p)
@@ -176,7 +166,7 @@ int parameters_read(const char *id, char *const *variables, Parameters **ret, ch
                 return refuse(ret_why, PARAMETER_UUID, uuid, "has to be a UUID");
         p->id = id;
         p->uuid = uuid;
-        p->caller_credentials = get(variables, PARAMETER_CALLER_CREDENTIALS) ?: "";
+        p->caller_credentials = strv_value(variables, PARAMETER_CALLER_CREDENTIALS) ?: "";
         r = read_settings(p, variables, ret_why);
         if (r >= 0)
                 r = read_shares(p, variables, ret_why);

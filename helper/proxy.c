@@ -6,17 +6,15 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
 
 #include "common/cleanup.h"
-#include "common/drop-in.h"
+#include "common/exit-status.h"
+#include "common/vm-name.h"
 #include "helper/host/manager.h"
 #include "helper/host/projects.h"
 #include "helper/log.h"
-
-DEFINE_CLEANUP(Manager *, manager_free, manager_cleanup)
 
 static volatile bool interrupted;
 
@@ -59,7 +57,7 @@ static int stop(Manager *m, const char *unit) {
         int r;
 
         sd_notify(0, "STOPPING=1");
-        r = manager_job(m, "StopUnit", unit, UINT64_MAX, NULL, NULL, NULL, &word);
+        r = manager_job(m, MANAGER_STOP, unit, UINT64_MAX, NULL, NULL, NULL, &word);
         if (r < 0)
                 log_status(LOG_ERR, "Failed to stop %s: %s", unit, word[0] ? word : strerror(-r));
         return r < 0 ? EXIT_QEMU_FAILED : 0;
@@ -67,15 +65,13 @@ static int stop(Manager *m, const char *unit) {
 
 int proxy_run(const char *name) {
         struct sigaction action = { .sa_handler = on_signal };
-        _cleanup_(manager_cleanup) Manager *m = NULL;
-        _cleanup_free_ char *unit = NULL;
+        _cleanup_manager_ Manager *m = NULL;
+        _cleanup_free_ char *unit = vm_unit_name(name);
         const char *word = "";
         int r;
 
-        if (asprintf(&unit, "claude-vm@%s.service", name) < 0) {
-                unit = NULL;
+        if (!unit)
                 return EXIT_QEMU_FAILED;
-        }
         sigaction(SIGTERM, &action, NULL);
         sd_notifyf(0, "STATUS=Stands for %s", unit);
         r = manager_connect(&m);
@@ -84,7 +80,7 @@ int proxy_run(const char *name) {
                 return EXIT_QEMU_FAILED;
         }
         /* systemd's own time-outs end these waits */
-        r = manager_job(m, "StartUnit", unit, UINT64_MAX, &interrupted, NULL, NULL, &word);
+        r = manager_job(m, MANAGER_START, unit, UINT64_MAX, &interrupted, NULL, NULL, &word);
         if (r >= 0) {
                 sd_notify(0, "READY=1");
                 r = manager_wait_inactive(m, unit, UINT64_MAX, &interrupted);

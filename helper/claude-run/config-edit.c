@@ -13,10 +13,11 @@
 
 #include "common/cleanup.h"
 #include "common/directory.h"
-#include "common/drop-in.h"
 #include "common/run-program.h"
+#include "common/strjoin.h"
 #include "common/whole-file.h"
 #include "helper/claude-run/fail.h"
+#include "helper/claude-run/memory.h"
 #include "helper/claude-run/project-ini.h"
 
 #define INI_MAX (256U * 1024U)
@@ -24,7 +25,7 @@
 typedef struct Edit {
         char *own;       /* the file to replace, in the user's directory */
         char *effective; /* the file that counts now */
-        char *directory; /* of the copy */
+        char *copy_dir;  /* of the copy */
         char *copy;
         char *before; /* text of the file */
         mode_t mode;
@@ -33,22 +34,20 @@ typedef struct Edit {
 static void edit_done(Edit *e) {
         free(e->own);
         free(e->effective);
-        free(e->directory);
+        free(e->copy_dir);
         free(e->copy);
         free(e->before);
 }
 
 /* Is there such a program? */
 static bool in_path(const char *name) {
-        _cleanup_free_ char *copy = strdup(getenv("PATH") ?: "/usr/bin:/bin");
+        _cleanup_free_ char *copy = NEED(strdup(getenv("PATH") ?: "/usr/bin:/bin"));
         char *rest = copy;
 
         for (const char *dir; (dir = strsep(&rest, ":"));) {
-                _cleanup_free_ char *path = NULL;
+                _cleanup_free_ char *path = NEED(strjoin(dir, "/", name, NULL));
 
-                if (asprintf(&path, "%s/%s", dir, name) < 0)
-                        path = NULL;
-                else if (access(path, X_OK) == 0)
+                if (access(path, X_OK) == 0)
                         return true;
         }
         return false;
@@ -78,17 +77,13 @@ static int run_editor(const Edit *e) {
 
         if (!editor)
                 return fail(EXIT_FAILURE, "there is no editor: set EDITOR to the one that you like");
-        if (asprintf(&script, "%s \"$1\"", editor) < 0) {
-                script = NULL;
-                return fail(EXIT_FAILURE, "No memory");
-        }
-        r = run_program((char *[]) { (char *) "/bin/sh", (char *) "-c", script, (char *) "sh", e->copy,
-                                        NULL },
-                        -1);
+        script = NEED(strjoin(editor, " \"$1\"", NULL));
+        r = run_program((const char *const[]) { "/bin/sh", "-c", script, "sh", e->copy, NULL }, -1);
         return r == 0 ? 0 : fail(EXIT_FAILURE, "the editor '%s' failed", editor);
 }
 
 static int make_copy(Edit *e, const char *name) {
+        _cleanup_free_ char *parent = NEED(strndup(e->own, (size_t) (strrchr(e->own, '/') - e->own)));
         struct stat st;
         int r;
 
@@ -97,18 +92,12 @@ static int make_copy(Edit *e, const char *name) {
         r = whole_file_read(e->effective, INI_MAX, &e->before);
         if (r < 0)
                 return fail(EXIT_CONFIGURATION, "Failed to read '%s': %s", e->effective, strerror(-r));
-        if (asprintf(&e->directory, "%.*s/.edit-XXXXXX", (int) (strrchr(e->own, '/') - e->own), e->own) <
-                        0) {
-                e->directory = NULL;
-                return fail(EXIT_FAILURE, "No memory");
-        }
-        r = directory_make_parents(e->own);
-        if (r >= 0 && !mkdtemp(e->directory))
+        e->copy_dir = NEED(strjoin(parent, "/.edit-XXXXXX", NULL));
+        r = directory_make(parent);
+        if (r >= 0 && !mkdtemp(e->copy_dir))
                 r = -errno;
-        if (r >= 0 && asprintf(&e->copy, "%s/%s.ini", e->directory, name) < 0) {
-                e->copy = NULL;
-                r = -ENOMEM;
-        }
+        if (r >= 0)
+                e->copy = NEED(strjoin(e->copy_dir, "/", name, ".ini", NULL));
         if (r >= 0)
                 r = whole_file_create(e->copy, 0600, e->before, strlen(e->before));
         return r < 0 ? fail(EXIT_FAILURE, "Failed to copy '%s': %s", e->effective, strerror(-r)) : 0;
@@ -138,7 +127,7 @@ static int edit_until_good(const Context *c, const Edit *e) {
                 answer = ask();
         } while (answer == 'e');
         if (answer == 'd')
-                directory_remove(e->directory);
+                directory_remove(e->copy_dir);
         return fail(EXIT_CONFIGURATION, "'%s' is not changed", e->own);
 }
 
@@ -148,7 +137,7 @@ static int replace(const Edit *e) {
 
         if (fd < 0 || fchmod(fd, e->mode) < 0 || fsync(fd) < 0 || rename(e->copy, e->own) < 0)
                 return fail(EXIT_FAILURE, "Failed to replace '%s': %s", e->own, strerror(errno));
-        directory_remove(e->directory);
+        directory_remove(e->copy_dir);
         return 0;
 }
 
@@ -193,6 +182,6 @@ int config_edit(Context *c, const char *name) {
         if (is_changed(&e))
                 fail(0, "what you wrote is kept in %s", e.copy);
         else if (e.copy)
-                directory_remove(e.directory);
+                directory_remove(e.copy_dir);
         return r;
 }

@@ -1,11 +1,11 @@
 #include "helper/claude-run/login-secrets.h"
 
-#include <errno.h>
 #include <stdbool.h>
 #include <string.h>
 
 #include "common/agent.h"
 #include "common/cleanup.h"
+#include "helper/claude-run/memory.h"
 
 static bool is_set(char *const *settings, const char *name) {
         for (; settings && *settings; settings++) {
@@ -24,22 +24,20 @@ static char *agent_of(const char *agent, char *const *settings) {
         for (; settings && *settings; settings++)
                 if (strncmp(*settings, prefix, strlen(prefix)) == 0)
                         agent = *settings + strlen(prefix);
-        return strndup(agent, strcspn(agent, "\n"));
+        return NEED(strndup(agent, strcspn(agent, "\n")));
 }
 
-int login_secrets_print(FILE *f, const char *agent, char *const *settings) {
+void login_secrets_print(FILE *f, const char *agent, char *const *settings) {
         _cleanup_free_ char *name = agent_of(agent, settings);
-        const Agent *known = name ? agent_find(name) : NULL;
+        const Agent *known = agent_find(name);
         /* of an agent that there is not, the generator will say so */
         const char *list = known ? known->secrets : "";
 
-        if (!name)
-                return -ENOMEM;
         for (;;) {
                 _cleanup_free_ char *secret = agent_next_word(&list);
 
                 if (!secret)
-                        return 0;
+                        return;
                 if ((getenv(secret) ?: "")[0] && !is_set(settings, secret))
                         fprintf(f, "[Credentials]\n%s\n", secret);
         }

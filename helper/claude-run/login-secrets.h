@@ -5,5 +5,5 @@
 
 /* Writes a line of [Credentials] with the name of each secret of the agent that the environment has and no
  * setting names. `agent`: the project's, which the last Agent= of `settings` (the options, as lines of an
- * ini) goes before. 0, -ENOMEM. */
-int login_secrets_print(FILE *f, const char *agent, char *const *settings);
+ * ini) goes before. */
+void login_secrets_print(FILE *f, const char *agent, char *const *settings);

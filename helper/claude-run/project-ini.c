@@ -7,14 +7,13 @@
 
 #include "common/cleanup.h"
 #include "common/directory.h"
-#include "common/drop-in.h"
 #include "common/printable.h"
 #include "common/run-program.h"
 #include "common/vm-name.h"
 #include "common/whole-file.h"
 #include "helper/claude-run/fail.h"
-
-DEFINE_CLEANUP(sd_json_variant *, sd_json_variant_unref, json_cleanup)
+#include "helper/claude-run/memory.h"
+#include "helper/json.h"
 
 /* Each becomes the rest of a line of an ini, which has no quotes. A guest chooses the names of what it
  * makes, so a line end in a directory's name is somebody's try to say more than a directory. */
@@ -93,24 +92,21 @@ static void print_hints(FILE *f) {
                         f);
 }
 
-static int compose(const Context *c, const char *directory, const char *name, char **ret) {
+static char *compose(const Context *c, const char *directory, const char *name) {
+        char *text = NULL;
         size_t size;
-        FILE *f = open_memstream(ret, &size);
-        int r;
+        FILE *f = NEED(open_memstream(&text, &size));
 
-        if (!f)
-                return -ENOMEM;
         fprintf(f, "# Claude Code on %s: claude-run run %s\n# To change it: claude-run config edit %s\n\n",
                         directory, name, name);
         project_ini_print(f, c, directory);
         print_hints(f);
-        r = ferror(f) ? -ENOMEM : 0;
-        return fclose(f) == 0 ? r : -ENOMEM;
+        memory_need(!ferror(f) && fclose(f) == 0);
+        return text;
 }
 
 int project_ini_find(const Context *c, const char *name, char **ret_own, char **ret_effective) {
-        _cleanup_(json_cleanup) sd_json_variant *array = NULL;
-        _cleanup_free_ char *own = NULL, *effective = NULL;
+        _cleanup_json_ sd_json_variant *array = NULL;
         int r = generator_ask(c->options->generator, "--find", name, &array);
         sd_json_variant *object = r == 0 && array ? sd_json_variant_by_index(array, 0) : NULL;
         const char *own_text = object ? generator_text(object, "own") : NULL,
@@ -119,19 +115,13 @@ int project_ini_find(const Context *c, const char *name, char **ret_own, char **
         if (!own_text)
                 return fail(EXIT_FAILURE, "Failed to ask '%s' for the file of '%s'%s%s",
                                 c->options->generator, name, r < 0 ? ": " : "", r < 0 ? strerror(-r) : "");
-        own = strdup(own_text);
-        effective = effective_text ? strdup(effective_text) : NULL;
-        if (!own || (effective_text && !effective))
-                return fail(EXIT_FAILURE, "No memory");
-        *ret_own = TAKE_PTR(own);
-        *ret_effective = TAKE_PTR(effective);
+        *ret_own = NEED(strdup(own_text));
+        *ret_effective = effective_text ? NEED(strdup(effective_text)) : NULL;
         return 0;
 }
 
 bool project_ini_check(const Context *c, const char *path) {
-        return run_program((char *[]) { (char *) c->options->generator, (char *) "--check", (char *) path,
-                                           NULL },
-                               -1) == 0;
+        return run_program((const char *const[]) { c->options->generator, "--check", path, NULL }, -1) == 0;
 }
 
 static int create(const char *path, const char *text) {
@@ -155,9 +145,8 @@ int project_ini_make(Context *c, const char *directory, const char *name) {
                 return fail(EXIT_CONFIGURATION,
                                 "there is a project '%s' already: %s; to change it: claude-run config edit %s",
                                 name, effective, name);
-        r = compose(c, directory, name, &text);
-        if (r >= 0)
-                r = create(own, text);
+        text = compose(c, directory, name);
+        r = create(own, text);
         if (r < 0)
                 return fail(EXIT_FAILURE, "Failed to write '%s': %s", own, strerror(-r));
         if (!project_ini_check(c, own)) {

@@ -8,15 +8,14 @@
 
 #include "common/cleanup.h"
 #include "common/directory.h"
-#include "common/drop-in.h"
 #include "common/run-program.h"
+#include "common/runtime-path.h"
 #include "common/settings.h"
-#include "common/strv.h"
 #include "common/trusted-file.h"
-#include "common/vm-name.h"
 #include "common/whole-file.h"
 #include "helper/claude-run/fail.h"
 #include "helper/claude-run/login-secrets.h"
+#include "helper/claude-run/memory.h"
 #include "helper/claude-run/project-ini.h"
 #include "helper/request/files.h"
 #include "helper/request/owner.h"
@@ -50,53 +49,34 @@ static int compose(const Context *c, const char *directory, const ProjectEntry *
 
         if (r < 0)
                 return r;
-        f = open_memstream(ret, &size);
-        if (!f)
-                return -ENOMEM;
+        f = NEED(open_memstream(ret, &size));
         if (text)
                 fprintf(f, "%s\n", text);
         if (session)
                 fputs("[Project]\nAgentStart=session\n", f);
         project_ini_print(f, c, directory);
-        r = login_secrets_print(
-                        f, base ? base->agent : settings[SETTING_AGENT].fallback, c->options->settings);
-        if (ferror(f))
-                r = -ENOMEM;
-        return fclose(f) == 0 ? r : -ENOMEM;
+        login_secrets_print(f, base ? base->agent : settings[SETTING_AGENT].fallback, c->options->settings);
+        memory_need(!ferror(f) && fclose(f) == 0);
+        return 0;
 }
 
 /* The generator reads the request and writes its units where a fresh name is seen without a reload. */
 static int generate(const Context *c, const char *path) {
-        _cleanup_free_ char *units = NULL;
-        int r;
+        _cleanup_free_ char *units = NEED(runtime_path_units(c->runtime_dir));
+        int r = directory_make(units);
 
-        if (asprintf(&units, "%s/systemd/user", c->runtime_dir) < 0) {
-                units = NULL;
-                return -ENOMEM;
-        }
-        r = directory_make(units);
         if (r < 0)
                 return r;
-        r = run_program((char *[]) { (char *) c->options->generator, (char *) "--request", (char *) path,
-                                        units, NULL },
-                        -1);
+        r = run_program((const char *const[]) { c->options->generator, "--request", path, units, NULL }, -1);
         return r > 0 ? -EINVAL : r;
 }
 
 static int write_request(const Context *c, const char *directory, const ProjectEntry *base, bool session,
                 Request *request) {
-        _cleanup_free_ char *requests = NULL, *path = NULL, *text = NULL;
-        int r;
+        _cleanup_free_ char *path = NEED(runtime_path_request(c->runtime_dir, request->id, "ini")),
+                            *text = NULL;
+        int r = directory_make_parents(path);
 
-        if (asprintf(&requests, "%s/claude-microvm/requests", c->runtime_dir) < 0) {
-                requests = NULL;
-                return -ENOMEM;
-        }
-        if (asprintf(&path, "%s/%s.ini", requests, request->id) < 0) {
-                path = NULL;
-                return -ENOMEM;
-        }
-        r = directory_make(requests);
         if (r < 0)
                 return r;
         /* first of all, so that no sweep takes the rest for an abandoned one */

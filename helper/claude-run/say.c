@@ -4,14 +4,12 @@
 
 #include "common/cleanup.h"
 #include "common/printable.h"
+#include "helper/claude-run/memory.h"
 
 void say_after(FILE *f, const char *before, const char *format, va_list ap) {
         _cleanup_free_ char *text = NULL;
 
-        if (vasprintf(&text, format, ap) < 0) {
-                text = NULL;
-                return;
-        }
+        memory_need(vasprintf(&text, format, ap) >= 0);
         printable_clean(text);
         fprintf(f, "%s%s", before, text);
 }

@@ -12,15 +12,15 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/runtime-path.h"
 #include "common/strv.h"
 #include "helper/claude-run/context.h"
 #include "helper/claude-run/fail.h"
+#include "helper/claude-run/memory.h"
 
 char *session_quote(const char *word) {
-        char *quoted = malloc(4 * strlen(word) + 3), *out = quoted;
+        char *quoted = NEED(malloc(4 * strlen(word) + 3)), *out = quoted;
 
-        if (!quoted)
-                return NULL;
         *out++ = '\'';
         for (; *word; word++) {
                 if (*word == '\'') {
@@ -35,41 +35,30 @@ char *session_quote(const char *word) {
 }
 
 /* ssh joins words with blanks and the guest's shell splits them again, so each is quoted. */
-static int append_words(char ***argv, char *const *words) {
+static void append_words(char ***argv, char *const *words) {
         for (; words && *words; words++) {
                 _cleanup_free_ char *quoted = session_quote(*words);
 
-                if (!quoted || strv_append(argv, quoted) < 0)
-                        return -ENOMEM;
+                memory_need(strv_append(argv, quoted) >= 0);
         }
-        return 0;
 }
 
-int session_argv(const Session *s, char ***ret) {
-        _cleanup_strv_free_ char **argv = NULL;
-        int r = 0;
-
-        r |= strv_append(&argv, s->ssh);
-        r |= strv_append(&argv, "-F");
-        r |= strv_appendf(&argv, "%s/claude-vm/%s/ssh.config", s->runtime_dir, s->id);
+char **session_argv(const Session *s) {
+        _cleanup_free_ char *config = NEED(runtime_path_vm_file(s->runtime_dir, s->id, "ssh.config"));
         /* twice: also without a terminal here */
-        r |= strv_append(&argv, s->read_only ? "-tt" : s->terminal ? "-t" : "-T");
-        if (s->user) {
-                /* the master's connection is user claude's */
-                r |= strv_append(&argv, "-o");
-                r |= strv_append(&argv, "ControlPath=none");
-                r |= strv_append(&argv, "-l");
-                r |= strv_append(&argv, s->user);
-        }
-        r |= strv_append(&argv, "claude-vm");
+        const char *terminal = s->read_only ? "-tt" : s->terminal ? "-t" : "-T";
         /* without a program of ours in between: under emulation that would double the time of a short
          * command */
-        r |= strv_append(&argv, s->program ?: s->words ? "cd /work &&" : "cd /work && exec \"$SHELL\" -l");
-        r |= append_words(&argv, s->words);
-        if (r < 0)
-                return -ENOMEM;
-        *ret = TAKE_PTR(argv);
-        return 0;
+        const char *command = s->words ? "cd /work &&" : "cd /work && exec \"$SHELL\" -l";
+        char **argv = NULL;
+
+        memory_need(strv_extend(&argv, s->ssh, "-F", config, terminal, NULL) >= 0);
+        /* the master's connection is user claude's */
+        if (s->user)
+                memory_need(strv_extend(&argv, "-o", "ControlPath=none", "-l", s->user, NULL) >= 0);
+        memory_need(strv_extend(&argv, "claude-vm", s->program ?: command, NULL) >= 0);
+        append_words(&argv, s->words);
+        return argv;
 }
 
 #define ANSWER_MSEC 20   /* from a question of the guest's to the terminal's answer */
@@ -140,11 +129,8 @@ static void pass_signals_on(void) {
 }
 
 int session_exec(const Session *s) {
-        _cleanup_strv_free_ char **argv = NULL;
-        int r = session_argv(s, &argv);
+        _cleanup_strv_free_ char **argv = session_argv(s);
 
-        if (r < 0)
-                return r;
         execv(argv[0], argv);
         return -errno;
 }
@@ -192,10 +178,9 @@ int session_run_program(char **argv, bool terminal, bool read_only) {
 }
 
 int session_run(const Session *s) {
-        _cleanup_strv_free_ char **argv = NULL;
-        int r = session_argv(s, &argv);
+        _cleanup_strv_free_ char **argv = session_argv(s);
 
-        return r < 0 ? r : session_run_program(argv, s->terminal, s->read_only);
+        return session_run_program(argv, s->terminal, s->read_only);
 }
 
 Session session_make(Context *c, const char *id, const char *program, char *const *words, bool terminal) {

@@ -20,12 +20,11 @@ typedef struct Session {
         char *const *words;      /* its arguments, or the command; NULL: a login shell */
 } Session;
 
-/* One word for the guest's shell: whatever bytes it has but NUL arrive as they are. Owned, NULL without
- * memory. */
+/* One word for the guest's shell: whatever bytes it has but NUL arrive as they are. Owned. */
 char *session_quote(const char *word);
 
-/* ssh's argument vector. 0 and an owned result, -ENOMEM. */
-int session_argv(const Session *s, char ***ret);
+/* ssh's argument vector. Owned. */
+char **session_argv(const Session *s);
 
 /* Becomes ssh. Returns only if that fails: negative errno. */
 int session_exec(const Session *s);

@@ -5,23 +5,24 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/drop-in.h"
 #include "common/run-program.h"
+#include "common/strjoin.h"
 #include "common/strv.h"
+#include "common/usec.h"
 #include "common/vm-name.h"
 #include "helper/claude-run/context.h"
 #include "helper/claude-run/fail.h"
+#include "helper/claude-run/memory.h"
 #include "helper/claude-run/say.h"
 #include "helper/claude-run/uninstalled.h"
 #include "helper/claude-run/which-vm.h"
 #include "helper/host/config-check.h"
 #include "helper/request/caller-credentials.h"
 
-#define SEC 1000000ULL
 #define START_LIMIT (500 * SEC) /* the unit's own is 180 s, its dev shell's 300 s */
 #define STOP_LIMIT (60 * SEC)   /* the unit's own is 45 s */
 
@@ -50,20 +51,14 @@ static void end_progress(void) {
 /* What the guest said last, if it came that far, and marked as the guest's: no line of it may pass for one
  * of ours. A panic has 25 lines. */
 static void show_last_words(const Context *c, const char *unit, uint64_t since_usec) {
-        _cleanup_strv_free_ char **argv = NULL;
-        _cleanup_free_ char *text = NULL;
-        int r = 0;
+        _cleanup_free_ char *unit_option = NEED(strjoin("--unit=", unit, NULL)), *text = NULL;
+        char since[sizeof("--since=@") + 3 * sizeof(since_usec)];
+        const char *const argv[] = { c->options->journalctl, "--user", "--quiet", "--no-pager",
+                "--output=cat", "--lines=30", since, unit_option, "SYSLOG_IDENTIFIER=claude-vm-guest",
+                NULL };
 
-        r |= strv_append(&argv, c->options->journalctl);
-        r |= strv_append(&argv, "--user");
-        r |= strv_append(&argv, "--quiet");
-        r |= strv_append(&argv, "--no-pager");
-        r |= strv_append(&argv, "--output=cat");
-        r |= strv_append(&argv, "--lines=30");
-        r |= strv_appendf(&argv, "--since=@%llu", (unsigned long long) (since_usec / SEC));
-        r |= strv_appendf(&argv, "--unit=%s", unit);
-        r |= strv_append(&argv, "SYSLOG_IDENTIFIER=claude-vm-guest");
-        if (r >= 0 && run_program_read(argv, &text) >= 0)
+        snprintf(since, sizeof(since), "--since=@%llu", (unsigned long long) (since_usec / SEC));
+        if (run_program_read(argv, &text) >= 0)
                 say_lines(stderr, "guest| ", text);
 }
 
@@ -89,17 +84,16 @@ static int explain_failure(Context *c, const char *id, const char *unit, const c
         return status;
 }
 
-int start_job(Context *c, const char *method, const char *verb, const char *id) {
-        _cleanup_free_ char *unit = vm_unit_name(id);
-        uint64_t limit = strcmp(method, "StopUnit") == 0 ? STOP_LIMIT : START_LIMIT;
+int start_job(Context *c, ManagerJob job, const char *id) {
+        static const char *const verbs[] = { [MANAGER_START] = "start", [MANAGER_STOP] = "stop" };
+        const char *verb = verbs[job];
+        _cleanup_free_ char *unit = NEED(vm_unit_name(id));
+        uint64_t limit = job == MANAGER_STOP ? STOP_LIMIT : START_LIMIT;
         const char *result = "";
-        struct timespec now;
+        uint64_t begun_usec = usec_now(CLOCK_REALTIME);
         int r;
 
-        clock_gettime(CLOCK_REALTIME, &now);
-        if (!unit)
-                return fail(EXIT_FAILURE, "No memory");
-        r = manager_job(c->manager, method, unit, limit, &context_interrupted, show_progress, (void *) id,
+        r = manager_job(c->manager, job, unit, limit, &context_interrupted, show_progress, (void *) id,
                         &result);
         end_progress();
         if (r >= 0)
@@ -107,9 +101,9 @@ int start_job(Context *c, const char *method, const char *verb, const char *id) 
         if (r == -EINTR) {
                 /* what this call has begun, and nothing else */
                 context_interrupted = false;
-                if (strcmp(method, "StopUnit") != 0)
-                        (void) manager_job(
-                                        c->manager, "StopUnit", unit, STOP_LIMIT, NULL, NULL, NULL, &result);
+                if (job != MANAGER_STOP)
+                        (void) manager_job(c->manager, MANAGER_STOP, unit, STOP_LIMIT, NULL, NULL, NULL,
+                                        &result);
                 return 128 + SIGINT;
         }
         if (r == -ETIMEDOUT && !result[0])
@@ -118,7 +112,7 @@ int start_job(Context *c, const char *method, const char *verb, const char *id) 
                                 verb, (unsigned long long) (limit / SEC), unit);
         if (!result[0])
                 return fail(EXIT_FAILURE, "Failed to %s '%s': %s", verb, id, strerror(-r));
-        return explain_failure(c, id, unit, verb, result, (uint64_t) now.tv_sec * SEC);
+        return explain_failure(c, id, unit, verb, result, begun_usec);
 }
 
 static int reload(Context *c) {
@@ -165,7 +159,7 @@ static int start(Context *c, const char *id, const char *unit) {
                 r = lock = caller_credentials_hand_over(c->runtime_dir, id, names);
         if (r < 0)
                 return fail(EXIT_FAILURE, "Failed to hand credentials over to '%s': %s", id, strerror(-r));
-        r = start_job(c, "StartUnit", "start", id);
+        r = start_job(c, MANAGER_START, id);
         if (lock >= 0) {
                 caller_credentials_remove(c->runtime_dir, id);
                 close(lock);
@@ -174,14 +168,11 @@ static int start(Context *c, const char *id, const char *unit) {
 }
 
 int start_vm(Context *c, const char *id) {
-        _cleanup_free_ char *unit = vm_unit_name(id);
+        _cleanup_free_ char *unit = NEED(vm_unit_name(id));
         UnitState state = {};
         bool active;
-        int r;
+        int r = context_manager(c);
 
-        if (!unit)
-                return fail(EXIT_FAILURE, "No memory");
-        r = context_manager(c);
         if (r == 0)
                 r = provide_units(c);
         if (r != 0)

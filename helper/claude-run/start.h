@@ -7,9 +7,8 @@
 /* Starts the VM if it does not run, and reads a changed ini before. */
 int start_vm(Context *c, const char *id);
 
-/* One job ("StartUnit", "StopUnit") with a line of progress; on failure the reason and the guest's last
- * words. */
-int start_job(Context *c, const char *method, const char *verb, const char *id);
+/* One job with a line of progress; on failure the reason and the guest's last words. */
+int start_job(Context *c, ManagerJob job, const char *id);
 
 /* Starts the VM for a session. While its ssh master is there, that costs no look at the manager. */
 int start_for_session(Context *c, const char *id);

@@ -21,9 +21,11 @@
 #include "common/cleanup.h"
 #include "common/directory.h"
 #include "common/run-program.h"
+#include "common/runtime-path.h"
 #include "common/strjoin.h"
 #include "common/strv.h"
 #include "config.h"
+#include "helper/claude-run/memory.h"
 
 static const char *const templates[] = { "app-claude.slice", "claude-vm@.service",
         "claude-vm-devshell@.service", "claude-vm-ssh@.service", "claude-vm-virtiofsd@.service",
@@ -49,13 +51,10 @@ bool uninstalled_has_generator(void) {
 
 /* 1: the link is there now and was not, or led elsewhere. What is no link belongs to somebody else. */
 static int ensure_link(const char *target, const char *directory, const char *name) {
-        _cleanup_free_ char *path = strjoin(directory, "/", name, NULL);
+        _cleanup_free_ char *path = NEED(strjoin(directory, "/", name, NULL));
         char old[4096];
-        ssize_t n;
+        ssize_t n = readlink(path, old, sizeof(old) - 1);
 
-        if (!path)
-                return -ENOMEM;
-        n = readlink(path, old, sizeof(old) - 1);
         if (n >= 0) {
                 old[n] = '\0';
                 if (strcmp(old, target) == 0)
@@ -74,13 +73,10 @@ static int remove_links(const char *directory, const char *prefix, bool all) {
         int changed = 0, r = directory_list(directory, &names);
 
         for (size_t i = 0; r >= 0 && names && names[i]; i++) {
-                _cleanup_free_ char *path = strjoin(directory, "/", names[i], NULL);
+                _cleanup_free_ char *path = NEED(strjoin(directory, "/", names[i], NULL));
                 char target[4096];
-                ssize_t n;
+                ssize_t n = readlink(path, target, sizeof(target) - 1);
 
-                if (!path)
-                        return -ENOMEM;
-                n = readlink(path, target, sizeof(target) - 1);
                 if (n < 0 || strncmp(target, prefix, strlen(prefix)) != 0 ||
                                 (!all && access(path, F_OK) == 0))
                         continue;
@@ -94,8 +90,8 @@ static int link_templates(const char *unit_dir) {
         int changed = 0;
 
         for (size_t i = 0; i < ELEMENTSOF(templates); i++) {
-                _cleanup_free_ char *target = strjoin(USER_UNIT_DIR "/", templates[i], NULL);
-                int r = target ? ensure_link(target, unit_dir, templates[i]) : -ENOMEM;
+                _cleanup_free_ char *target = NEED(strjoin(USER_UNIT_DIR "/", templates[i], NULL));
+                int r = ensure_link(target, unit_dir, templates[i]);
 
                 if (r < 0)
                         return r;
@@ -109,11 +105,9 @@ static int unlink_templates(const char *unit_dir) {
         int changed = 0;
 
         for (size_t i = 0; i < ELEMENTSOF(templates); i++) {
-                _cleanup_free_ char *path = strjoin(unit_dir, "/", templates[i], NULL);
+                _cleanup_free_ char *path = NEED(strjoin(unit_dir, "/", templates[i], NULL));
                 char target[2];
 
-                if (!path)
-                        return -ENOMEM;
                 if (readlink(path, target, sizeof(target)) < 0)
                         continue;
                 if (unlink(path) < 0)
@@ -129,12 +123,12 @@ static int link_dropins(const char *generated, const char *unit_dir) {
         int changed = 0, r = directory_list(generated, &names);
 
         for (size_t i = 0; r >= 0 && names && names[i]; i++) {
-                _cleanup_free_ char *target = strjoin(generated, "/", names[i], NULL);
+                _cleanup_free_ char *target = NEED(strjoin(generated, "/", names[i], NULL));
                 size_t n = strlen(names[i]);
 
                 if (n < 2 || strcmp(names[i] + n - 2, ".d") != 0)
                         continue;
-                r = target ? ensure_link(target, unit_dir, names[i]) : -ENOMEM;
+                r = ensure_link(target, unit_dir, names[i]);
                 changed |= r > 0;
         }
         return r < 0 ? r : changed;
@@ -149,14 +143,14 @@ static int generate(const char *generator, const char *directory) {
         if (r >= 0)
                 r = directory_make(directory);
         if (r >= 0)
-                r = run_program_quietly((char *[]) { (char *) generator, (char *) directory, NULL });
+                r = run_program_quietly((const char *const[]) { generator, directory, NULL });
         /* 1: a file is bad; its unit says so */
         return r > 1 ? -EIO : r < 0 ? r : 0;
 }
 
 static int renew(const char *generator, const char *generated) {
-        _cleanup_free_ char *new = strjoin(generated, ".new", NULL);
-        int r = new ? generate(generator, new) : -ENOMEM;
+        _cleanup_free_ char *new = NEED(strjoin(generated, ".new", NULL));
+        int r = generate(generator, new);
 
         if (r >= 0)
                 r = directory_is_same(generated, new);
@@ -206,19 +200,16 @@ static int unlink_all(const char *generated, const char *unit_dir) {
 }
 
 int uninstalled_sync(const char *runtime_dir, const char *generator) {
-        _cleanup_free_ char *state = strjoin(runtime_dir, "/claude-microvm", NULL),
-                            *generated = strjoin(runtime_dir, "/claude-microvm/units", NULL),
-                            *lock_path = strjoin(runtime_dir, "/claude-microvm/units.lock", NULL),
-                            *unit_dir = strjoin(runtime_dir, "/systemd/user", NULL);
+        _cleanup_free_ char *generated = NEED(strjoin(runtime_dir, "/claude-microvm/units", NULL)),
+                            *lock_path = NEED(strjoin(generated, ".lock", NULL)),
+                            *unit_dir = NEED(runtime_path_units(runtime_dir));
         _cleanup_close_ int lock = -EBADF;
         bool installed = uninstalled_has_generator();
         int r;
 
-        if (!state || !generated || !lock_path || !unit_dir)
-                return -ENOMEM;
         if (installed && access(generated, F_OK) < 0)
                 return 0;
-        r = directory_make(state);
+        r = directory_make_parents(lock_path);
         if (r < 0)
                 return r;
         lock = open(lock_path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
-#include <systemd/sd-json.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -17,19 +16,18 @@
 #include "common/strv.h"
 #include "config.h"
 #include "helper/claude-run/context.h"
+#include "helper/claude-run/memory.h"
 #include "helper/claude-run/program-version.h"
 #include "helper/claude-run/say.h"
 #include "helper/claude-run/uninstalled.h"
 #include "helper/claude-run/verbs.h"
 #include "helper/host/accelerator.h"
 #include "helper/host/guest-image.h"
+#include "helper/json.h"
 #include "helper/sandbox/landlock.h"
 #include "helper/sandbox/sandbox.h"
 
 #define IMAGE_MIB 2048U /* what making an image needs for a while */
-
-DEFINE_CLEANUP(sd_json_variant *, sd_json_variant_unref, json_cleanup)
-DEFINE_CLEANUP(GuestImage *, guest_image_free, guest_image_cleanup)
 
 typedef enum Level { LEVEL_OK, LEVEL_WARNING, LEVEL_PROBLEM } Level;
 
@@ -43,18 +41,13 @@ typedef struct Doctor {
 static void say(Doctor *d, Level level, const char *format, ...) __attribute__((format(printf, 3, 4)));
 static void say(Doctor *d, Level level, const char *format, ...) {
         static const char *const words[] = { "ok", "warning", "problem" };
-        _cleanup_(json_cleanup) sd_json_variant *object = NULL;
+        _cleanup_json_ sd_json_variant *object = NULL;
         _cleanup_free_ char *text = NULL;
         va_list ap;
-        int r;
 
         va_start(ap, format);
-        r = vasprintf(&text, format, ap);
+        memory_need(vasprintf(&text, format, ap) >= 0);
         va_end(ap);
-        if (r < 0) {
-                text = NULL;
-                return;
-        }
         d->sick |= level == LEVEL_PROBLEM;
         if (!d->context->options->json)
                 say_line(stdout, "%-8s %-14s %s", words[level], d->check, text);
@@ -66,7 +59,7 @@ static void say(Doctor *d, Level level, const char *format, ...) {
 
 /* What a program prints, owned; NULL if it is not there, cannot be run or fails. */
 static char *answer_of(const char *program, const char *argument, const char *second) {
-        char *argv[] = { (char *) program, (char *) argument, (char *) second, NULL };
+        const char *const argv[] = { program, argument, second, NULL };
         _cleanup_free_ char *text = NULL;
 
         return access(program, X_OK) == 0 && run_program_read(argv, &text) == 0 ? TAKE_PTR(text) : NULL;
@@ -118,8 +111,8 @@ static void check_units(Doctor *d) {
 static void check_projects(Doctor *d) {
         if (context_projects(d->context) != 0)
                 say(d, LEVEL_PROBLEM, GENERATOR_PATH " does not run: install claude-microvm again");
-        else if (run_program_quietly((char *[]) {
-                                 (char *) d->context->options->generator, (char *) "--dry-run", NULL }) != 0)
+        else if (run_program_quietly((const char *const[]) {
+                                 d->context->options->generator, "--dry-run", NULL }) != 0)
                 say(d, LEVEL_WARNING, "%zu projects; others have mistakes, see above",
                                 d->context->projects.n);
         else
@@ -189,13 +182,11 @@ static void check_kvm(Doctor *d) {
 
 static void check_image(Doctor *d) {
         const char *home = getenv("HOME");
-        _cleanup_free_ char *data = path_xdg("XDG_DATA_HOME", "/.local/share");
-        _cleanup_(guest_image_cleanup) GuestImage *image = NULL;
+        _cleanup_free_ char *data = NEED(path_xdg("XDG_DATA_HOME", "/.local/share"));
+        _cleanup_guest_image_ GuestImage *image = NULL;
         _cleanup_free_ char *why = NULL;
         struct statvfs fs;
 
-        if (!data)
-                return;
         if (guest_image_find(DEFAULT_GUEST, "claude", data, &image, &why) >= 0) {
                 say(d, LEVEL_OK, "%s: %s", image->directory, image->agents);
                 return;
@@ -208,7 +199,8 @@ static void check_image(Doctor *d) {
 
 static void check_linger(Doctor *d) {
         const struct passwd *user = getpwuid(getuid());
-        _cleanup_free_ char *path = user ? strjoin("/var/lib/systemd/linger/", user->pw_name, NULL) : NULL;
+        _cleanup_free_ char *path =
+                        user ? NEED(strjoin("/var/lib/systemd/linger/", user->pw_name, NULL)) : NULL;
 
         if (path && access(path, F_OK) == 0)
                 say(d, LEVEL_OK, "on: VMs outlast your login");

@@ -7,25 +7,22 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <systemd/sd-json.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/drop-in.h"
 #include "common/runtime-path.h"
 #include "common/strv.h"
+#include "common/usec.h"
 #include "common/vm-name.h"
 #include "helper/claude-run/context.h"
 #include "helper/claude-run/fail.h"
+#include "helper/claude-run/memory.h"
 #include "helper/claude-run/say.h"
 #include "helper/claude-run/session.h"
 #include "helper/claude-run/verbs.h"
 #include "helper/claude-run/which-vm.h"
-
-#define SEC 1000000ULL
-
-DEFINE_CLEANUP(sd_json_variant *, sd_json_variant_unref, json_cleanup)
+#include "helper/json.h"
 
 #define CELL_MAX 32
 
@@ -40,15 +37,13 @@ static bool is_active(const UnitState *state) {
 }
 
 static void print_uptime(const UnitState *state, char ret[static CELL_MAX]) {
-        struct timespec now;
         uint64_t seconds;
 
         if (!is_active(state)) {
                 strcpy(ret, "-");
                 return;
         }
-        clock_gettime(CLOCK_REALTIME, &now);
-        seconds = (uint64_t) now.tv_sec - state->active_enter_usec / SEC;
+        seconds = usec_now(CLOCK_REALTIME) / SEC - state->active_enter_usec / SEC;
         if (seconds < 3600)
                 snprintf(ret, CELL_MAX, "%2llum %2llus", (unsigned long long) (seconds / 60),
                                 (unsigned long long) (seconds % 60));
@@ -66,7 +61,7 @@ static void print_memory(const UnitState *state, char ret[static CELL_MAX]) {
 
 /* A process of this user, not of somebody who calls himself so: ssh with the VM's configuration, showing the
  * agent's terminal. */
-static bool is_viewer(const char *pid, const char *directory) {
+static bool is_viewer(const char *pid, const char *vm_dir) {
         char path[sizeof("/proc//cmdline") + NAME_MAX], line[1024];
         _cleanup_close_ int fd = -EBADF;
         struct stat st;
@@ -77,22 +72,22 @@ static bool is_viewer(const char *pid, const char *directory) {
         if (fd < 0 || fstat(fd, &st) < 0 || st.st_uid != getuid())
                 return false;
         n = read(fd, line, sizeof(line));
-        return n > 0 && memmem(line, (size_t) n, directory, strlen(directory)) &&
+        return n > 0 && memmem(line, (size_t) n, vm_dir, strlen(vm_dir)) &&
                         memmem(line, (size_t) n, PROGRAM_ATTACH, strlen(PROGRAM_ATTACH));
 }
 
 static unsigned count_viewers(const Context *c, const char *id) {
         _cleanup_closedir_ DIR *proc = opendir("/proc");
-        _cleanup_free_ char *directory = runtime_path_vm(c->runtime_dir, id);
+        _cleanup_free_ char *vm_dir = NEED(runtime_path_vm(c->runtime_dir, id));
         unsigned n = 0;
 
-        while (proc && directory) {
+        while (proc) {
                 const struct dirent *entry = readdir(proc);
 
                 if (!entry)
                         break;
                 if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9')
-                        n += is_viewer(entry->d_name, directory);
+                        n += is_viewer(entry->d_name, vm_dir);
         }
         return n;
 }
@@ -116,7 +111,7 @@ static int print_row(Context *c, Row *row, sd_json_variant **array) {
         char uptime[CELL_MAX], memory[CELL_MAX];
 
         if (c->options->json) {
-                _cleanup_(json_cleanup) sd_json_variant *object = NULL;
+                _cleanup_json_ sd_json_variant *object = NULL;
                 int r = build_json(row, &object);
 
                 return r < 0 ? r : sd_json_variant_append_array(array, object);
@@ -129,17 +124,17 @@ static int print_row(Context *c, Row *row, sd_json_variant **array) {
 }
 
 static bool is_listed(char *const *units, const char *id) {
-        _cleanup_free_ char *unit = vm_unit_name(id);
+        _cleanup_free_ char *unit = NEED(vm_unit_name(id));
 
-        for (; unit && units && *units; units++)
+        for (; units && *units; units++)
                 if (strcmp(*units, unit) == 0)
                         return true;
         return false;
 }
 
 static int look_at(Context *c, Row *row) {
-        _cleanup_free_ char *unit = vm_unit_name(row->name);
-        int r = unit ? manager_state(c->manager, unit, &row->state) : -ENOMEM;
+        _cleanup_free_ char *unit = NEED(vm_unit_name(row->name));
+        int r = manager_state(c->manager, unit, &row->state);
 
         if (r >= 0 && is_active(&row->state))
                 row->viewers = count_viewers(c, row->name);
@@ -185,7 +180,7 @@ static int list_all(Context *c, char *const *units, sd_json_variant **array) {
 }
 
 int verb_list(Context *c) {
-        _cleanup_(json_cleanup) sd_json_variant *array = NULL;
+        _cleanup_json_ sd_json_variant *array = NULL;
         _cleanup_strv_free_ char **units = NULL;
         int r = context_manager(c);
 
@@ -208,8 +203,8 @@ int verb_list(Context *c) {
 
 /* The row of one VM, as `list --json` has it. */
 static int print_status_json(Context *c, const char *id) {
-        _cleanup_(json_cleanup) sd_json_variant *object = NULL;
-        _cleanup_free_ char *directory = NULL, *unit = vm_unit_name(id);
+        _cleanup_json_ sd_json_variant *object = NULL;
+        _cleanup_free_ char *directory = NULL, *unit = NEED(vm_unit_name(id));
         Row row = { .name = id, .uuid = vm_name_is_uuid(id) ? id : "-" };
         const ProjectEntry *p;
         int r = context_manager(c);
@@ -221,7 +216,7 @@ static int print_status_json(Context *c, const char *id) {
         p = project_entries_find(&c->projects, id);
         if (p)
                 row.uuid = p->uuid;
-        r = unit ? look_at(c, &row) : -ENOMEM;
+        r = look_at(c, &row);
         if (r >= 0)
                 r = manager_environment(c->manager, unit, PARAMETER_WORK_DIRECTORY, &directory);
         row.directory = directory ?: "-";
@@ -235,13 +230,14 @@ static int print_status_json(Context *c, const char *id) {
 
 int verb_status(Context *c) {
         _cleanup_free_ char *id = NULL, *unit = NULL;
+        _cleanup_strv_free_ char **argv = NULL;
         int r = which_vm_only(c, &id);
 
         if (r != 0)
                 return r;
         if (c->options->json)
                 return print_status_json(c, id);
-        unit = vm_unit_name(id);
-        return context_exec_program((char *[]) {
-                        (char *) c->options->systemctl, (char *) "--user", (char *) "status", unit, NULL });
+        unit = NEED(vm_unit_name(id));
+        memory_need(strv_extend(&argv, c->options->systemctl, "--user", "status", unit, NULL) >= 0);
+        return context_exec_program(argv);
 }

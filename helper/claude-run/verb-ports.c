@@ -4,25 +4,22 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <systemd/sd-json.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "common/drop-in.h"
 #include "common/run-program.h"
 #include "common/runtime-path.h"
-#include "common/strv.h"
 #include "helper/claude-run/context.h"
 #include "helper/claude-run/fail.h"
+#include "helper/claude-run/memory.h"
 #include "helper/claude-run/say.h"
 #include "helper/claude-run/verbs.h"
 #include "helper/claude-run/which-vm.h"
+#include "helper/json.h"
 #include "helper/ssh/ports.h"
 
-DEFINE_CLEANUP(sd_json_variant *, sd_json_variant_unref, json_cleanup)
-
 static int print_json(const PortList *list) {
-        _cleanup_(json_cleanup) sd_json_variant *array = NULL;
+        _cleanup_json_ sd_json_variant *array = NULL;
         int r = sd_json_variant_new_array(&array, NULL, 0);
 
         for (size_t i = 0; r >= 0 && i < list->n; i++) {
@@ -53,20 +50,13 @@ static int print_list(const PortList *list) {
 
 /* Asks the master: "forward" or "cancel". What it has against it is on stderr. */
 static int ask_master(const Context *c, const char *id, const char *command, const PortEntry *e) {
-        _cleanup_strv_free_ char **argv = NULL;
+        _cleanup_free_ char *config = NEED(runtime_path_vm_file(c->runtime_dir, id, "ssh.config"));
         char text[PORT_FORWARD_TEXT_MAX + 16];
-        int r = 0;
+        const char *const argv[] = { c->options->ssh, "-F", config, "-O", command, e->reverse ? "-R" : "-L",
+                text, "claude-vm", NULL };
 
         ports_print_entry(e, text);
-        r |= strv_append(&argv, c->options->ssh);
-        r |= strv_append(&argv, "-F");
-        r |= strv_appendf(&argv, "%s/claude-vm/%s/ssh.config", c->runtime_dir, id);
-        r |= strv_append(&argv, "-O");
-        r |= strv_append(&argv, command);
-        r |= strv_append(&argv, e->reverse ? "-R" : "-L");
-        r |= strv_append(&argv, text);
-        r |= strv_append(&argv, "claude-vm");
-        return r < 0 ? -ENOMEM : run_program(argv, -1);
+        return run_program(argv, -1);
 }
 
 static bool same_port(const PortEntry *a, const PortEntry *b) {
@@ -88,7 +78,7 @@ static int change_failed(const char *what, const char *word, int r) {
                      : fail(EXIT_FAILURE, "Failed to %s '%s': what ssh says is above", what, word);
 }
 
-static int add(Context *c, const char *id, const char *directory, PortList *list, const PortEntry *e,
+static int add(Context *c, const char *id, const char *vm_dir, PortList *list, const PortEntry *e,
                 const char *word) {
         int r;
 
@@ -102,12 +92,12 @@ static int add(Context *c, const char *id, const char *directory, PortList *list
         r = ask_master(c, id, "forward", e);
         if (r == 0) {
                 list->items[list->n++] = *e;
-                r = ports_write(directory, list);
+                r = ports_write(vm_dir, list);
         }
         return r != 0 ? change_failed("add", word, r) : 0;
 }
 
-static int take_away(Context *c, const char *id, const char *directory, PortList *list, const PortEntry *e,
+static int take_away(Context *c, const char *id, const char *vm_dir, PortList *list, const PortEntry *e,
                 const char *word) {
         PortEntry *found = find(list, e), entry;
         int r;
@@ -118,14 +108,14 @@ static int take_away(Context *c, const char *id, const char *directory, PortList
                                 id);
         entry = *found;
         *found = list->items[--list->n];
-        r = ports_write(directory, list);
+        r = ports_write(vm_dir, list);
         if (r == 0)
                 r = ask_master(c, id, "cancel", &entry);
         return r != 0 ? change_failed("remove", word, r) : 0;
 }
 
 /* "add", "reverse", "remove" and the port. A port alone is enough to remove one. */
-static int change(Context *c, const char *id, const char *directory, PortList *list, const char *action,
+static int change(Context *c, const char *id, const char *vm_dir, PortList *list, const char *action,
                 const char *word) {
         PortEntry e = { .reverse = strcmp(action, "reverse") == 0 };
 
@@ -134,10 +124,10 @@ static int change(Context *c, const char *id, const char *directory, PortList *l
                                 "'%s' is no port: has to be [ADDRESS:]HOSTPORT:GUESTPORT, or PORT for both",
                                 word);
         if (strcmp(action, "remove") != 0)
-                return add(c, id, directory, list, &e, word);
+                return add(c, id, vm_dir, list, &e, word);
         if (!find(list, &e))
                 e.reverse = true;
-        return take_away(c, id, directory, list, &e, word);
+        return take_away(c, id, vm_dir, list, &e, word);
 }
 
 static bool is_action(const char *word) {
@@ -146,7 +136,7 @@ static bool is_action(const char *word) {
 
 /* [NAME] [add|remove|reverse PORT…] */
 int verb_ports(Context *c) {
-        _cleanup_free_ char *id = NULL, *directory = NULL;
+        _cleanup_free_ char *id = NULL, *vm_dir = NULL;
         _cleanup_close_ int lock = -EBADF;
         const RunOptions *o = c->options;
         unsigned first = o->n_words > 0 && !is_action(o->words[0]);
@@ -158,13 +148,13 @@ int verb_ports(Context *c) {
         r = first ? which_vm_resolve(c, o->words[0], &id) : which_vm_here(c, &id);
         if (r != 0)
                 return r;
-        directory = id ? runtime_path_vm(c->runtime_dir, id) : NULL;
-        if (!id || !directory || !which_vm_has_sessions(c, id))
+        if (!id || !which_vm_has_sessions(c, id))
                 return fail(EXIT_FAILURE,
                                 "VM '%s' does not run; ports of its ini are forwarded when it does",
                                 id ?: ".");
-        lock = ports_lock(directory);
-        r = lock < 0 ? lock : ports_read(directory, &list);
+        vm_dir = NEED(runtime_path_vm(c->runtime_dir, id));
+        lock = ports_lock(vm_dir);
+        r = lock < 0 ? lock : ports_read(vm_dir, &list);
         if (r < 0)
                 return fail(EXIT_FAILURE, "Failed to read the ports of '%s': %s", id, strerror(-r));
         if (o->n_words <= first) {
@@ -172,7 +162,7 @@ int verb_ports(Context *c) {
                 return r < 0 ? fail(EXIT_FAILURE, "Failed to print: %s", strerror(-r)) : 0;
         }
         for (unsigned i = first + 1; i < o->n_words; i++) {
-                r = change(c, id, directory, &list, o->words[first], o->words[i]);
+                r = change(c, id, vm_dir, &list, o->words[first], o->words[i]);
                 if (r != 0)
                         return r;
         }

@@ -9,9 +9,11 @@
 #include "common/cleanup.h"
 #include "common/drop-in.h"
 #include "common/settings.h"
+#include "common/usec.h"
 #include "common/vm-name.h"
 #include "helper/claude-run/context.h"
 #include "helper/claude-run/fail.h"
+#include "helper/claude-run/memory.h"
 #include "helper/claude-run/project-ini.h"
 #include "helper/claude-run/request.h"
 #include "helper/claude-run/say.h"
@@ -21,7 +23,6 @@
 #include "helper/claude-run/which-vm.h"
 #include "helper/request/files.h"
 
-#define SEC 1000000ULL
 #define END_LIMIT (30 * SEC) /* from the agent's end to the VM's */
 
 enum { ATTACH_NO_TERMINAL = 69 };
@@ -39,12 +40,10 @@ static int result_of(const char *id, const UnitState *state) {
 
 /* The viewer is gone and nobody detached it: has the VM ended? */
 static int after_agent(Context *c, const char *id) {
-        _cleanup_free_ char *unit = vm_unit_name(id);
+        _cleanup_free_ char *unit = NEED(vm_unit_name(id));
         UnitState state = {};
         int r, status;
 
-        if (!unit)
-                return fail(EXIT_FAILURE, "No memory");
         r = manager_wait_inactive(c->manager, unit, END_LIMIT, NULL);
         if (r == -ETIMEDOUT)
                 return fail(EXIT_LOST,
@@ -109,9 +108,9 @@ int verb_attach(Context *c) {
 
 /* What a running VM's agent is, its unit says. */
 static bool is_plain(Context *c, const char *id) {
-        _cleanup_free_ char *unit = vm_unit_name(id), *agent = NULL;
+        _cleanup_free_ char *unit = NEED(vm_unit_name(id)), *agent = NULL;
 
-        if (!unit || context_manager(c) != 0 ||
+        if (context_manager(c) != 0 ||
                         manager_environment(c->manager, unit, settings[SETTING_AGENT].variable, &agent) < 0)
                 return false;
         return agent_is_plain(agent ?: settings[SETTING_AGENT].fallback, c->options->arguments);
@@ -143,7 +142,7 @@ static int run_fresh(Context *c, const char *directory, const ProjectEntry *base
                 request_remove(c->runtime_dir, request.id);
         else if (session) {
                 r = run_agent(c, request.id);
-                (void) start_job(c, "StopUnit", "stop", request.id);
+                (void) start_job(c, MANAGER_STOP, request.id);
         } else
                 r = attach(c, request.id);
         request_done(&request);
@@ -152,13 +151,13 @@ static int run_fresh(Context *c, const char *directory, const ProjectEntry *base
 
 /* In a VM that runs, without a word about it; else in one of its own, with the settings of the project. */
 static int run_arguments(Context *c, const char *id) {
-        _cleanup_free_ char *unit = vm_unit_name(id), *state = NULL;
+        _cleanup_free_ char *unit = NEED(vm_unit_name(id)), *state = NULL;
         const ProjectEntry *p;
         int r = context_manager(c);
 
         if (r != 0)
                 return r;
-        r = unit ? manager_active_state(c->manager, unit, &state) : -ENOMEM;
+        r = manager_active_state(c->manager, unit, &state);
         if (r < 0)
                 return fail(EXIT_FAILURE, "Failed to look at '%s': %s", id, strerror(-r));
         if (strcmp(state, "active") != 0 && strcmp(state, "activating") != 0) {

@@ -6,10 +6,11 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "common/drop-in.h"
+#include "common/runtime-path.h"
 #include "common/strv.h"
 #include "helper/claude-run/context.h"
 #include "helper/claude-run/fail.h"
+#include "helper/claude-run/memory.h"
 #include "helper/claude-run/session.h"
 #include "helper/claude-run/start.h"
 #include "helper/claude-run/verbs.h"
@@ -43,19 +44,15 @@ int verb_shell(Context *c) {
 }
 
 /* `program -F CONFIG` and `user`, if there is one, as the beginning of a command line. */
-static int begin_ssh(Context *c, const char *program, const char *id, char ***argv) {
-        int r = 0;
+static char **begin_ssh(Context *c, const char *program, const char *id) {
+        _cleanup_free_ char *config = NEED(runtime_path_vm_file(c->runtime_dir, id, "ssh.config"));
+        char **argv = NULL;
 
-        r |= strv_append(argv, program);
-        r |= strv_append(argv, "-F");
-        r |= strv_appendf(argv, "%s/claude-vm/%s/ssh.config", c->runtime_dir, id);
-        if (c->options->user) {
-                r |= strv_append(argv, "-o");
-                r |= strv_append(argv, "ControlPath=none");
-                r |= strv_append(argv, "-o");
-                r |= strv_appendf(argv, "User=%s", c->options->user);
-        }
-        return r;
+        memory_need(strv_extend(&argv, program, "-F", config, NULL) >= 0);
+        if (c->options->user)
+                memory_need(strv_extend(&argv, "-o", "ControlPath=none", "-o", NULL) >= 0 &&
+                                strv_appendf(&argv, "User=%s", c->options->user) >= 0);
+        return argv;
 }
 
 int verb_ssh(Context *c) {
@@ -65,12 +62,10 @@ int verb_ssh(Context *c) {
 
         if (r != 0)
                 return r;
-        r = begin_ssh(c, c->options->ssh, id, &argv);
-        r |= strv_append(&argv, "claude-vm");
+        argv = begin_ssh(c, c->options->ssh, id);
+        memory_need(strv_append(&argv, "claude-vm") >= 0);
         for (char *const *a = c->options->arguments; a && *a; a++)
-                r |= strv_append(&argv, *a);
-        if (r < 0)
-                return fail(EXIT_FAILURE, "No memory");
+                memory_need(strv_append(&argv, *a) >= 0);
         if (!isatty(STDIN_FILENO))
                 return context_exec_program(argv);
         r = session_run_program(argv, true, false);
@@ -83,7 +78,7 @@ static const char *guest_path(const char *word, char **ret_name) {
 
         if (word[n] != ':')
                 return NULL;
-        *ret_name = strndup(word, n);
+        *ret_name = NEED(strndup(word, n));
         return word + n + 1;
 }
 
@@ -96,8 +91,6 @@ static int vm_of_copy(Context *c, char **ret) {
 
                 if (!guest_path(c->options->words[i], &other))
                         continue;
-                if (!other)
-                        return fail(EXIT_FAILURE, "No memory");
                 if (name && strcmp(name, other) != 0)
                         return fail(EXIT_USAGE, "one VM at a time: '%s' and '%s'", name, other);
                 free(name);
@@ -112,6 +105,16 @@ static int vm_of_copy(Context *c, char **ret) {
                                                    : 0;
 }
 
+/* `./` keeps a path of the host from looking like NAME:PATH or an option. */
+static void append_path(char ***argv, const char *word) {
+        _cleanup_free_ char *name = NULL;
+        const char *path = guest_path(word, &name);
+        int r = path ? strv_appendf(argv, "claude-vm:%s", path)
+                     : strv_appendf(argv, "%s%s", word[0] == '/' || word[0] == '.' ? "" : "./", word);
+
+        memory_need(r >= 0);
+}
+
 int verb_cp(Context *c) {
         _cleanup_strv_free_ char **argv = NULL;
         _cleanup_free_ char *id = NULL;
@@ -124,17 +127,12 @@ int verb_cp(Context *c) {
                 r = start_for_session(c, id);
         if (r != 0)
                 return r;
-        r = begin_ssh(c, c->options->scp, id, &argv);
-        r |= strv_append(&argv, "-rp");
+        argv = begin_ssh(c, c->options->scp, id);
+        memory_need(strv_append(&argv, "-rp") >= 0);
         if (!isatty(STDERR_FILENO))
-                r |= strv_append(&argv, "-q");
-        r |= strv_append(&argv, "--");
-        for (unsigned i = 0; i < c->options->n_words; i++) {
-                _cleanup_free_ char *name = NULL;
-                const char *word = c->options->words[i], *path = guest_path(word, &name);
-
-                r |= path ? strv_appendf(&argv, "claude-vm:%s", path)
-                          : strv_appendf(&argv, "%s%s", word[0] == '/' || word[0] == '.' ? "" : "./", word);
-        }
-        return r < 0 ? fail(EXIT_FAILURE, "No memory") : context_exec_program(argv);
+                memory_need(strv_append(&argv, "-q") >= 0);
+        memory_need(strv_append(&argv, "--") >= 0);
+        for (unsigned i = 0; i < c->options->n_words; i++)
+                append_path(&argv, c->options->words[i]);
+        return context_exec_program(argv);
 }

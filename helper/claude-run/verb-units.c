@@ -6,6 +6,7 @@
 #include "common/strv.h"
 #include "helper/claude-run/context.h"
 #include "helper/claude-run/fail.h"
+#include "helper/claude-run/memory.h"
 #include "helper/claude-run/session.h"
 #include "helper/claude-run/start.h"
 #include "helper/claude-run/verbs.h"
@@ -22,7 +23,7 @@ int verb_start(Context *c) {
 static int stop_one(Context *c, const char *id) {
         int r = context_manager(c);
 
-        return r != 0 ? r : start_job(c, "StopUnit", "stop", id);
+        return r != 0 ? r : start_job(c, MANAGER_STOP, id);
 }
 
 int verb_stop(Context *c) {
@@ -41,23 +42,23 @@ int verb_restart(Context *c) {
 
 /* The VM, its shares and its ssh master, in order. */
 int verb_logs(Context *c) {
+        static const char *const units[][2] = { { "claude-vm", "" }, { "claude-vm-devshell", "" },
+                { "claude-vm-ssh", "" }, { "claude-vm-virtiofsd", ":*" } };
         _cleanup_strv_free_ char **argv = NULL;
         _cleanup_free_ char *id = NULL;
         int r = which_vm_only(c, &id);
 
         if (r != 0)
                 return r;
-        r = strv_append(&argv, c->options->journalctl);
-        r |= strv_append(&argv, "--user");
-        r |= strv_appendf(&argv, "--unit=claude-vm@%s.service", id);
-        r |= strv_appendf(&argv, "--unit=claude-vm-devshell@%s.service", id);
-        r |= strv_appendf(&argv, "--unit=claude-vm-ssh@%s.service", id);
-        r |= strv_appendf(&argv, "--unit=claude-vm-virtiofsd@%s:*.service", id);
+        memory_need(strv_extend(&argv, c->options->journalctl, "--user", NULL) >= 0);
+        for (size_t i = 0; i < ELEMENTSOF(units); i++)
+                memory_need(strv_appendf(&argv, "--unit=%s@%s%s.service", units[i][0], id, units[i][1]) >=
+                                0);
         if (c->options->json)
-                r |= strv_append(&argv, "--output=json");
+                memory_need(strv_append(&argv, "--output=json") >= 0);
         if (c->options->follow)
-                r |= strv_append(&argv, "--follow");
+                memory_need(strv_append(&argv, "--follow") >= 0);
         if (c->options->since)
-                r |= strv_appendf(&argv, "--since=%s", c->options->since);
-        return r < 0 ? fail(EXIT_FAILURE, "No memory") : context_exec_program(argv);
+                memory_need(strv_appendf(&argv, "--since=%s", c->options->since) >= 0);
+        return context_exec_program(argv);
 }

@@ -7,10 +7,12 @@
 
 #include "common/cleanup.h"
 #include "common/drop-in.h"
+#include "common/runtime-path.h"
 #include "common/strv.h"
 #include "common/vm-name.h"
 #include "helper/claude-run/context.h"
 #include "helper/claude-run/fail.h"
+#include "helper/claude-run/memory.h"
 #include "helper/claude-run/say.h"
 
 int which_vm_directory(Context *c, char **ret) {
@@ -42,7 +44,7 @@ static int running_here(Context *c, const char *directory, char ***ret) {
                         continue;
                 r = manager_environment(c->manager, units[i], PARAMETER_WORK_DIRECTORY, &work);
                 if (r > 0 && strcmp(work, directory) == 0)
-                        r = strv_append(&names, id);
+                        memory_need(strv_append(&names, id) >= 0);
         }
         if (r < 0)
                 return fail(EXIT_FAILURE, "Failed to look for VMs: %s", strerror(-r));
@@ -60,9 +62,8 @@ static int projects_here(Context *c, const char *directory, char ***ret) {
         if (strcmp(directory, p->work_directory) != 0)
                 fail(0, "project '%s' (%s)", p->name, p->work_directory);
         for (size_t i = 0; i < c->projects.n; i++)
-                if (strcmp(c->projects.items[i].work_directory, p->work_directory) == 0 &&
-                                strv_append(ret, c->projects.items[i].name) < 0)
-                        return fail(EXIT_FAILURE, "No memory");
+                if (strcmp(c->projects.items[i].work_directory, p->work_directory) == 0)
+                        memory_need(strv_append(ret, c->projects.items[i].name) >= 0);
         return 0;
 }
 
@@ -83,8 +84,8 @@ int which_vm_here(Context *c, char **ret) {
                 return r;
         if (names[1])
                 return too_many(directory, names);
-        *ret = strdup(names[0]);
-        return *ret ? 0 : fail(EXIT_FAILURE, "No memory");
+        *ret = NEED(strdup(names[0]));
+        return 0;
 }
 
 int which_vm_resolve(Context *c, const char *word, char **ret) {
@@ -100,8 +101,8 @@ int which_vm_resolve(Context *c, const char *word, char **ret) {
                         return r;
         }
         p = project_entries_find(&c->projects, word);
-        *ret = strdup(p ? p->name : word);
-        return *ret ? 0 : fail(EXIT_FAILURE, "No memory");
+        *ret = NEED(strdup(p ? p->name : word));
+        return 0;
 }
 
 /* A project whose ini is bad is in no list, but has a drop-in. */
@@ -163,11 +164,7 @@ int which_vm_each(Context *c, int (*run)(Context *c, const char *id)) {
 }
 
 bool which_vm_has_sessions(const Context *c, const char *id) {
-        _cleanup_free_ char *path = NULL;
+        _cleanup_free_ char *path = NEED(runtime_path_vm_file(c->runtime_dir, id, "ssh/control"));
 
-        if (asprintf(&path, "%s/claude-vm/%s/ssh/control", c->runtime_dir, id) < 0) {
-                path = NULL;
-                return false;
-        }
         return access(path, F_OK) == 0;
 }

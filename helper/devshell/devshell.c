@@ -26,6 +26,7 @@
 
 #include "common/cleanup.h"
 #include "common/directory.h"
+#include "common/strjoin.h"
 #include "helper/devshell/evaluator.h"
 #include "helper/devshell/source.h"
 #include "helper/log.h"
@@ -35,14 +36,9 @@
 
 /* The directory of a work directory's results. */
 static int open_project(const char *dir, const DevShellSource *source) {
-        _cleanup_free_ char *path = NULL;
-        int fd, r;
+        _cleanup_free_ char *path = strjoin(dir, "/", source->project, NULL);
+        int fd, r = path ? directory_make(path) : -ENOMEM;
 
-        if (asprintf(&path, "%s/%s", dir, source->project) < 0) {
-                path = NULL;
-                return -ENOMEM;
-        }
-        r = directory_make(path);
         if (r < 0)
                 return r;
         fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -58,8 +54,7 @@ int devshell_open(const char *dir, const char *work_directory, DevShellKind kind
         if (r < 0)
                 return r;
         kind = source.kind;
-        if (asprintf(&path, "%s/%s/%s", dir, source.project, source.key) < 0)
-                path = NULL;
+        path = strjoin(dir, "/", source.project, "/", source.key, NULL);
         devshell_source_done(&source);
         if (!path || kind == DEVSHELL_NONE)
                 return path ? -ENODATA : -ENOMEM;
@@ -133,14 +128,12 @@ static int evaluate_to(const DevShellSource *source, const DevShellConfig *c, co
 /* Positive: the program failed and has said why. */
 static int make_script(
                 const DevShellSource *source, const DevShellConfig *c, int project_fd, const char *program) {
-        _cleanup_free_ char *project = NULL;
+        _cleanup_free_ char *project = strjoin(c->dir, "/", source->project, NULL);
         _cleanup_close_ int fd = -EBADF;
         int r;
 
-        if (asprintf(&project, "%s/%s", c->dir, source->project) < 0) {
-                project = NULL;
+        if (!project)
                 return -ENOMEM;
-        }
         if (unlinkat(project_fd, "new", 0) < 0 && errno != ENOENT)
                 return -errno;
         fd = openat(project_fd, "new", O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);

@@ -1,7 +1,6 @@
 #include "helper/devshell/evaluator.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,6 +8,7 @@
 #include "common/cleanup.h"
 #include "common/directory.h"
 #include "common/run-program.h"
+#include "common/strjoin.h"
 #include "common/whole-file.h"
 #include "helper/devshell/devshell.h"
 #include "helper/devshell/source.h"
@@ -20,13 +20,11 @@ char *evaluator_find_program(const char *dirs, const char *program) {
         while ((dir = strsep(&rest, ":"))) {
                 bool in_home = strncmp(dir, "~/", 2) == 0;
                 const char *home = in_home ? getenv("HOME") : "";
-                char *path;
+                _cleanup_free_ char *path =
+                                home ? strjoin(home, in_home ? dir + 1 : dir, "/", program, NULL) : NULL;
 
-                if (!home || asprintf(&path, "%s%s/%s", home, in_home ? dir + 1 : dir, program) < 0)
-                        continue;
-                if (path[0] == '/' && access(path, X_OK) == 0)
-                        return path;
-                free(path);
+                if (path && path[0] == '/' && access(path, X_OK) == 0)
+                        return TAKE_PTR(path);
         }
         return NULL;
 }
@@ -60,55 +58,51 @@ static int make_environment(const char *dir, const char *path) {
 
 int evaluator_run_nix(const DevShellSource *source, const char *dir, const char *nix, const char *project,
                 int output) {
-        _cleanup_free_ char *profile = NULL;
+        _cleanup_free_ char *profile = strjoin(project, "/profile", NULL);
         int r;
 
-        if (asprintf(&profile, "%s/profile", project) < 0) {
-                profile = NULL;
+        if (!profile)
                 return -ENOMEM;
-        }
         /* a PATH that nobody makes */
         r = make_environment(dir, "/var/empty");
         if (r < 0 || fchdir(source->directory_fd) < 0)
                 return r < 0 ? r : -errno;
-        char *argv[] = {
-                (char *) nix,
-                (char *) "print-dev-env",
-                (char *) "--extra-experimental-features",
-                (char *) "nix-command flakes",
+        const char *const argv[] = {
+                nix,
+                "print-dev-env",
+                "--extra-experimental-features",
+                "nix-command flakes",
                 /* settings that the flake itself brings along could turn the sandbox off */
-                (char *) "--option",
-                (char *) "accept-flake-config",
-                (char *) "false",
+                "--option",
+                "accept-flake-config",
+                "false",
                 /* so could the user's own, and where it cannot be made nix would build without it: a builder
                  * is a program of the guest's. With a daemon the daemon decides. */
-                (char *) "--option",
-                (char *) "sandbox",
-                (char *) "true",
-                (char *) "--option",
-                (char *) "sandbox-fallback",
-                (char *) "false",
-                (char *) "--no-write-lock-file",
-                (char *) "--profile",
+                "--option",
+                "sandbox",
+                "true",
+                "--option",
+                "sandbox-fallback",
+                "false",
+                "--no-write-lock-file",
+                "--profile",
                 profile,
-                (char *) ".",
+                ".",
                 NULL,
         };
         return run_program(argv, output);
 }
 
 /* For devenv, beside the results. */
-static int copy_files(const DevShellSource *source, const char *directory) {
-        int r = directory_make(directory);
+static int copy_files(const DevShellSource *source, const char *devenv_dir) {
+        int r = directory_make(devenv_dir);
 
         for (size_t i = 0; r >= 0 && i < DEVSHELL_FILES; i++) {
-                _cleanup_free_ char *path = NULL;
+                _cleanup_free_ char *path = strjoin(devenv_dir, "/", source->files[i].name, NULL);
                 const char *text = source->files[i].text;
 
-                if (asprintf(&path, "%s/%s", directory, source->files[i].name) < 0) {
-                        path = NULL;
+                if (!path)
                         return -ENOMEM;
-                }
                 if (unlink(path) < 0 && errno != ENOENT)
                         return -errno;
                 if (text)
@@ -117,29 +111,34 @@ static int copy_files(const DevShellSource *source, const char *directory) {
         return r;
 }
 
+/* devenv runs nix by name. Owned; NULL without memory. */
+static char *make_path(const char *dirs, const char *devenv) {
+        _cleanup_free_ char *nix = evaluator_find_program(dirs, "nix"),
+                            *first = strndup(devenv, (size_t) (strrchr(devenv, '/') - devenv));
+
+        if (nix)
+                *strrchr(nix, '/') = '\0';
+        return first ? strjoin(first, nix ? ":" : NULL, nix, NULL) : NULL;
+}
+
 int evaluator_run_devenv(const DevShellSource *source, const DevShellConfig *c, const char *devenv,
                 const char *project, int output) {
-        _cleanup_free_ char *directory = NULL, *path = NULL, *nix = evaluator_find_program(c->dirs, "nix");
+        _cleanup_free_ char *devenv_dir = strjoin(project, "/devenv", NULL),
+                            *path = make_path(c->dirs, devenv);
         int r;
 
-        /* it runs nix by name */
-        if (asprintf(&path, "%.*s:%.*s", (int) (strrchr(devenv, '/') - devenv), devenv,
-                            nix ? (int) (strrchr(nix, '/') - nix) : 0, nix ?: "") < 0)
-                path = NULL;
-        if (asprintf(&directory, "%s/devenv", project) < 0)
-                directory = NULL;
-        if (!path || !directory)
+        if (!path || !devenv_dir)
                 return -ENOMEM;
-        r = copy_files(source, directory);
+        r = copy_files(source, devenv_dir);
         if (r < 0)
                 return r;
         r = make_environment(c->dir, path);
         /* the settings that evaluator_run_nix() has as arguments */
-        if (r < 0 || chdir(directory) < 0 ||
+        if (r < 0 || chdir(devenv_dir) < 0 ||
                         setenv("NIX_CONFIG",
                                         "accept-flake-config = false\nsandbox = true\n"
                                         "sandbox-fallback = false",
                                         1) < 0)
                 return r < 0 ? r : -errno;
-        return run_program((char *[]) { (char *) devenv, (char *) "print-dev-env", NULL }, output);
+        return run_program((const char *const[]) { devenv, "print-dev-env", NULL }, output);
 }

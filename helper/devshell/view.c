@@ -12,13 +12,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 
 #include "common/cleanup.h"
+#include "common/directory.h"
 #include "common/path-walk.h"
 #include "common/strjoin.h"
 #include "helper/sandbox/mount-namespace.h"
@@ -55,31 +54,10 @@ static int open_all(Kept kept[static N_KEPT]) {
         return r;
 }
 
-/* Makes the directories of a path that lead to a mount point; one that is there may be anything. */
-static int make_point(const char *path) {
-        _cleanup_free_ char *copy = strdup(path);
-
-        if (!copy)
-                return -ENOMEM;
-        for (char *slash = strchr(copy + 1, '/');; slash = strchr(slash + 1, '/')) {
-                if (slash)
-                        *slash = '\0';
-                if (mkdir(copy, 0755) < 0 && errno != EEXIST)
-                        return -errno;
-                if (!slash)
-                        return 0;
-                *slash = '/';
-        }
-}
-
 static int bring_back(const Kept *k) {
-        char source[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
-        int r = make_point(k->path);
+        int r = directory_make(k->path);
 
-        if (r < 0)
-                return r;
-        snprintf(source, sizeof(source), "/proc/self/fd/%d", k->fd);
-        return mount(source, k->path, "none", MS_BIND | MS_REC, NULL) < 0 ? -errno : 0;
+        return r < 0 ? r : mount_namespace_bind(k->fd, k->path);
 }
 
 static bool leads_to(const char *path, int fd) {

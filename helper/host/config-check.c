@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,61 +20,36 @@
 #include "common/cleanup.h"
 #include "common/config-id.h"
 #include "common/drop-in.h"
+#include "common/strv.h"
+#include "common/whole-file.h"
+#include "common/why.h"
 
 #define INI_MAX (256U * 1024U) /* the generator reads no larger one */
 #define REMEDY "run systemctl --user daemon-reload, or start the VM with claude-run"
-
-static const char *get(char *const *variables, const char *name) {
-        size_t n = strlen(name);
-
-        for (; *variables; variables++)
-                if (strncmp(*variables, name, n) == 0 && (*variables)[n] == '=')
-                        return *variables + n + 1;
-        return NULL;
-}
 
 static const char *get_file(char *const *variables, unsigned i) {
         char name[sizeof(PARAMETER_CONFIG_FILE_PREFIX) + 3 * sizeof(unsigned)];
 
         snprintf(name, sizeof(name), PARAMETER_CONFIG_FILE_PREFIX "%u", i);
-        return get(variables, name);
+        return strv_value(variables, name);
 }
 
 /* The generator follows no link to an ini either. */
 static int id_of_file(const char *path, char ret[static CONFIG_ID_SIZE]) {
         _cleanup_close_ int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-        _cleanup_free_ char *text = malloc(INI_MAX + 1);
-        size_t size = 0;
+        _cleanup_free_ char *text = NULL;
+        size_t size;
         struct stat st;
-        ssize_t n;
+        int r;
 
         if (fd < 0)
                 return -errno;
-        if (!text)
-                return -ENOMEM;
         if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
                 return -ENOTSUP;
-        do {
-                n = read(fd, text + size, INI_MAX + 1 - size);
-                if (n < 0)
-                        return -errno;
-                size += (size_t) n;
-        } while (n > 0 && size <= INI_MAX);
-        config_id_of(text, size, ret);
-        return 0;
-}
-
-static int __attribute__((format(printf, 3, 4))) say(char **ret_why, int error, const char *format, ...) {
-        va_list ap;
-        int r;
-
-        va_start(ap, format);
-        r = vasprintf(ret_why, format, ap);
-        va_end(ap);
+        r = whole_file_read_fd(fd, INI_MAX + 1, &text, &size);
         if (r >= 0)
-                return error;
-        *ret_why = NULL;
-        return -ENOMEM;
+                config_id_of(text, size, ret);
+        return r;
 }
 
 static int compare(const char *path, const char *id, char **ret_why) {
@@ -85,21 +59,22 @@ static int compare(const char *path, const char *id, char **ret_why) {
         if (r == -ENOMEM)
                 return r;
         if (r == -ENOENT)
-                return say(ret_why, -ESTALE, "'%s' is gone since systemd read it: " REMEDY, path);
+                return why_say(ret_why, -ESTALE, "'%s' is gone since systemd read it: " REMEDY, path);
         if (r < 0 || strcmp(now, id) != 0)
-                return say(ret_why, -ESTALE, "'%s' has changed since systemd read it: " REMEDY, path);
+                return why_say(ret_why, -ESTALE, "'%s' has changed since systemd read it: " REMEDY, path);
         return 0;
 }
 
 int config_check(char *const *variables, char **ret_why) {
-        const char *id = get(variables, PARAMETER_CONFIG_ID), *path = get_file(variables, 0), *next;
+        const char *id = strv_value(variables, PARAMETER_CONFIG_ID), *path = get_file(variables, 0), *next;
         struct stat st;
 
         if (!path || !id || !id[0])
-                return say(ret_why, -ENODATA, "The unit does not say which ini it was made from: " REMEDY);
+                return why_say(ret_why, -ENODATA,
+                                "The unit does not say which ini it was made from: " REMEDY);
         for (unsigned i = 1; (next = get_file(variables, i)); i++) {
                 if (lstat(path, &st) == 0)
-                        return say(ret_why, -ESTALE,
+                        return why_say(ret_why, -ESTALE,
                                         "'%s' is new since systemd read the projects, and counts instead of the one that was there: " REMEDY,
                                         path);
                 path = next;

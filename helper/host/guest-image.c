@@ -1,52 +1,29 @@
 #include "helper/host/guest-image.h"
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <systemd/sd-json.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/strjoin.h"
 #include "common/whole-file.h"
+#include "common/why.h"
 #include "config.h"
+#include "helper/json.h"
 
 #define GUEST_JSON_MAX (64U * 1024U)
 #define CMDLINE_MAX 1024U
 #define FORMAT 1
 
-DEFINE_CLEANUP(GuestImage *, guest_image_free, guest_image_cleanup)
-DEFINE_CLEANUP(sd_json_variant *, sd_json_variant_unref, json_cleanup)
-
-static int refuse(char **ret_why, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static int refuse(char **ret_why, const char *format, ...) {
-        va_list ap;
-        int r;
-
-        va_start(ap, format);
-        r = vasprintf(ret_why, format, ap);
-        va_end(ap);
-        if (r < 0) {
-                *ret_why = NULL;
-                return -ENOMEM;
-        }
-        return -EINVAL;
-}
-
 /* 1 and an owned path when the image is below `parent`. */
 static int look_in(const char *parent, size_t size, const char *guest, char **ret) {
-        _cleanup_free_ char *directory = NULL, *json = NULL;
+        _cleanup_free_ char *start = strndup(parent, size),
+                            *directory = start ? strjoin(start, "/", guest, NULL) : NULL,
+                            *json = directory ? strjoin(directory, "/guest.json", NULL) : NULL;
 
-        if (asprintf(&directory, "%.*s/%s", (int) size, parent, guest) < 0) {
-                directory = NULL;
+        if (!json)
                 return -ENOMEM;
-        }
-        if (asprintf(&json, "%s/guest.json", directory) < 0) {
-                json = NULL;
-                return -ENOMEM;
-        }
         if (access(json, F_OK) < 0)
                 return 0;
         *ret = TAKE_PTR(directory);
@@ -62,16 +39,15 @@ static int find_directory(const char *guest, const char *data_home, char **ret, 
                 *ret = strdup(guest);
                 return *ret ? 0 : -ENOMEM;
         }
-        if (asprintf(&own, "%s/claude-microvm/guests", data_home) < 0) {
-                own = NULL;
+        own = strjoin(data_home, "/claude-microvm/guests", NULL);
+        if (!own)
                 return -ENOMEM;
-        }
         r = look_in(own, strlen(own), guest, ret);
         for (const char *dir = GUEST_DIRS; r == 0 && *dir; dir += strcspn(dir, ":"), dir += *dir == ':')
                 r = look_in(dir, strcspn(dir, ":"), guest, ret);
         if (r != 0)
                 return r < 0 ? r : 0;
-        return refuse(ret_why,
+        return why_say(ret_why, -EINVAL,
                         "No guest image '%s' in %s or " GUEST_DIRS ". Make it with: claude-vm-mkguest%s%s",
                         guest, own, strcmp(guest, "debian") == 0 ? "" : " --name ",
                         strcmp(guest, "debian") == 0 ? "" : guest);
@@ -87,7 +63,7 @@ static int add_file(const GuestImage *image, const char *name, char **ret, char 
         if (!*ret && errno == ENOMEM)
                 return -ENOMEM;
         if (!*ret || access(*ret, R_OK) < 0)
-                return refuse(ret_why,
+                return why_say(ret_why, -EINVAL,
                                 "Guest image '%s' is not complete: %s: %s. Make it again with: claude-vm-mkguest --force",
                                 image->directory, name, strerror(errno));
         return 0;
@@ -99,34 +75,31 @@ static int check_json(const GuestImage *image, sd_json_variant *json, const char
         sd_json_variant *agents = sd_json_variant_by_key(json, "agents");
 
         if (!format || !sd_json_variant_is_integer(format) || sd_json_variant_integer(format) != FORMAT)
-                return refuse(ret_why,
+                return why_say(ret_why, -EINVAL,
                                 "Guest image '%s' is not of format %d. Make it again with: claude-vm-mkguest",
                                 image->directory, FORMAT);
         if (!architecture || !sd_json_variant_is_string(architecture) ||
                         strcmp(sd_json_variant_string(architecture), HOST_ARCHITECTURE) != 0)
-                return refuse(ret_why, "Guest image '%s' is not for this machine (" HOST_ARCHITECTURE ")",
+                return why_say(ret_why, -EINVAL,
+                                "Guest image '%s' is not for this machine (" HOST_ARCHITECTURE ")",
                                 image->directory);
         if (!agents || !sd_json_variant_is_object(agents) || !sd_json_variant_by_key(agents, agent))
-                return refuse(ret_why, "Guest image '%s' has no agent '%s'", image->directory, agent);
+                return why_say(ret_why, -EINVAL, "Guest image '%s' has no agent '%s'", image->directory,
+                                agent);
         return 0;
 }
 
 static int read_json(const GuestImage *image, sd_json_variant **ret, char **ret_why) {
-        _cleanup_free_ char *path = NULL, *text = NULL;
-        int r;
+        _cleanup_free_ char *path = strjoin(image->directory, "/guest.json", NULL), *text = NULL;
+        int r = path ? whole_file_read(path, GUEST_JSON_MAX, &text) : -ENOMEM;
 
-        if (asprintf(&path, "%s/guest.json", image->directory) < 0) {
-                path = NULL;
-                return -ENOMEM;
-        }
-        r = whole_file_read(path, GUEST_JSON_MAX, &text);
         if (r == -ENOMEM)
                 return r;
         if (r < 0)
-                return refuse(ret_why, "Failed to read '%s': %s", path, strerror(-r));
+                return why_say(ret_why, -EINVAL, "Failed to read '%s': %s", path, strerror(-r));
         r = sd_json_parse(text, 0, ret, NULL, NULL);
         if (r < 0)
-                return refuse(ret_why, "'%s' is no JSON", path);
+                return why_say(ret_why, -EINVAL, "'%s' is no JSON", path);
         return 0;
 }
 
@@ -161,15 +134,15 @@ static int read_cmdline(GuestImage *image, char **ret_why) {
         if (r == -ENOMEM)
                 return r;
         if (r < 0)
-                return refuse(ret_why, "Failed to read '%s': %s", path, strerror(-r));
+                return why_say(ret_why, -EINVAL, "Failed to read '%s': %s", path, strerror(-r));
         image->cmdline[strcspn(image->cmdline, "\n")] = '\0';
         return 0;
 }
 
 int guest_image_find(const char *guest, const char *agent, const char *data_home, GuestImage **ret,
                 char **ret_why) {
-        _cleanup_(guest_image_cleanup) GuestImage *image = calloc(1, sizeof(GuestImage));
-        _cleanup_(json_cleanup) sd_json_variant *json = NULL;
+        _cleanup_guest_image_ GuestImage *image = calloc(1, sizeof(GuestImage));
+        _cleanup_json_ sd_json_variant *json = NULL;
         int r;
 
         if (!image)

@@ -1,6 +1,8 @@
 /* A guest image: where it is, and what its guest.json says. */
 #pragma once
 
+#include "common/cleanup.h"
+
 typedef struct GuestImage {
         char *directory;
         char *kernel, *initrd, *root; /* absolute paths without links */
@@ -15,3 +17,6 @@ int guest_image_find(const char *guest, const char *agent, const char *data_home
                 char **ret_why);
 
 GuestImage *guest_image_free(GuestImage *image);
+
+DEFINE_CLEANUP(GuestImage *, guest_image_free, guest_image_cleanup)
+#define _cleanup_guest_image_ _cleanup_(guest_image_cleanup)

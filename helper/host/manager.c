@@ -7,17 +7,16 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "common/cleanup.h"
 #include "common/strv.h"
+#include "common/usec.h"
 
 #define DESTINATION "org.freedesktop.systemd1"
 #define PATH "/org/freedesktop/systemd1"
 #define MANAGER_INTERFACE DESTINATION ".Manager"
 #define UNIT_INTERFACE DESTINATION ".Unit"
 #define SERVICE_INTERFACE DESTINATION ".Service"
-#define SEC 1000000ULL
 #define CALL_LIMIT (25 * SEC) /* of one call; the manager may be reloading */
 #define DROPIN "/50-claude-microvm.conf"
 
@@ -31,13 +30,6 @@ struct Manager {
 DEFINE_CLEANUP(sd_bus_message *, sd_bus_message_unref, message_cleanup)
 DEFINE_CLEANUP(sd_bus_slot *, sd_bus_slot_unref, slot_cleanup)
 #define _cleanup_message_ _cleanup_(message_cleanup)
-
-static uint64_t now_usec(void) {
-        struct timespec ts;
-
-        clock_gettime(CLOCK_MONOTONIC, &ts);
-        return (uint64_t) ts.tv_sec * SEC + (uint64_t) ts.tv_nsec / 1000;
-}
 
 int manager_connect(Manager **ret) {
         Manager *m = calloc(1, sizeof(Manager));
@@ -120,8 +112,6 @@ static int read_state(Manager *m, const char *path, UnitState *s) {
         if (r >= 0)
                 r = get_string(m, path, SERVICE_INTERFACE, "StatusText", &s->status_text);
         if (r >= 0)
-                r = get_trivial(m, path, SERVICE_INTERFACE, "ExecMainCode", 'i', &s->exec_main_code);
-        if (r >= 0)
                 r = get_trivial(m, path, SERVICE_INTERFACE, "ExecMainStatus", 'i', &s->exec_main_status);
         if (r >= 0)
                 r = get_trivial(m, path, UNIT_INTERFACE, "ActiveEnterTimestamp", 't', &s->active_enter_usec);
@@ -196,7 +186,7 @@ static int process(Manager *m, uint64_t deadline) {
         while (r > 0);
         if (r < 0 || m->job_removed)
                 return r;
-        now = now_usec();
+        now = usec_now(CLOCK_MONOTONIC);
         if (now >= deadline)
                 return -ETIMEDOUT;
         wait = deadline - now < SEC ? deadline - now : SEC;
@@ -222,13 +212,14 @@ static int job_errno(const char *result) {
         return -EPROTO;
 }
 
-static int call_job(Manager *m, const char *method, const char *unit) {
+static int call_job(Manager *m, ManagerJob job, const char *unit) {
+        static const char *const methods[] = { [MANAGER_START] = "StartUnit", [MANAGER_STOP] = "StopUnit" };
         _cleanup_message_ sd_bus_message *reply = NULL;
         const char *path;
         int r;
 
-        r = sd_bus_call_method(m->bus, DESTINATION, PATH, MANAGER_INTERFACE, method, NULL, &reply, "ss",
-                        unit, "replace");
+        r = sd_bus_call_method(m->bus, DESTINATION, PATH, MANAGER_INTERFACE, methods[job], NULL, &reply,
+                        "ss", unit, "replace");
         if (r >= 0)
                 r = sd_bus_message_read(reply, "o", &path);
         if (r < 0)
@@ -245,21 +236,21 @@ static void report(
         if (!progress || unit_path(unit, &path) < 0)
                 return;
         (void) get_string(m, path, SERVICE_INTERFACE, "StatusText", &text);
-        progress(userdata, text ?: "", now_usec() - started);
+        progress(userdata, text ?: "", usec_now(CLOCK_MONOTONIC) - started);
 }
 
 /* UINT64_MAX is without end. */
 static uint64_t deadline_after(uint64_t limit_usec) {
-        uint64_t now = now_usec();
+        uint64_t now = usec_now(CLOCK_MONOTONIC);
 
         return limit_usec > UINT64_MAX - now ? UINT64_MAX : now + limit_usec;
 }
 
-int manager_job(Manager *m, const char *method, const char *unit, uint64_t limit_usec,
+int manager_job(Manager *m, ManagerJob job, const char *unit, uint64_t limit_usec,
                 const volatile bool *interrupted, manager_progress progress, void *userdata,
                 const char **ret_result) {
         _cleanup_(slot_cleanup) sd_bus_slot *slot = NULL;
-        uint64_t started = now_usec(), deadline = deadline_after(limit_usec);
+        uint64_t started = usec_now(CLOCK_MONOTONIC), deadline = deadline_after(limit_usec);
         int r;
 
         *ret_result = "";
@@ -268,7 +259,7 @@ int manager_job(Manager *m, const char *method, const char *unit, uint64_t limit
         r = sd_bus_match_signal(m->bus, &slot, DESTINATION, PATH, MANAGER_INTERFACE, "JobRemoved",
                         on_job_removed, m);
         if (r >= 0)
-                r = call_job(m, method, unit);
+                r = call_job(m, job, unit);
         while (r >= 0 && !m->job_removed) {
                 if (interrupted && *interrupted)
                         return -EINTR;
@@ -347,15 +338,14 @@ int manager_environments(Manager *m, const char *unit, char ***ret) {
 
 int manager_environment(Manager *m, const char *unit, const char *variable, char **ret) {
         _cleanup_strv_free_ char **environment = NULL;
-        size_t n = strlen(variable);
+        const char *value;
         int r = manager_environments(m, unit, &environment);
 
         if (r < 0)
                 return r;
-        for (size_t i = 0; environment && environment[i]; i++)
-                if (strncmp(environment[i], variable, n) == 0 && environment[i][n] == '=') {
-                        *ret = strdup(environment[i] + n + 1);
-                        return *ret ? 1 : -ENOMEM;
-                }
-        return 0;
+        value = strv_value(environment, variable);
+        if (!value)
+                return 0;
+        *ret = strdup(value);
+        return *ret ? 1 : -ENOMEM;
 }

@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <systemd/sd-bus.h>
 
+#include "common/cleanup.h"
+
 typedef struct Manager Manager;
 
 /* What a unit is at a moment. Strings are owned. */
@@ -12,7 +14,7 @@ typedef struct UnitState {
         char *active_state; /* "active", "failed" … */
         char *result;       /* "success", "exit-code" … */
         char *status_text;
-        int32_t exec_main_code, exec_main_status;
+        int32_t exec_main_status;
         uint64_t active_enter_usec; /* CLOCK_REALTIME, 0: never */
         uint64_t memory;            /* bytes of its processes, UINT64_MAX: not known */
         bool need_daemon_reload;
@@ -25,6 +27,9 @@ typedef void (*manager_progress)(void *userdata, const char *status_text, uint64
 /* Connects. 0, negative errno. */
 int manager_connect(Manager **ret);
 Manager *manager_free(Manager *m);
+
+DEFINE_CLEANUP(Manager *, manager_free, manager_cleanup)
+#define _cleanup_manager_ _cleanup_(manager_cleanup)
 
 /* The version of systemd, like "257 (257.13-1)", owned. 0, negative errno. */
 int manager_version(Manager *m, char **ret);
@@ -39,12 +44,13 @@ void unit_state_done(UnitState *s);
 /* The word for what a unit is, owned; "inactive" also for one that does not exist. 0, negative errno. */
 int manager_active_state(Manager *m, const char *unit, char **ret);
 
-/* Starts or stops a unit ("StartUnit", "StopUnit", "RestartUnit") and waits for the job; UINT64_MAX: without
- * end. 0: done.
+typedef enum ManagerJob { MANAGER_START, MANAGER_STOP } ManagerJob;
+
+/* Starts or stops a unit and waits for the job; UINT64_MAX: without end. 0: done.
  * -ECANCELED, -ETIMEDOUT (also of the wait), -EPROTO for any other end of the job, with systemd's word for
  * it in `ret_result` (static or borrowed until the next call). -EINTR: `interrupted` became true. Other
  * negative errno. */
-int manager_job(Manager *m, const char *method, const char *unit, uint64_t limit_usec,
+int manager_job(Manager *m, ManagerJob job, const char *unit, uint64_t limit_usec,
                 const volatile bool *interrupted, manager_progress progress, void *userdata,
                 const char **ret_result);
 

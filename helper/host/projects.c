@@ -12,11 +12,10 @@
 #include "common/printable.h"
 #include "common/run-program.h"
 #include "common/vm-name.h"
-
-DEFINE_CLEANUP(sd_json_variant *, sd_json_variant_unref, json_cleanup)
+#include "helper/json.h"
 
 int generator_json_parse(const char *text, sd_json_variant **ret) {
-        _cleanup_(json_cleanup) sd_json_variant *array = NULL;
+        _cleanup_json_ sd_json_variant *array = NULL;
 
         if (sd_json_parse(text, 0, &array, NULL, NULL) < 0 || !sd_json_variant_is_array(array))
                 return -EIO;
@@ -26,8 +25,7 @@ int generator_json_parse(const char *text, sd_json_variant **ret) {
 
 int generator_ask(const char *generator, const char *mode, const char *argument, sd_json_variant **ret) {
         _cleanup_free_ char *text = NULL;
-        int status = run_program_read(
-                        (char *[]) { (char *) generator, (char *) mode, (char *) argument, NULL }, &text);
+        int status = run_program_read((const char *const[]) { generator, mode, argument, NULL }, &text);
         int r;
 
         if (status < 0 || status > 1)
@@ -46,7 +44,7 @@ const char *generator_text(sd_json_variant *object, const char *key) {
 }
 
 int project_entries_read(const char *generator, ProjectEntries *ret) {
-        _cleanup_(json_cleanup) sd_json_variant *array = NULL;
+        _cleanup_json_ sd_json_variant *array = NULL;
         int r = generator_ask(generator, "--list", NULL, &array);
 
         /* 1: some file was bad, which it has said; the others are in the list */

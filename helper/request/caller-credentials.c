@@ -4,10 +4,8 @@
 
 #include "helper/request/caller-credentials.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -15,23 +13,17 @@
 
 #include "common/cleanup.h"
 #include "common/directory.h"
-#include "common/vm-name.h"
+#include "common/runtime-path.h"
+#include "common/strjoin.h"
 #include "common/whole-file.h"
+#include "helper/request/requests.h"
 
-#define SUFFIX ".credentials"
-
-static char *directory_of(const char *runtime_dir, const char *id) {
-        char *path;
-
-        return asprintf(&path, "%s/claude-microvm/requests/%s" SUFFIX, runtime_dir, id) < 0 ? NULL : path;
-}
+#define SUFFIX "credentials"
 
 char *caller_credentials_path(const char *runtime_dir, const char *id, const char *name) {
-        char *path;
+        _cleanup_free_ char *directory = runtime_path_request(runtime_dir, id, SUFFIX);
 
-        return asprintf(&path, "%s/claude-microvm/requests/%s" SUFFIX "/%s", runtime_dir, id, name) < 0
-                        ? NULL
-                        : path;
+        return directory ? strjoin(directory, "/", name, NULL) : NULL;
 }
 
 static int hand_over_one(const char *runtime_dir, const char *id, const char *name) {
@@ -44,7 +36,8 @@ static int hand_over_one(const char *runtime_dir, const char *id, const char *na
 }
 
 int caller_credentials_hand_over(const char *runtime_dir, const char *id, const char *names) {
-        _cleanup_free_ char *directory = directory_of(runtime_dir, id), *copy = strdup(names);
+        _cleanup_free_ char *directory = runtime_path_request(runtime_dir, id, SUFFIX),
+                            *copy = strdup(names);
         _cleanup_close_ int fd = -EBADF;
         char *rest = copy, *name;
         int r;
@@ -68,47 +61,23 @@ int caller_credentials_hand_over(const char *runtime_dir, const char *id, const 
 }
 
 void caller_credentials_remove(const char *runtime_dir, const char *id) {
-        _cleanup_free_ char *path = directory_of(runtime_dir, id);
-        _cleanup_closedir_ DIR *dir = path ? opendir(path) : NULL;
-        int fd = dir ? dirfd(dir) : -EBADF;
+        _cleanup_free_ char *path = runtime_path_request(runtime_dir, id, SUFFIX);
 
-        if (fd < 0)
-                return;
-        for (const struct dirent *entry; (entry = readdir(dir));)
-                if (entry->d_name[0] != '.')
-                        (void) unlinkat(fd, entry->d_name, 0);
-        (void) rmdir(path);
+        if (path)
+                directory_remove(path);
 }
 
-static void sweep_one(const char *runtime_dir, const char *id) {
-        _cleanup_free_ char *path = directory_of(runtime_dir, id);
-        _cleanup_close_ int fd = path ? open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -EBADF;
+static void sweep_one(const char *runtime_dir, const char *id, const char *suffix) {
+        _cleanup_free_ char *path = runtime_path_request(runtime_dir, id, SUFFIX);
+        _cleanup_close_ int fd = -EBADF;
 
+        if (!path || strcmp(suffix, SUFFIX) != 0)
+                return;
+        fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
                 caller_credentials_remove(runtime_dir, id);
 }
 
 void caller_credentials_sweep(const char *runtime_dir) {
-        _cleanup_closedir_ DIR *dir = NULL;
-        _cleanup_free_ char *path = NULL;
-
-        if (asprintf(&path, "%s/claude-microvm/requests", runtime_dir) < 0) {
-                path = NULL;
-                return;
-        }
-        dir = opendir(path);
-        if (!dir)
-                return;
-        for (const struct dirent *entry; (entry = readdir(dir));) {
-                size_t n = strlen(entry->d_name), suffix = strlen(SUFFIX);
-                char id[VM_NAME_MAX + 1];
-
-                if (n <= suffix || n - suffix > VM_NAME_MAX ||
-                                strcmp(entry->d_name + n - suffix, SUFFIX) != 0)
-                        continue;
-                memcpy(id, entry->d_name, n - suffix);
-                id[n - suffix] = '\0';
-                if (vm_name_is_id(id))
-                        sweep_one(runtime_dir, id);
-        }
+        requests_each(runtime_dir, sweep_one);
 }

@@ -2,20 +2,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
-
-static char *owner_path(const char *runtime_dir, const char *id) {
-        char *path;
-
-        return asprintf(&path, "%s/claude-microvm/requests/%s.owner", runtime_dir, id) < 0 ? NULL : path;
-}
+#include "common/runtime-path.h"
 
 int request_owner_make(const char *runtime_dir, const char *id) {
-        _cleanup_free_ char *path = owner_path(runtime_dir, id);
+        _cleanup_free_ char *path = runtime_path_request(runtime_dir, id, "owner");
         int fd;
 
         if (!path)
@@ -28,7 +22,7 @@ int request_owner_make(const char *runtime_dir, const char *id) {
 }
 
 int request_owner_watch(const char *runtime_dir, const char *id) {
-        _cleanup_free_ char *path = owner_path(runtime_dir, id);
+        _cleanup_free_ char *path = runtime_path_request(runtime_dir, id, "owner");
         _cleanup_close_ int fd = -EBADF;
         struct stat st;
         char byte;

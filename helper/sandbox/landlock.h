@@ -1,8 +1,6 @@
 /* Landlock, the kernel's sandbox for ordinary processes. See landlock(7). */
 #pragma once
 
-#include <stdint.h>
-
 typedef enum LandlockAccess {
         LANDLOCK_READ,    /* and execute */
         LANDLOCK_DEVICE,  /* read, write, ioctl */

@@ -52,6 +52,13 @@ int mount_namespace_enter_with(int more) {
         return unshare(CLONE_NEWUSER | CLONE_NEWNS | more) < 0 ? refused(errno) : settle(uid, gid);
 }
 
+int mount_namespace_bind(int fd, const char *point) {
+        char source[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
+
+        snprintf(source, sizeof(source), "/proc/self/fd/%d", fd);
+        return mount(source, point, "none", MS_BIND | MS_REC, NULL) < 0 ? -errno : 0;
+}
+
 int mount_namespace_enter(void) {
         return mount_namespace_enter_with(0);
 }

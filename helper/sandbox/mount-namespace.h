@@ -19,3 +19,7 @@ pid_t mount_namespace_fork(int more);
 
 /* The rest of what mount_namespace_enter() does, for a child of mount_namespace_fork(). */
 int mount_namespace_settle(void);
+
+/* Binds what `fd` has opened in this namespace, whatever its path means by now, to `point`, which exists. 0,
+ * negative errno. */
+int mount_namespace_bind(int fd, const char *point);

@@ -17,6 +17,8 @@ ControlMessage control_message_parse(const char *text) {
                 m.word = CONTROL_SHARE_STARTED;
         else if (sscanf(text, "SHARE_EXITED=%16[a-z0-9_]\n%63[a-zA-Z0-9 ]", m.tag, m.result) == 2)
                 m.word = CONTROL_SHARE_EXITED;
+        if (!share_tag_is_valid(m.tag, strlen(m.tag)))
+                m.word = CONTROL_UNKNOWN;
         return m;
 }
 

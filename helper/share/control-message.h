@@ -1,7 +1,7 @@
 /* What programs of ours say to the helper of a VM, over its socket `control`. */
 #pragma once
 
-#include "common/drop-in.h"
+#include "common/share-tag.h"
 
 #define CONTROL_MESSAGE_MAX 256
 #define SHARE_RESULT_MAX 63

@@ -8,10 +8,8 @@
 #include "helper/share/share-root.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -51,7 +49,6 @@ int share_root_open(const char *path, bool create) {
 }
 
 int share_root_bind(const char *path, bool create, const char *point) {
-        char link[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
         _cleanup_close_ int fd = -EBADF;
         int r;
 
@@ -61,9 +58,5 @@ int share_root_bind(const char *path, bool create, const char *point) {
         if (r < 0)
                 return r;
         fd = share_root_open(path, create);
-        if (fd < 0)
-                return fd;
-        /* the descriptor's own directory, whatever its path means by now */
-        snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-        return mount(link, point, "none", MS_BIND | MS_REC, NULL) < 0 ? -errno : 0;
+        return fd < 0 ? fd : mount_namespace_bind(fd, point);
 }

@@ -12,8 +12,11 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "common/drop-in.h"
+#include "common/exit-status.h"
 #include "common/printable.h"
+#include "common/runtime-path.h"
+#include "common/share-tag.h"
+#include "common/strjoin.h"
 #include "common/strv.h"
 #include "common/vm-name.h"
 #include "common/whole-file.h"
@@ -25,27 +28,22 @@
 #define SHARE_FILE_MAX 8192U
 
 /* A line of options; all bytes after it are the directory. */
-static int write_file(const char *directory, const ShareParameters *share) {
-        _cleanup_free_ char *path = NULL, *text = NULL;
+static int write_file(const char *vm_dir, const ShareParameters *share) {
+        _cleanup_free_ char *path = strjoin(vm_dir, "/share.", share->tag, NULL),
+                            *text = strjoin(share->read_only ? "ro" : "rw",
+                                            share->create ? ",create\n" : "\n", share->directory, NULL);
 
-        if (asprintf(&path, "%s/share.%s", directory, share->tag) < 0) {
-                path = NULL;
+        if (!path || !text)
                 return -ENOMEM;
-        }
-        if (asprintf(&text, "%s%s\n%s", share->read_only ? "ro" : "rw", share->create ? ",create" : "",
-                            share->directory) < 0) {
-                text = NULL;
-                return -ENOMEM;
-        }
         unlink(path);
         return whole_file_create(path, 0600, text, strlen(text));
 }
 
-int share_write_files(const char *directory, const Parameters *p) {
+int share_write_files(const char *vm_dir, const Parameters *p) {
         int r = 0;
 
         for (unsigned i = 0; r >= 0 && i < p->n_shares; i++)
-                r = write_file(directory, p->shares + i);
+                r = write_file(vm_dir, p->shares + i);
         return r;
 }
 
@@ -53,8 +51,7 @@ const char *share_split_instance(const char *instance, char ret_id[static VM_NAM
         const char *colon = strchr(instance, ':');
         size_t n = colon ? (size_t) (colon - instance) : 0;
 
-        if (n == 0 || n > VM_NAME_MAX || strlen(colon + 1) > SHARE_TAG_MAX ||
-                        strspn(colon + 1, "abcdefghijklmnopqrstuvwxyz0123456789_") != strlen(colon + 1))
+        if (n == 0 || n > VM_NAME_MAX || !share_tag_is_valid(colon + 1, strlen(colon + 1)))
                 return NULL;
         memcpy(ret_id, instance, n);
         ret_id[n] = '\0';
@@ -62,24 +59,25 @@ const char *share_split_instance(const char *instance, char ret_id[static VM_NAM
 }
 
 /* Why the directory cannot be shared, and what to do. */
-static void explain(const char *directory, int error) {
+static void explain(const char *host_dir, int error) {
         if (error == -ELOOP)
                 log_status(LOG_ERR,
                                 "Refusing to share '%s': a part of the path is a symbolic link now, which the guest of another VM could have made: put the directory back, or write the real path in the ini",
-                                directory);
+                                host_dir);
         else if (error == -EUSERS)
                 log_status(LOG_ERR,
                                 "Failed to share '%s': this user may not have user namespaces, which virtiofsd needs; see user.max_user_namespaces and kernel.apparmor_restrict_unprivileged_userns of sysctl",
-                                directory);
+                                host_dir);
         else
-                log_status(LOG_ERR, "Failed to open '%s': %s", directory, strerror(-error));
+                log_status(LOG_ERR, "Failed to open '%s': %s", host_dir, strerror(-error));
 }
 
-/* Where virtiofsd finds its directory; owned, NULL without memory. */
-static char *root_of(const char *runtime_dir, const char *id, const char *tag) {
-        char *path;
+/* What the VM's runtime directory has for a share: `share.TAG`, which says what to serve, and `root.TAG`,
+ * where virtiofsd finds it. Owned, NULL without memory. */
+static char *path_of(const char *runtime_dir, const char *id, const char *prefix, const char *tag) {
+        _cleanup_free_ char *name = strjoin(prefix, tag, NULL);
 
-        return asprintf(&path, "%s/claude-vm/%s/root.%s", runtime_dir, id, tag) < 0 ? NULL : path;
+        return name ? runtime_path_vm_file(runtime_dir, id, name) : NULL;
 }
 
 /* Several VMs of a directory share the agent's home. Claude Code changes ~/.claude.json under a lock: it
@@ -89,40 +87,59 @@ static char *root_of(const char *runtime_dir, const char *id, const char *tag) {
 static int append_cache_options(char ***argv, const char *tag) {
         if (strcmp(tag, "home") != 0)
                 return strv_append(argv, "--cache=auto");
-        return strv_append(argv, "--cache=never") | strv_append(argv, "--allow-mmap");
+        return strv_extend(argv, "--cache=never", "--allow-mmap", NULL);
+}
+
+static int append_ids(char ***argv) {
+        int r = strv_appendf(argv, "--uid-map=:0:%u:1:", getuid());
+
+        if (r >= 0)
+                r = strv_appendf(argv, "--gid-map=:0:%u:1:", getgid());
+        /* user 1000 of the guest is this user, whatever the number here */
+        return r < 0 ? r
+                     : strv_extend(argv, "--translate-uid=map:1000:0:1", "--translate-gid=map:1000:0:1",
+                                       NULL);
+}
+
+static int make_argv(const char *virtiofsd, const char *root, const char *tag, bool read_only, char ***ret) {
+        _cleanup_strv_free_ char **argv = NULL;
+        int r = strv_extend(&argv, virtiofsd,
+                        /* the socket that systemd listens on */
+                        "--fd=3",
+                        /* user, mount, pid and network namespaces, which need no root: root in it is this
+                         * user */
+                        "--sandbox=namespace",
+                        /* QEMU's guests mount one file system a share */
+                        "--no-announce-submounts",
+                        /* file handles need a capability that nobody here has */
+                        "--inode-file-handles=never",
+                        /* requests are served by the thread of their queue: a guest cannot make it start
+                         * more */
+                        "--thread-pool-size=0",
+                        /* the unit has set it to the hard limit */
+                        "--rlimit-nofile=0", "--log-level=warn", NULL);
+
+        if (r >= 0)
+                r = strv_appendf(&argv, "--shared-dir=%s", root);
+        if (r >= 0)
+                r = append_ids(&argv);
+        if (r >= 0)
+                r = append_cache_options(&argv, tag);
+        if (r >= 0 && read_only)
+                r = strv_append(&argv, "--readonly");
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(argv);
+        return 0;
 }
 
 static int become_virtiofsd(const char *virtiofsd, const char *root, const char *tag, bool read_only) {
         static const char *const nothing[] = { NULL };
         _cleanup_strv_free_ char **argv = NULL, **environment = NULL;
-        unsigned uid = getuid(), gid = getgid();
-        int r = strv_append(&argv, virtiofsd);
+        int r = make_argv(virtiofsd, root, tag, read_only, &argv);
 
-        /* the socket that systemd listens on */
-        r |= strv_append(&argv, "--fd=3");
-        r |= strv_appendf(&argv, "--shared-dir=%s", root);
-        /* user, mount, pid and network namespaces, which need no root: root in it is this user */
-        r |= strv_append(&argv, "--sandbox=namespace");
-        r |= strv_appendf(&argv, "--uid-map=:0:%u:1:", uid);
-        r |= strv_appendf(&argv, "--gid-map=:0:%u:1:", gid);
-        /* user 1000 of the guest is this user, whatever the number here */
-        r |= strv_append(&argv, "--translate-uid=map:1000:0:1");
-        r |= strv_append(&argv, "--translate-gid=map:1000:0:1");
-        /* QEMU's guests mount one file system a share */
-        r |= strv_append(&argv, "--no-announce-submounts");
-        /* file handles need a capability that nobody here has */
-        r |= strv_append(&argv, "--inode-file-handles=never");
-        r |= append_cache_options(&argv, tag);
-        /* requests are served by the thread of their queue: a guest cannot make it start more */
-        r |= strv_append(&argv, "--thread-pool-size=0");
-        /* the unit has set it to the hard limit */
-        r |= strv_append(&argv, "--rlimit-nofile=0");
-        r |= strv_append(&argv, "--log-level=warn");
-        if (read_only)
-                r |= strv_append(&argv, "--readonly");
-        if (r < 0)
-                return -ENOMEM;
-        r = child_environment(nothing, &environment);
+        if (r >= 0)
+                r = child_environment(nothing, &environment);
         if (r < 0)
                 return r;
         execve(virtiofsd, argv, environment);
@@ -131,7 +148,7 @@ static int become_virtiofsd(const char *virtiofsd, const char *root, const char 
 
 int share_exec(const char *virtiofsd, const char *runtime_dir, const char *instance) {
         _cleanup_free_ char *path = NULL, *text = NULL, *root = NULL, *clean = NULL;
-        char id[VM_NAME_MAX + 1], message[64], *directory;
+        char id[VM_NAME_MAX + 1], message[64], *host_dir;
         const char *tag = share_split_instance(instance, id);
         int r;
 
@@ -140,25 +157,24 @@ int share_exec(const char *virtiofsd, const char *runtime_dir, const char *insta
                 return EXIT_CONFIGURATION;
         }
         log_set_vm(id, "");
-        if (asprintf(&path, "%s/claude-vm/%s/share.%s", runtime_dir, id, tag) < 0) {
-                path = NULL;
+        path = path_of(runtime_dir, id, "share.", tag);
+        if (!path)
                 return EXIT_FAILURE;
-        }
         r = whole_file_read(path, SHARE_FILE_MAX, &text);
-        directory = text ? strchr(text, '\n') : NULL;
-        if (r < 0 || !directory) {
+        host_dir = text ? strchr(text, '\n') : NULL;
+        if (r < 0 || !host_dir) {
                 log_status(LOG_ERR, "No VM '%s' with a share '%s' runs: %s", id, tag,
                                 strerror(r < 0 ? -r : EINVAL));
                 return EXIT_CONFIGURATION;
         }
-        *directory++ = '\0';
-        root = root_of(runtime_dir, id, tag);
-        r = root ? share_root_bind(directory, strstr(text, ",create"), root) : -ENOMEM;
+        *host_dir++ = '\0';
+        root = path_of(runtime_dir, id, "root.", tag);
+        r = root ? share_root_bind(host_dir, strstr(text, ",create"), root) : -ENOMEM;
         if (r < 0) {
-                explain(directory, r);
+                explain(host_dir, r);
                 return EXIT_CONFIGURATION;
         }
-        clean = printable_copy(directory);
+        clean = printable_copy(host_dir);
         sd_notifyf(0, "STATUS=Serves %s", clean ?: "");
         snprintf(message, sizeof(message), "SHARE_STARTED=%s", tag);
         control_message_send(runtime_dir, id, message);
@@ -176,13 +192,12 @@ int share_exited(const char *runtime_dir, const char *instance) {
 
         if (!tag)
                 return EXIT_CONFIGURATION;
-        if (asprintf(&message, "SHARE_EXITED=%s\n%s %s", tag,
-                            code && strcmp(code, "exited") == 0 ? "exited with status"
-                                                                : "was killed by signal",
-                            status ?: "unknown") < 0) {
-                message = NULL;
+        message = strjoin("SHARE_EXITED=", tag, "\n",
+                        code && strcmp(code, "exited") == 0 ? "exited with status "
+                                                            : "was killed by signal ",
+                        status ?: "unknown", NULL);
+        if (!message)
                 return EXIT_FAILURE;
-        }
         /* after a configuration error the status says more than this */
         if (result && strcmp(result, "success") != 0 && !(status && strcmp(status, "78") == 0))
                 sd_notifyf(0, "STATUS=virtiofsd %s", strchr(message, '\n') + 1);

@@ -8,7 +8,7 @@
 const char *share_split_instance(const char *instance, char ret_id[static VM_NAME_MAX + 1]);
 
 /* Writes `share.TAG` for each share into the VM's runtime directory. 0, negative errno. */
-int share_write_files(const char *directory, const Parameters *p);
+int share_write_files(const char *vm_dir, const Parameters *p);
 
 /* `virtiofsd ID:TAG`: becomes virtiofsd on the socket that is fd 3. Returns an exit status on failure. */
 int share_exec(const char *virtiofsd, const char *runtime_dir, const char *instance);

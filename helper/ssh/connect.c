@@ -16,7 +16,8 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "common/drop-in.h"
+#include "common/exit-status.h"
+#include "common/runtime-path.h"
 #include "common/strjoin.h"
 #include "common/vm-name.h"
 #include "common/whole-file.h"
@@ -52,9 +53,9 @@ static int connect_path(int fd, const char *path) {
 /* QEMU makes the socket, and a guest may have taken QEMU over: a link in its place is not followed, because
  * it could lead to any socket of this user's. The master's root directory has no /proc, and nothing that a
  * link could lead to. */
-static int connect_unix(const char *directory, const char *name) {
+static int connect_unix(const char *vm_dir, const char *name) {
         _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), file = -EBADF;
-        _cleanup_free_ char *path = strjoin(directory, "/qemu/", name, NULL);
+        _cleanup_free_ char *path = strjoin(vm_dir, "/qemu/", name, NULL);
         char opened[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
         struct stat st;
         int r;
@@ -86,13 +87,13 @@ int connect_parse(const char *text, ConnectAddress *ret) {
         return 0;
 }
 
-static int connect_address(const char *directory, const char *text) {
+static int connect_address(const char *vm_dir, const char *text) {
         ConnectAddress a;
         int r = connect_parse(text, &a);
 
         if (r < 0)
                 return r;
-        return a.host[0] ? connect_tcp(a.host, a.port) : connect_unix(directory, a.name);
+        return a.host[0] ? connect_tcp(a.host, a.port) : connect_unix(vm_dir, a.name);
 }
 
 static int pass_fd(int fd) {
@@ -152,14 +153,10 @@ static int copy_both(int fd) {
         }
 }
 
-static int read_address(const char *directory, char **ret) {
-        _cleanup_free_ char *path = NULL;
+static int read_address(const char *vm_dir, char **ret) {
+        _cleanup_free_ char *path = strjoin(vm_dir, "/ssh.address", NULL);
 
-        if (asprintf(&path, "%s/ssh.address", directory) < 0) {
-                path = NULL;
-                return -ENOMEM;
-        }
-        return whole_file_read(path, ADDRESS_MAX, ret);
+        return path ? whole_file_read(path, ADDRESS_MAX, ret) : -ENOMEM;
 }
 
 /* NAME, claude-vm.NAME or claude-vm/NAME, as ssh's configuration has it. */
@@ -171,7 +168,7 @@ static const char *id_of_host(const char *host) {
 }
 
 int connect_run(const char *runtime_dir, const char *host) {
-        _cleanup_free_ char *directory = NULL, *text = NULL;
+        _cleanup_free_ char *vm_dir = NULL, *text = NULL;
         _cleanup_close_ int fd = -EBADF;
         const char *id = id_of_host(host);
         struct stat st;
@@ -181,17 +178,16 @@ int connect_run(const char *runtime_dir, const char *host) {
                 log_message(LOG_ERR, "'%s' is no VM", id);
                 return EXIT_CONFIGURATION;
         }
-        if (asprintf(&directory, "%s/claude-vm/%s", runtime_dir, id) < 0) {
-                directory = NULL;
+        vm_dir = runtime_path_vm(runtime_dir, id);
+        if (!vm_dir)
                 return EXIT_FAILURE;
-        }
-        r = read_address(directory, &text);
+        r = read_address(vm_dir, &text);
         if (r == -ENOENT) {
                 log_message(LOG_ERR, "VM '%s' does not run: systemctl --user start claude-vm@%s", id, id);
                 return EXIT_FAILURE;
         }
         if (r >= 0)
-                r = fd = connect_address(directory, text);
+                r = fd = connect_address(vm_dir, text);
         if (r >= 0)
                 r = fstat(STDOUT_FILENO, &st) == 0 && S_ISSOCK(st.st_mode) ? pass_fd(fd) : copy_both(fd);
         if (r < 0)

@@ -1,8 +1,6 @@
 #include "helper/ssh/files.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +9,7 @@
 #include "common/cleanup.h"
 #include "common/printable.h"
 #include "common/run-program.h"
+#include "common/strjoin.h"
 #include "common/vm-name.h"
 #include "common/whole-file.h"
 #include "config.h"
@@ -20,58 +19,52 @@
 static const char *const files[] = { "ssh.key", "ssh.key.pub", "host.key", "host.key.pub", "ssh.known_hosts",
         "ssh.config", "ssh.address", "ssh.address.new", "qemu/ssh.sock" };
 
-static char *path_in(const char *directory, const char *name) {
-        char *path;
-
-        return asprintf(&path, "%s/%s", directory, name) < 0 ? NULL : path;
+static char *path_in(const char *vm_dir, const char *name) {
+        return strjoin(vm_dir, "/", name, NULL);
 }
 
 static int make_key(const char *ssh_keygen, const char *path) {
-        char *argv[] = { (char *) ssh_keygen, (char *) "-q", (char *) "-t", (char *) "ed25519",
-                (char *) "-N", (char *) "", (char *) "-C", (char *) "claude-vm", (char *) "-f",
-                (char *) path, NULL };
+        const char *const argv[] = { ssh_keygen, "-q", "-t", "ed25519", "-N", "", "-C", "claude-vm", "-f",
+                path, NULL };
         int r = run_program(argv, -1);
 
         return r > 0 ? -EIO : r;
 }
 
-static int read_in(const char *directory, const char *name, char **ret) {
-        _cleanup_free_ char *path = path_in(directory, name);
+static int read_in(const char *vm_dir, const char *name, char **ret) {
+        _cleanup_free_ char *path = path_in(vm_dir, name);
 
         return path ? whole_file_read(path, KEY_MAX, ret) : -ENOMEM;
 }
 
-static int create_in(const char *directory, const char *name, const char *content) {
-        _cleanup_free_ char *path = path_in(directory, name);
+static int create_in(const char *vm_dir, const char *name, const char *content) {
+        _cleanup_free_ char *path = path_in(vm_dir, name);
 
         return path ? whole_file_create(path, 0600, content, strlen(content)) : -ENOMEM;
 }
 
-static void remove_in(const char *directory, const char *name) {
-        _cleanup_free_ char *path = path_in(directory, name);
+static void remove_in(const char *vm_dir, const char *name) {
+        _cleanup_free_ char *path = path_in(vm_dir, name);
 
         if (path)
                 unlink(path);
 }
 
-static int make_pair(const char *ssh_keygen, const char *directory, const char *name) {
-        _cleanup_free_ char *path = path_in(directory, name);
+static int make_pair(const char *ssh_keygen, const char *vm_dir, const char *name) {
+        _cleanup_free_ char *path = path_in(vm_dir, name);
 
         return path ? make_key(ssh_keygen, path) : -ENOMEM;
 }
 
 /* The host checks the guest's key for real, under a name instead of an address. */
-static int write_known_hosts(const char *directory) {
+static int write_known_hosts(const char *vm_dir) {
         _cleanup_free_ char *key = NULL, *line = NULL;
-        int r = read_in(directory, "host.key.pub", &key);
+        int r = read_in(vm_dir, "host.key.pub", &key);
 
         if (r < 0)
                 return r;
-        if (asprintf(&line, "claude-vm %s", key) < 0) {
-                line = NULL;
-                return -ENOMEM;
-        }
-        return create_in(directory, "ssh.known_hosts", line);
+        line = strjoin("claude-vm ", key, NULL);
+        return line ? create_in(vm_dir, "ssh.known_hosts", line) : -ENOMEM;
 }
 
 /* A path as one word of ssh's configuration: in quotes, and its tokens (%h) stay what they are. `${` cannot
@@ -95,8 +88,8 @@ static int quote_path(const char *path, char **ret) {
         return 0;
 }
 
-static int print_path(FILE *f, const char *keyword, const char *directory, const char *name) {
-        _cleanup_free_ char *path = path_in(directory, name), *quoted = NULL;
+static int print_path(FILE *f, const char *keyword, const char *vm_dir, const char *name) {
+        _cleanup_free_ char *path = path_in(vm_dir, name), *quoted = NULL;
         int r = path ? quote_path(path, &quoted) : -ENOMEM;
 
         if (r >= 0)
@@ -104,17 +97,17 @@ static int print_path(FILE *f, const char *keyword, const char *directory, const
         return r;
 }
 
-int ssh_files_print_config(FILE *f, const char *directory, const char *id) {
+int ssh_files_print_config(FILE *f, const char *vm_dir, const char *id) {
         int r;
 
         if (!vm_name_is_id(id))
                 return -EINVAL;
         fprintf(f, "# Sessions in claude-vm@%s: ssh -F with this file, claude-vm\nHost claude-vm\n", id);
-        r = print_path(f, "UserKnownHostsFile", directory, "ssh.known_hosts");
+        r = print_path(f, "UserKnownHostsFile", vm_dir, "ssh.known_hosts");
         if (r >= 0)
-                r = print_path(f, "IdentityFile", directory, "ssh.key");
+                r = print_path(f, "IdentityFile", vm_dir, "ssh.key");
         if (r >= 0)
-                r = print_path(f, "ControlPath", directory, "ssh/control");
+                r = print_path(f, "ControlPath", vm_dir, "ssh/control");
         if (r < 0)
                 return r;
         fprintf(f, "  ProxyCommand " HELPER_PATH " connect %s\n", id);
@@ -137,7 +130,7 @@ int ssh_files_print_config(FILE *f, const char *directory, const char *id) {
         return 0;
 }
 
-static int write_config(const char *directory, const char *id) {
+static int write_config(const char *vm_dir, const char *id) {
         _cleanup_free_ char *config = NULL;
         size_t size;
         FILE *f = open_memstream(&config, &size);
@@ -145,32 +138,32 @@ static int write_config(const char *directory, const char *id) {
 
         if (!f)
                 return -ENOMEM;
-        r = ssh_files_print_config(f, directory, id);
+        r = ssh_files_print_config(f, vm_dir, id);
         if (fclose(f) != 0)
                 return -ENOMEM;
-        return r < 0 ? r : create_in(directory, "ssh.config", config);
+        return r < 0 ? r : create_in(vm_dir, "ssh.config", config);
 }
 
-int ssh_files_make(const char *ssh_keygen, const char *directory, const char *id, SshKeys *ret) {
+int ssh_files_make(const char *ssh_keygen, const char *vm_dir, const char *id, SshKeys *ret) {
         SshKeys keys = {};
         int r;
 
         for (size_t i = 0; i < ELEMENTSOF(files); i++)
-                remove_in(directory, files[i]);
-        r = make_pair(ssh_keygen, directory, "ssh.key");
+                remove_in(vm_dir, files[i]);
+        r = make_pair(ssh_keygen, vm_dir, "ssh.key");
         if (r >= 0)
-                r = make_pair(ssh_keygen, directory, "host.key");
+                r = make_pair(ssh_keygen, vm_dir, "host.key");
         if (r >= 0)
-                r = read_in(directory, "ssh.key.pub", &keys.authorized_key);
+                r = read_in(vm_dir, "ssh.key.pub", &keys.authorized_key);
         if (r >= 0)
-                r = read_in(directory, "host.key", &keys.host_key);
+                r = read_in(vm_dir, "host.key", &keys.host_key);
         if (r >= 0)
-                r = write_known_hosts(directory);
+                r = write_known_hosts(vm_dir);
         if (r >= 0)
-                r = write_config(directory, id);
+                r = write_config(vm_dir, id);
         /* the guest's private key is for the guest alone */
-        remove_in(directory, "host.key");
-        remove_in(directory, "host.key.pub");
+        remove_in(vm_dir, "host.key");
+        remove_in(vm_dir, "host.key.pub");
         if (r < 0) {
                 ssh_keys_done(&keys);
                 return r;
@@ -187,16 +180,13 @@ void ssh_keys_done(SshKeys *keys) {
         *keys = (SshKeys) {};
 }
 
-int ssh_files_write_address(const char *directory, const char *address) {
-        _cleanup_free_ char *new = path_in(directory, "ssh.address.new"),
-                            *path = path_in(directory, "ssh.address");
-        _cleanup_free_ char *line = NULL;
+int ssh_files_write_address(const char *vm_dir, const char *address) {
+        _cleanup_free_ char *new = path_in(vm_dir, "ssh.address.new"),
+                            *path = path_in(vm_dir, "ssh.address"), *line = strjoin(address, "\n", NULL);
         int r;
 
-        if (!new || !path || asprintf(&line, "%s\n", address) < 0) {
-                line = NULL;
+        if (!new || !path || !line)
                 return -ENOMEM;
-        }
         r = whole_file_create(new, 0600, line, strlen(line));
         if (r < 0)
                 return r;

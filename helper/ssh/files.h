@@ -8,15 +8,15 @@ typedef struct SshKeys {
         char *host_key;       /* private key of the guest's sshd; only in memory */
 } SshKeys;
 
-/* Makes the two key pairs with ssh-keygen in `directory` and writes ssh.key, ssh.key.pub,
+/* Makes the two key pairs with ssh-keygen in `vm_dir` and writes ssh.key, ssh.key.pub,
  * ssh.known_hosts and ssh.config. 0, negative errno. Takes files of a former start away. */
-int ssh_files_make(const char *ssh_keygen, const char *directory, const char *id, SshKeys *ret);
+int ssh_files_make(const char *ssh_keygen, const char *vm_dir, const char *id, SshKeys *ret);
 void ssh_keys_done(SshKeys *keys);
 
 /* The text of ssh.config, for its test. 0; -EINVAL: the directory has a name that ssh's configuration cannot
  * say, or the id is none; -ENOMEM. */
-int ssh_files_print_config(FILE *f, const char *directory, const char *id);
+int ssh_files_print_config(FILE *f, const char *vm_dir, const char *id);
 
 /* Writes ssh.address, which `claude-vm-helper connect` reads, in one step. `address` is
  * "tcp 127.0.0.1 PORT" or "unix NAME". 0, negative errno. */
-int ssh_files_write_address(const char *directory, const char *address);
+int ssh_files_write_address(const char *vm_dir, const char *address);

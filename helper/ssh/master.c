@@ -8,7 +8,8 @@
 
 #include "common/cleanup.h"
 #include "common/directory.h"
-#include "common/drop-in.h"
+#include "common/exit-status.h"
+#include "common/runtime-path.h"
 #include "common/strjoin.h"
 #include "common/strv.h"
 #include "common/vm-name.h"
@@ -19,46 +20,40 @@
 #include "helper/ssh/ports.h"
 
 /* ssh's command line: a connection in the background that every session is a channel of. */
-static int master_argv(const char *ssh, const char *directory, const PortList *list, char ***ret) {
+static int master_argv(const char *ssh, const char *vm_dir, const PortList *list, char ***ret) {
+        _cleanup_free_ char *config = strjoin(vm_dir, "/ssh.config", NULL);
         _cleanup_strv_free_ char **argv = NULL;
-        char text[PORT_FORWARD_TEXT_MAX + 16];
         int r;
 
-        r = strv_append(&argv, ssh);
-        r |= strv_append(&argv, "-F");
-        r |= strv_appendf(&argv, "%s/ssh.config", directory);
-        r |= strv_append(&argv, "-o");
-        r |= strv_append(&argv, "ControlMaster=yes");
-        /* a stalled guest ends its sessions after two minutes instead of never */
-        r |= strv_append(&argv, "-o");
-        r |= strv_append(&argv, "ServerAliveInterval=20");
-        r |= strv_append(&argv, "-o");
-        r |= strv_append(&argv, "ServerAliveCountMax=6");
-        for (size_t i = 0; i < list->n; i++) {
-                ports_print_entry(&list->items[i], text);
-                r |= strv_append(&argv, list->items[i].reverse ? "-R" : "-L");
-                r |= strv_append(&argv, text);
-        }
-        r |= strv_append(&argv, "-N");
-        r |= strv_append(&argv, "-f");
-        r |= strv_append(&argv, "claude-vm");
-        if (r < 0)
+        if (!config)
                 return -ENOMEM;
+        r = strv_extend(&argv, ssh, "-F", config, "-o", "ControlMaster=yes",
+                        /* a stalled guest ends its sessions after two minutes instead of never */
+                        "-o", "ServerAliveInterval=20", "-o", "ServerAliveCountMax=6", NULL);
+        for (size_t i = 0; r >= 0 && i < list->n; i++) {
+                char text[PORT_FORWARD_TEXT_MAX + 16];
+
+                ports_print_entry(&list->items[i], text);
+                r = strv_extend(&argv, list->items[i].reverse ? "-R" : "-L", text, NULL);
+        }
+        if (r >= 0)
+                r = strv_extend(&argv, "-N", "-f", "claude-vm", NULL);
+        if (r < 0)
+                return r;
         *ret = TAKE_PTR(argv);
         return 0;
 }
 
 /* The master's own directory, and the one that it shares with nobody but its QEMU. */
-static int enter_sandbox(const char *ssh, const char *directory) {
+static int enter_sandbox(const char *ssh, const char *vm_dir) {
         static const char *const names[] = { "ssh.config", "ssh.key", "ssh.known_hosts", "ssh.address" };
-        _cleanup_free_ char *point = strjoin(directory, "/root", NULL),
-                            *own = strjoin(directory, "/ssh", NULL),
-                            *qemu = strjoin(directory, "/qemu", NULL);
+        _cleanup_free_ char *point = strjoin(vm_dir, "/root", NULL), *own = strjoin(vm_dir, "/ssh", NULL),
+                            *qemu = strjoin(vm_dir, "/qemu", NULL);
         char *files[ELEMENTSOF(names) + 1] = {};
         int r = point && own && qemu ? 0 : -ENOMEM;
 
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(names); i++) {
-                files[i] = strjoin(directory, "/", names[i], NULL);
+                files[i] = strjoin(vm_dir, "/", names[i], NULL);
                 r = files[i] ? 0 : -ENOMEM;
         }
         if (r >= 0)
@@ -80,7 +75,7 @@ static int enter_sandbox(const char *ssh, const char *directory) {
 }
 
 /* Returns only if it fails: negative errno. */
-static int become_ssh(const char *ssh, const char *directory, char **argv) {
+static int become_ssh(const char *ssh, const char *vm_dir, char **argv) {
         static const char *const variables[] = { "SHELL", "XDG_RUNTIME_DIR", NULL };
         _cleanup_strv_free_ char **environment = NULL;
         int r;
@@ -91,7 +86,7 @@ static int become_ssh(const char *ssh, const char *directory, char **argv) {
                 return -errno;
         r = child_environment(variables, &environment);
         if (r >= 0)
-                r = enter_sandbox(ssh, directory);
+                r = enter_sandbox(ssh, vm_dir);
         if (r < 0)
                 return r;
         execve(ssh, argv, environment);
@@ -99,26 +94,26 @@ static int become_ssh(const char *ssh, const char *directory, char **argv) {
 }
 
 /* That of a master that was killed: ssh would not replace it. */
-static int remove_control(const char *directory) {
-        _cleanup_free_ char *control = strjoin(directory, "/ssh/control", NULL);
+static int remove_control(const char *vm_dir) {
+        _cleanup_free_ char *control = strjoin(vm_dir, "/ssh/control", NULL);
 
         if (!control)
                 return -ENOMEM;
         return unlink(control) < 0 && errno != ENOENT && errno != ENOTDIR ? -errno : 0;
 }
 
-static void read_list(const char *directory, PortList *ret) {
-        int r = ports_read(directory, ret);
+static void read_list(const char *vm_dir, PortList *ret) {
+        int r = ports_read(vm_dir, ret);
 
         if (r >= 0)
                 return;
-        log_message(LOG_ERR, "Failed to read '%s/ports': %s", directory, strerror(-r));
+        log_message(LOG_ERR, "Failed to read '%s/ports': %s", vm_dir, strerror(-r));
         ret->n = 0;
 }
 
 int master_exec(const char *ssh, const char *runtime_dir, const char *id) {
         _cleanup_strv_free_ char **argv = NULL;
-        _cleanup_free_ char *directory = NULL;
+        _cleanup_free_ char *vm_dir = NULL;
         PortList list;
         int r;
 
@@ -127,14 +122,14 @@ int master_exec(const char *ssh, const char *runtime_dir, const char *id) {
                 return EXIT_CONFIGURATION;
         }
         log_set_vm(id, "");
-        directory = strjoin(runtime_dir, "/claude-vm/", id, NULL);
-        r = directory ? remove_control(directory) : -ENOMEM;
+        vm_dir = runtime_path_vm(runtime_dir, id);
+        r = vm_dir ? remove_control(vm_dir) : -ENOMEM;
         if (r >= 0) {
-                read_list(directory, &list);
-                r = master_argv(ssh, directory, &list, &argv);
+                read_list(vm_dir, &list);
+                r = master_argv(ssh, vm_dir, &list, &argv);
         }
         if (r >= 0)
-                r = become_ssh(ssh, directory, argv);
+                r = become_ssh(ssh, vm_dir, argv);
         if (r == -EUSERS)
                 log_status(LOG_ERR,
                                 "This kernel gives ordinary users no namespaces, which ssh is confined with; see: claude-run doctor");

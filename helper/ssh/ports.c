@@ -7,18 +7,17 @@
 #include <sys/file.h>
 
 #include "common/cleanup.h"
+#include "common/strjoin.h"
 #include "common/whole-file.h"
 
 static const char *const directions[] = { "publish", "reverse" }, *const origins[] = { "added", "ini" };
 
-static char *path_in(const char *directory, const char *name) {
-        char *path;
-
-        return asprintf(&path, "%s/%s", directory, name) < 0 ? NULL : path;
+static char *path_in(const char *vm_dir, const char *name) {
+        return strjoin(vm_dir, "/", name, NULL);
 }
 
-int ports_lock(const char *directory) {
-        _cleanup_free_ char *path = path_in(directory, "ports.lock");
+int ports_lock(const char *vm_dir) {
+        _cleanup_free_ char *path = path_in(vm_dir, "ports.lock");
         _cleanup_close_ int fd = -EBADF;
 
         if (!path)
@@ -49,7 +48,7 @@ static int parse_line(const char *line, PortEntry *ret) {
         return 0;
 }
 
-int forward_list_parse(char *text, PortList *ret) {
+int ports_parse(char *text, PortList *ret) {
         char *line;
 
         ret->n = 0;
@@ -66,20 +65,20 @@ int forward_list_parse(char *text, PortList *ret) {
         return 0;
 }
 
-int ports_read(const char *directory, PortList *ret) {
-        _cleanup_free_ char *path = path_in(directory, "ports"), *text = NULL;
+int ports_read(const char *vm_dir, PortList *ret) {
+        _cleanup_free_ char *path = path_in(vm_dir, "ports"), *text = NULL;
         int r;
 
         ret->n = 0;
         if (!path)
                 return -ENOMEM;
-        r = whole_file_read(path, PORTS_MAX * FORWARD_LINE_MAX, &text);
+        r = whole_file_read(path, PORTS_MAX * PORTS_LINE_MAX, &text);
         if (r == -ENOENT)
                 return 0;
-        return r < 0 ? r : forward_list_parse(text, ret);
+        return r < 0 ? r : ports_parse(text, ret);
 }
 
-size_t forward_list_print(const PortList *list, char ret[static PORTS_MAX * FORWARD_LINE_MAX]) {
+size_t ports_print(const PortList *list, char ret[static PORTS_MAX * PORTS_LINE_MAX]) {
         char one[PORT_FORWARD_TEXT_MAX];
         size_t size = 0;
 
@@ -87,21 +86,21 @@ size_t forward_list_print(const PortList *list, char ret[static PORTS_MAX * FORW
                 const PortEntry *e = &list->items[i];
 
                 port_forward_print(&e->forward, one);
-                size += (size_t) snprintf(ret + size, FORWARD_LINE_MAX, "%s %s %s\n", directions[e->reverse],
+                size += (size_t) snprintf(ret + size, PORTS_LINE_MAX, "%s %s %s\n", directions[e->reverse],
                                 one, origins[e->from_ini]);
         }
         return size;
 }
 
-int ports_write(const char *directory, const PortList *list) {
-        _cleanup_free_ char *path = path_in(directory, "ports"), *new = path_in(directory, "ports.new");
-        char text[PORTS_MAX * FORWARD_LINE_MAX];
+int ports_write(const char *vm_dir, const PortList *list) {
+        _cleanup_free_ char *path = path_in(vm_dir, "ports"), *new = path_in(vm_dir, "ports.new");
+        char text[PORTS_MAX * PORTS_LINE_MAX];
         int r;
 
         if (!path || !new)
                 return -ENOMEM;
         unlink(new);
-        r = whole_file_create(new, 0600, text, forward_list_print(list, text));
+        r = whole_file_create(new, 0600, text, ports_print(list, text));
         if (r < 0)
                 return r;
         return rename(new, path) < 0 ? -errno : 0;

@@ -8,7 +8,7 @@
 #include "common/port-forward.h"
 
 #define PORTS_MAX 256U
-#define FORWARD_LINE_MAX 96U
+#define PORTS_LINE_MAX 96U
 
 typedef struct PortEntry {
         bool reverse;  /* a port of the guest that leads to the host */
@@ -22,19 +22,19 @@ typedef struct PortList {
 } PortList;
 
 /* Holds others off until the returned descriptor is closed. Negative errno: -ENOENT, no such VM runs. */
-int ports_lock(const char *directory);
+int ports_lock(const char *vm_dir);
 
 /* Reads the list; one that is not there is empty. 0, -EIO for a file that is none, other negative errno. */
-int ports_read(const char *directory, PortList *ret);
+int ports_read(const char *vm_dir, PortList *ret);
 
 /* The same of a text, which is taken apart. 0; -EIO, -E2BIG. */
-int forward_list_parse(char *text, PortList *ret);
+int ports_parse(char *text, PortList *ret);
 
 /* The text of a list, in a buffer for all of them. Its length. */
-size_t forward_list_print(const PortList *list, char ret[static PORTS_MAX * FORWARD_LINE_MAX]);
+size_t ports_print(const PortList *list, char ret[static PORTS_MAX * PORTS_LINE_MAX]);
 
 /* Replaces the list. 0, negative errno. */
-int ports_write(const char *directory, const PortList *list);
+int ports_write(const char *vm_dir, const PortList *list);
 
 /* What ssh calls it: the argument of -L, or of -R for a reverse one. */
 void ports_print_entry(const PortEntry *e, char ret[static PORT_FORWARD_TEXT_MAX + 16]);

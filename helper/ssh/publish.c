@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "common/cleanup.h"
+#include "common/why.h"
 #include "helper/ssh/ports.h"
 
 /* As ssh will do it in a moment. 0, negative errno. */
@@ -27,7 +28,7 @@ static int try_bind(const PortForward *f) {
         return 0;
 }
 
-int publish_prepare(const char *directory, const Parameters *p, char **ret_why) {
+int publish_prepare(const char *vm_dir, const Parameters *p, char **ret_why) {
         PortList list = {};
         int r;
 
@@ -37,14 +38,12 @@ int publish_prepare(const char *directory, const Parameters *p, char **ret_why) 
                 r = try_bind(&p->publish[i]);
                 if (r < 0) {
                         port_forward_print(&p->publish[i], text);
-                        if (asprintf(ret_why,
-                                            "Publish=%s: the host's port %u cannot be used: %s. Change the ini, or end what uses it; see: ss -ltnp sport = :%u",
-                                            text, p->publish[i].host_port, strerror(-r),
-                                            p->publish[i].host_port) < 0)
-                                *ret_why = NULL;
-                        return -EADDRINUSE;
+                        return why_say(ret_why, -EADDRINUSE,
+                                        "Publish=%s: the host's port %u cannot be used: %s. Change the ini, or end what uses it; see: ss -ltnp sport = :%u",
+                                        text, p->publish[i].host_port, strerror(-r),
+                                        p->publish[i].host_port);
                 }
                 list.items[list.n++] = (PortEntry) { .from_ini = true, .forward = p->publish[i] };
         }
-        return ports_write(directory, &list);
+        return ports_write(vm_dir, &list);
 }

@@ -12,6 +12,7 @@
 #include "common/agent.h"
 #include "common/cleanup.h"
 #include "common/printable.h"
+#include "common/why.h"
 
 /* Takes what `f` wrote to the memory file `fd`. */
 static int finish(GuestCredentials *c, const char *name, FILE *f, int fd) {
@@ -85,12 +86,10 @@ static int add_mounts(GuestCredentials *c, const Parameters *p, char **ret_why) 
         for (unsigned i = 0; i < p->n_shares; i++) {
                 const char *why = printable_check(p->shares[i].guest_directory);
 
-                if (!why)
-                        continue;
-                if (asprintf(ret_why, "The directory of share '%s' in the guest has %s: change the drop-in",
-                                    p->shares[i].tag, why) < 0)
-                        *ret_why = NULL;
-                return -EINVAL;
+                if (why)
+                        return why_say(ret_why, -EINVAL,
+                                        "The directory of share '%s' in the guest has %s: change the drop-in",
+                                        p->shares[i].tag, why);
         }
         r = begin("fstab.extra", &f, &fd);
         if (r < 0)

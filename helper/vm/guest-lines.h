@@ -2,7 +2,6 @@
 #pragma once
 
 #include <stddef.h>
-#include <stdint.h>
 
 #define GUEST_LINE_MAX 1024 /* bytes of a line; a longer one comes in pieces */
 

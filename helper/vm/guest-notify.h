@@ -1,8 +1,6 @@
 /* What the guest says on its notify port: the words of systemd's VM interface, and no others. */
 #pragma once
 
-#include <stdbool.h>
-
 typedef enum GuestWord {
         GUEST_READY,
         GUEST_STATUS,      /* text */

@@ -3,9 +3,7 @@
 
 #include "helper/vm/line-limit.h"
 
-#include <stddef.h>
-
-#define SEC 1000000ULL
+#include "common/usec.h"
 
 static const struct {
         uint64_t usec;

@@ -6,7 +6,7 @@
 #include <sys/wait.h>
 
 #include "common/cleanup.h"
-#include "common/drop-in.h"
+#include "common/exit-status.h"
 #include "common/strjoin.h"
 #include "helper/vm/guest-lines.h"
 

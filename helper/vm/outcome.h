@@ -8,7 +8,6 @@ typedef struct Facts {
         bool ready;          /* the guest said READY=1 */
         bool stop_requested; /* we were asked to stop */
         bool boot_timeout;
-        bool guest_shutdown; /* QEMU said that the guest powered off or rebooted */
         bool panicked;
         int agent_status; /* -1: it did not say */
         int qemu_status;  /* of waitpid() */

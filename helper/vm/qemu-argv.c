@@ -32,129 +32,101 @@ typedef struct Argv {
         bool failed;
 } Argv;
 
-#define add(argv, value) ((argv)->failed |= strv_append(&(argv)->v, value) < 0)
-#define addf(argv, ...) ((argv)->failed |= strv_appendf(&(argv)->v, __VA_ARGS__) < 0)
+#define add(argv, ...) ((argv)->failed |= strv_extend(&(argv)->v, __VA_ARGS__, NULL) < 0)
+/* An option and its value, which is a format. */
+#define addf(argv, option, ...)                                                                             \
+        ((argv)->failed |= strv_append(&(argv)->v, option) < 0 || strv_appendf(&(argv)->v, __VA_ARGS__) < 0)
 
 static void add_machine(Argv *a, const QemuConfig *c) {
         uint64_t memory_mib = setting_number(c->parameters->values, SETTING_MEMORY_MIB);
         bool microvm = !setting_is(c->parameters->values, SETTING_MACHINE, "q35");
 
         /* microvm has next to no legacy devices; its virtio devices are on PCI, which the distributions'
-         * kernels have built in. rtc: the guest's clock. mem-merge off: the host must not tell guests apart
-         * by shared pages. dump-guest-core off: its memory, with what is secret in it, is in no core file.
-         */
-        add(a, "-M");
-        addf(a, "%s,accel=%s,memory-backend=mem,mem-merge=off,dump-guest-core=off",
+         * kernels have built in. rtc: the guest's clock. mem-merge off: with merged pages a guest could find
+         * out, by timing, what another guest has in memory. dump-guest-core off: its memory, with what is
+         * secret in it, is in no core file. */
+        addf(a, "-M", "%s,accel=%s,memory-backend=mem,mem-merge=off,dump-guest-core=off",
                         microvm ? "microvm,pcie=on,rtc=on" : "q35", c->kvm ? "kvm" : "tcg");
         if (microvm) {
                 /* with SeaBIOS, its default, microvm hangs under TCG */
-                add(a, "-bios");
-                add(a, "qboot.rom");
+                add(a, "-bios", "qboot.rom");
         }
-        add(a, "-cpu");
-        add(a, c->kvm ? "host" : "max");
-        add(a, "-smp");
-        addf(a, "%" PRIu64, setting_number(c->parameters->values, SETTING_CPUS));
-        add(a, "-m");
-        addf(a, "%" PRIu64 "M", memory_mib);
+        add(a, "-cpu", c->kvm ? "host" : "max");
+        addf(a, "-smp", "%" PRIu64, setting_number(c->parameters->values, SETTING_CPUS));
+        addf(a, "-m", "%" PRIu64 "M", memory_mib);
         /* vhost-user daemons map the guest's memory, so it has to be a shared file */
-        add(a, "-object");
-        addf(a, "memory-backend-memfd,id=mem,share=on,size=%" PRIu64 "M", memory_mib);
+        addf(a, "-object", "memory-backend-memfd,id=mem,share=on,size=%" PRIu64 "M", memory_mib);
 }
 
 static void add_process(Argv *a, const QemuConfig *c) {
-        add(a, "-name");
-        addf(a, "claude-vm@%s", c->parameters->id);
-        add(a, "-uuid");
-        add(a, c->parameters->uuid);
+        addf(a, "-name", "claude-vm@%s", c->parameters->id);
+        add(a, "-uuid", c->parameters->uuid);
         /* no device and no configuration file that is not named here */
         add(a, "-nodefaults");
         add(a, "-no-user-config");
-        add(a, "-display");
-        add(a, "none");
+        add(a, "-display", "none");
         /* a guest's reboot is its end: the kernel's reboot=t makes one of every power-off too */
         add(a, "-no-reboot");
-        add(a, "-sandbox");
-        add(a, "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
-        add(a, "-chardev");
-        addf(a, "socket,id=qmp,fd=%d", c->qmp_fd);
-        add(a, "-mon");
-        add(a, "chardev=qmp,mode=control");
+        add(a, "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
+        addf(a, "-chardev", "socket,id=qmp,fd=%d", c->qmp_fd);
+        add(a, "-mon", "chardev=qmp,mode=control");
 }
 
 static void add_boot(Argv *a, const QemuConfig *c) {
         _cleanup_free_ char *root = quote_option(c->image->root);
         char tsc[32] = "";
 
-        add(a, "-kernel");
-        add(a, c->image->kernel);
-        add(a, "-initrd");
-        add(a, c->image->initrd);
+        add(a, "-kernel", c->image->kernel);
+        add(a, "-initrd", c->image->initrd);
         /* a panic ends the VM instead of leaving it there; quiet: the console is for what goes wrong */
         /* Under TCG the kernel's own measurement of the counter fails now and then (on a busy host one boot
          * in four), and then it waits for timer interrupts that nobody has set up: a guest that hangs before
          * its first word. */
         if (c->tsc_khz > 0)
                 snprintf(tsc, sizeof(tsc), "tsc_early_khz=%u ", c->tsc_khz);
-        add(a, "-append");
-        addf(a, "console=hvc0 reboot=t panic=-1 quiet %s%s", tsc, c->image->cmdline);
+        addf(a, "-append", "console=hvc0 reboot=t panic=-1 quiet %s%s", tsc, c->image->cmdline);
         /* read-only, so all VMs of an image share one page cache; no lock, for the same reason */
-        add(a, "-blockdev");
-        addf(a, "driver=file,node-name=root,filename=%s,read-only=on,locking=off", root ?: "");
-        add(a, "-device");
-        add(a, "virtio-blk-pci,drive=root");
+        addf(a, "-blockdev", "driver=file,node-name=root,filename=%s,read-only=on,locking=off", root ?: "");
+        add(a, "-device", "virtio-blk-pci,drive=root");
         a->failed |= !root;
 }
 
 static void add_ports(Argv *a, const QemuConfig *c) {
-        add(a, "-device");
-        add(a, "virtio-serial-pci");
-        add(a, "-chardev");
-        addf(a, "socket,id=console,fd=%d", c->console_fd);
-        add(a, "-device");
-        add(a, "virtconsole,chardev=console");
-        add(a, "-chardev");
-        addf(a, "socket,id=notify,fd=%d", c->notify_fd);
-        add(a, "-device");
-        add(a, "virtserialport,chardev=notify,name=claude-vm.notify");
-        add(a, "-chardev");
-        addf(a, "socket,id=control,fd=%d", c->control_fd);
-        add(a, "-device");
-        add(a, "virtserialport,chardev=control,name=claude-vm.control");
+        add(a, "-device", "virtio-serial-pci");
+        addf(a, "-chardev", "socket,id=console,fd=%d", c->console_fd);
+        add(a, "-device", "virtconsole,chardev=console");
+        addf(a, "-chardev", "socket,id=notify,fd=%d", c->notify_fd);
+        add(a, "-device", "virtserialport,chardev=notify,name=claude-vm.notify");
+        addf(a, "-chardev", "socket,id=control,fd=%d", c->control_fd);
+        add(a, "-device", "virtserialport,chardev=control,name=claude-vm.control");
 }
 
 static void add_share(Argv *a, const QemuConfig *c, const ShareParameters *share) {
         _cleanup_free_ char *dir = quote_option(c->socket_dir);
 
-        add(a, "-chardev");
-        addf(a, "socket,id=fs-%s,path=%s/%s:%s.sock", share->tag, dir ?: "", c->parameters->id, share->tag);
-        add(a, "-device");
-        addf(a, "vhost-user-fs-pci,chardev=fs-%1$s,tag=%1$s", share->tag);
+        addf(a, "-chardev", "socket,id=fs-%s,path=%s/%s:%s.sock", share->tag, dir ?: "", c->parameters->id,
+                        share->tag);
+        addf(a, "-device", "vhost-user-fs-pci,chardev=fs-%1$s,tag=%1$s", share->tag);
         a->failed |= !dir;
 }
 
 static void add_network(Argv *a, const QemuConfig *c) {
         /* restrict: the guest reaches nothing, but the forwarded ssh port works. The port itself is added
          * through QMP, when QEMU's version is known. */
-        add(a, "-netdev");
-        addf(a, "user,id=net0,restrict=%s",
+        addf(a, "-netdev", "user,id=net0,restrict=%s",
                         setting_is(c->parameters->values, SETTING_NETWORK, "none") ? "on" : "off");
         /* without the boot ROM, which nobody boots from */
-        add(a, "-device");
-        add(a, "virtio-net-pci,netdev=net0,romfile=");
+        add(a, "-device", "virtio-net-pci,netdev=net0,romfile=");
 }
 
 static void add_rest(Argv *a, const QemuConfig *c) {
         /* entropy for the keys of the first moments */
-        add(a, "-device");
-        add(a, "virtio-rng-pci");
+        add(a, "-device", "virtio-rng-pci");
         /* memory that the guest does not use goes back to the host */
-        add(a, "-device");
-        add(a, "virtio-balloon-pci,free-page-reporting=on");
+        add(a, "-device", "virtio-balloon-pci,free-page-reporting=on");
         for (unsigned i = 0; i < c->n_credentials; i++) {
-                add(a, "-fw_cfg");
-                addf(a, "name=opt/io.systemd.credentials/%s,file=/proc/self/fd/%d", c->credentials[i].name,
-                                c->credentials[i].fd);
+                addf(a, "-fw_cfg", "name=opt/io.systemd.credentials/%s,file=/proc/self/fd/%d",
+                                c->credentials[i].name, c->credentials[i].fd);
         }
 }
 
@@ -165,12 +137,9 @@ static void add_dev_shell(Argv *a, const QemuConfig *c) {
         if (c->dev_shell_fd < 0)
                 return;
         /* the open file: its path is nothing that QEMU may open */
-        add(a, "-add-fd");
-        addf(a, "fd=%d,set=1", c->dev_shell_fd);
-        add(a, "-blockdev");
-        add(a, "driver=file,node-name=devshell,filename=/dev/fdset/1,read-only=on,locking=off");
-        add(a, "-device");
-        add(a, "virtio-blk-pci,drive=devshell,serial=devshell");
+        addf(a, "-add-fd", "fd=%d,set=1", c->dev_shell_fd);
+        add(a, "-blockdev", "driver=file,node-name=devshell,filename=/dev/fdset/1,read-only=on,locking=off");
+        add(a, "-device", "virtio-blk-pci,drive=devshell,serial=devshell");
 }
 
 int qemu_argv(const QemuConfig *c, char ***ret) {

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/cleanup.h"
 #include "common/directory.h"
 #include "common/strjoin.h"
 #include "common/strv.h"
@@ -69,7 +70,7 @@ static int make_ends(Vm *vm, Ends *e) {
 /* What the child needs to become QEMU; made before fork(). */
 typedef struct Launch {
         char *qemu; /* without links, as its root directory has it */
-        char *socket_dir, *directory, *point;
+        char *socket_dir, *qemu_dir, *point;
         char **argv, **environment, **sockets;
         const GuestImage *image;
         const GuestCredentials *credentials;
@@ -79,7 +80,7 @@ typedef struct Launch {
 static void launch_done(Launch *l) {
         free(l->qemu);
         free(l->socket_dir);
-        free(l->directory);
+        free(l->qemu_dir);
         free(l->point);
         strv_free(l->argv);
         strv_free(l->environment);
@@ -128,11 +129,11 @@ static int prepare(Vm *vm, Launch *l, bool kvm) {
 
         l->qemu = without_links(vm->config->qemu);
         l->socket_dir = strjoin(vm->config->runtime_dir, "/claude-vm-fs", NULL);
-        l->directory = strjoin(vm->config->directory, "/qemu", NULL);
-        l->point = strjoin(vm->config->directory, "/root", NULL);
-        if (!l->qemu || !l->socket_dir || !l->directory || !l->point)
+        l->qemu_dir = strjoin(vm->config->vm_dir, "/qemu", NULL);
+        l->point = strjoin(vm->config->vm_dir, "/root", NULL);
+        if (!l->qemu || !l->socket_dir || !l->qemu_dir || !l->point)
                 return -ENOMEM;
-        r = directory_make(l->directory);
+        r = directory_make(l->qemu_dir);
         if (r >= 0)
                 r = directory_make(l->point);
         if (r >= 0)
@@ -148,7 +149,7 @@ static int enter_sandbox(const Vm *vm, const Launch *l) {
         const QemuSandbox sandbox = {
                 .point = l->point,
                 .qemu = l->qemu,
-                .directory = l->directory,
+                .directory = l->qemu_dir,
                 .sockets = l->sockets,
                 .files = { l->image->kernel, l->image->initrd, l->image->root },
                 .resolver = !setting_is(vm->parameters->values, SETTING_NETWORK, "none"),
@@ -156,7 +157,7 @@ static int enter_sandbox(const Vm *vm, const Launch *l) {
 
         if (vm->config->sandbox)
                 return sandbox_enter_qemu(&sandbox);
-        return chdir(l->directory) < 0 ? -errno : 0;
+        return chdir(l->qemu_dir) < 0 ? -errno : 0;
 }
 
 static void let_inherit(const Vm *vm, const Launch *l) {
@@ -202,11 +203,8 @@ static void on_qmp_ready(void *userdata, unsigned major, unsigned minor) {
 
 static void on_qmp_event(void *userdata, const char *name, sd_json_variant *data) {
         Vm *vm = userdata;
-        sd_json_variant *guest = data ? sd_json_variant_by_key(data, "guest") : NULL;
 
-        if (strcmp(name, "SHUTDOWN") == 0 && guest && sd_json_variant_is_boolean(guest))
-                vm->facts.guest_shutdown = sd_json_variant_boolean(guest);
-        else if (strcmp(name, "GUEST_PANICKED") == 0)
+        if (strcmp(name, "GUEST_PANICKED") == 0)
                 vm->facts.panicked = true;
 }
 

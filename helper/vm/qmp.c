@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "common/cleanup.h"
+#include "helper/json.h"
 
 /* A command that waits for a reply; QEMU answers in order. More than a handful is a mistake of ours. */
 #define PENDING_MAX 16
@@ -22,8 +23,6 @@ struct Qmp {
         char *buffer; /* an incomplete line */
         size_t size;
 };
-
-DEFINE_CLEANUP(sd_json_variant *, sd_json_variant_unref, json_cleanup)
 
 static void close_connection(Qmp *qmp, const char *why) {
         qmp->source = sd_event_source_disable_unref(qmp->source);
@@ -94,7 +93,7 @@ static void handle_message(Qmp *qmp, sd_json_variant *message) {
 }
 
 static void handle_line(Qmp *qmp, const char *line) {
-        _cleanup_(json_cleanup) sd_json_variant *message = NULL;
+        _cleanup_json_ sd_json_variant *message = NULL;
 
         if (line[strspn(line, " \r\t")] == '\0')
                 return;
@@ -168,7 +167,7 @@ Qmp *qmp_free(Qmp *qmp) {
 
 int qmp_execute(Qmp *qmp, const char *command, const char *name, const char *value,
                 qmp_reply_handler handler) {
-        _cleanup_(json_cleanup) sd_json_variant *message = NULL;
+        _cleanup_json_ sd_json_variant *message = NULL;
         _cleanup_free_ char *text = NULL;
         ssize_t n;
         int r;

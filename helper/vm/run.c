@@ -12,8 +12,9 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "common/drop-in.h"
+#include "common/exit-status.h"
 #include "common/path-walk.h"
+#include "common/why.h"
 #include "helper/devshell/devshell.h"
 #include "helper/host/accelerator.h"
 #include "helper/log.h"
@@ -26,8 +27,6 @@
 
 #define BOOT_LIMIT_KVM (60 * SEC)
 #define BOOT_LIMIT_TCG (150 * SEC)
-
-DEFINE_CLEANUP(GuestImage *, guest_image_free, guest_image_cleanup)
 
 static bool choose_kvm(const Parameters *p) {
         const char *why = "";
@@ -60,7 +59,7 @@ static void open_dev_shell(Vm *vm) {
 /* All that QEMU finds when it starts, and QEMU. A sentence in `ret_why` if it is the user's to mend. */
 static int start(Vm *vm, const GuestImage *image, bool kvm, char **ret_why) {
         const Secrets secrets = {
-                .directory = vm->config->secrets_dir,
+                .secrets_dir = vm->config->secrets_dir,
                 .encrypted = vm->parameters->encrypted_credentials,
                 .systemd_creds = vm->config->systemd_creds,
                 .caller = vm->parameters->caller_credentials,
@@ -71,9 +70,9 @@ static int start(Vm *vm, const GuestImage *image, bool kvm, char **ret_why) {
         SshKeys keys = {};
         int r;
 
-        r = ssh_files_make(vm->config->ssh_keygen, vm->config->directory, vm->parameters->id, &keys);
+        r = ssh_files_make(vm->config->ssh_keygen, vm->config->vm_dir, vm->parameters->id, &keys);
         if (r >= 0)
-                r = share_write_files(vm->config->directory, vm->parameters);
+                r = share_write_files(vm->config->vm_dir, vm->parameters);
         if (r >= 0)
                 r = vm_control_listen(vm);
         if (r >= 0 && vm->parameters->dev_shell)
@@ -176,22 +175,17 @@ static int run_loop(Vm *vm, const GuestImage *image) {
         return settle(vm);
 }
 
-static char *explain_directory(const ShareParameters *share, int error) {
-        char *why;
-        int r;
-
+static int explain_directory(const ShareParameters *share, int error, char **ret_why) {
         if (error == -ELOOP)
-                r = asprintf(&why,
+                return why_say(ret_why, error,
                                 "The directory '%s' of share '%s': a part of the path is a symbolic link now, which the guest of another VM could have made: put the directory back, or write the real path in the ini",
                                 share->directory, share->tag);
-        else if (error == -ENOENT || error == -ENOTDIR)
-                r = asprintf(&why,
+        if (error == -ENOENT || error == -ENOTDIR)
+                return why_say(ret_why, error,
                                 "The directory '%s' of share '%s' does not exist: make it, or change the ini",
                                 share->directory, share->tag);
-        else
-                r = asprintf(&why, "The directory '%s' of share '%s' cannot be opened: %s", share->directory,
-                                share->tag, strerror(-error));
-        return r < 0 ? NULL : why;
+        return why_say(ret_why, error, "The directory '%s' of share '%s' cannot be opened: %s",
+                        share->directory, share->tag, strerror(-error));
 }
 
 /* A virtiofsd makes what may be made; the rest must be there, and at the place that the generator found. */
@@ -202,10 +196,8 @@ static int check_directories(const Parameters *p, char **ret_why) {
 
                 if (fd >= 0)
                         close(fd);
-                else if (fd != -ENOENT || !share->create) {
-                        *ret_why = explain_directory(share, fd);
-                        return fd;
-                }
+                else if (fd != -ENOENT || !share->create)
+                        return explain_directory(share, fd, ret_why);
         }
         return 0;
 }
@@ -242,14 +234,14 @@ static void vm_free(Vm *vm) {
 DEFINE_CLEANUP(Vm *, vm_free, vm_cleanup)
 
 int run_vm(const RunConfig *config, const Parameters *parameters) {
-        _cleanup_(guest_image_cleanup) GuestImage *image = NULL;
+        _cleanup_guest_image_ GuestImage *image = NULL;
         _cleanup_(vm_cleanup) Vm *vm = NULL;
         _cleanup_free_ char *why = NULL;
         int r;
 
         r = check_directories(parameters, &why);
         if (r >= 0)
-                r = publish_prepare(config->directory, parameters, &why);
+                r = publish_prepare(config->vm_dir, parameters, &why);
         if (r >= 0)
                 r = guest_image_find(setting_value(parameters->values, SETTING_GUEST),
                                 setting_value(parameters->values, SETTING_AGENT), config->data_home, &image,

@@ -9,7 +9,7 @@
 typedef struct RunConfig {
         const char *qemu, *ssh_keygen, *systemd_creds; /* absolute paths */
         const char *runtime_dir;                       /* $XDG_RUNTIME_DIR */
-        const char *directory;                         /* $RUNTIME_DIRECTORY, this VM's own */
+        const char *vm_dir;                            /* $RUNTIME_DIRECTORY, this VM's own */
         const char *data_home;                         /* $XDG_DATA_HOME */
         const char *secrets_dir;                       /* $CREDENTIALS_DIRECTORY, or NULL */
         const char *dev_shell_dir;                     /* see helper/devshell/devshell.h */
@@ -19,6 +19,7 @@ typedef struct RunConfig {
         uint64_t stop_step_usec;           /* between the steps of a stop */
 } RunConfig;
 
-/* Runs the VM and tells systemd about it. Returns the exit status: the agent's, or one of common/drop-in.h.
+/* Runs the VM and tells systemd about it. Returns the exit status: the agent's, or one of
+ * common/exit-status.h.
  */
 int run_vm(const RunConfig *config, const Parameters *parameters);

@@ -13,17 +13,15 @@
 
 #include "common/cleanup.h"
 #include "common/run-program.h"
+#include "common/strjoin.h"
 #include "common/whole-file.h"
+#include "common/why.h"
 #include "helper/request/caller-credentials.h"
 
 #define SECRET_MAX (64U * 1024U)
 
 static int refuse(char **ret_why, const char *name, const char *why) {
-        if (asprintf(ret_why, "The credential %s %s", name, why) < 0) {
-                *ret_why = NULL;
-                return -ENOMEM;
-        }
-        return -EINVAL;
+        return why_say(ret_why, -EINVAL, "The credential %s %s", name, why);
 }
 
 /* The content of the file, without the newline that editors put at its end. */
@@ -47,8 +45,8 @@ static int write_secret(FILE *f, const char *name, const char *path, char **ret_
         return 0;
 }
 
-static int write_plain(FILE *f, const char *directory, char **ret_why) {
-        _cleanup_closedir_ DIR *dir = opendir(directory);
+static int write_plain(FILE *f, const char *secrets_dir, char **ret_why) {
+        _cleanup_closedir_ DIR *dir = opendir(secrets_dir);
         int r = 0;
 
         if (!dir)
@@ -58,11 +56,8 @@ static int write_plain(FILE *f, const char *directory, char **ret_why) {
 
                 if (entry->d_name[0] == '.')
                         continue;
-                if (asprintf(&path, "%s/%s", directory, entry->d_name) < 0) {
-                        path = NULL;
-                        return -ENOMEM;
-                }
-                r = write_secret(f, entry->d_name, path, ret_why);
+                path = strjoin(secrets_dir, "/", entry->d_name, NULL);
+                r = path ? write_secret(f, entry->d_name, path, ret_why) : -ENOMEM;
         }
         return r;
 }
@@ -70,19 +65,18 @@ static int write_plain(FILE *f, const char *directory, char **ret_why) {
 /* Into a file in memory, which is gone when its descriptor is closed. */
 static int write_encrypted(FILE *f, const char *systemd_creds, const char *assignment, char **ret_why) {
         _cleanup_close_ int fd = memfd_create("credential", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
-        _cleanup_free_ char *name = strndup(assignment, strcspn(assignment, "=")), *option = NULL;
+        _cleanup_free_ char *name = strndup(assignment, strcspn(assignment, "=")),
+                            *option = name ? strjoin("--name=", name, NULL) : NULL;
         const char *file = assignment + strcspn(assignment, "=") + 1;
         char path[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
         int r;
 
         if (fd < 0)
                 return -errno;
-        if (!name || asprintf(&option, "--name=%s", name) < 0) {
-                option = NULL;
+        if (!option)
                 return -ENOMEM;
-        }
-        r = run_program((char *[]) { (char *) systemd_creds, (char *) "decrypt", (char *) "--user", option,
-                                        (char *) file, (char *) "-", NULL },
+        r = run_program((const char *const[]) { systemd_creds, "decrypt", "--user", option, file, "-",
+                                        NULL },
                         fd);
         if (r < 0)
                 return r;
@@ -113,7 +107,7 @@ static int write_caller(FILE *f, const Secrets *secrets, char **ret_why) {
 }
 
 int secrets_write(FILE *f, const Secrets *secrets, char **ret_why) {
-        int r = secrets->directory ? write_plain(f, secrets->directory, ret_why) : 0;
+        int r = secrets->secrets_dir ? write_plain(f, secrets->secrets_dir, ret_why) : 0;
 
         for (char *const *e = secrets->encrypted; r >= 0 && e && *e; e++)
                 r = write_encrypted(f, secrets->systemd_creds, *e, ret_why);

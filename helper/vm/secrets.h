@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 typedef struct Secrets {
-        const char *directory;     /* $CREDENTIALS_DIRECTORY: a file a variable; NULL: none */
+        const char *secrets_dir;   /* $CREDENTIALS_DIRECTORY: a file a variable; NULL: none */
         char *const *encrypted;    /* NAME=FILE, files of `systemd-creds encrypt --user` */
         const char *systemd_creds; /* absolute path */
         const char *caller;        /* names, with blanks between, that claude-run has handed over */

@@ -150,7 +150,7 @@ int vm_control_listen(Vm *vm) {
         const int on = 1;
 
         if ((size_t) snprintf(address.sun_path, sizeof(address.sun_path), "%s/control",
-                            vm->config->directory) >= sizeof(address.sun_path))
+                            vm->config->vm_dir) >= sizeof(address.sun_path))
                 return -ENAMETOOLONG;
         vm->socket_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (vm->socket_fd < 0)

@@ -35,7 +35,7 @@ static void on_usernet(void *userdata, sd_json_variant *result, const char *erro
                 return;
         }
         snprintf(address, sizeof(address), "tcp 127.0.0.1 %u", port);
-        r = ssh_files_write_address(vm->config->directory, address);
+        r = ssh_files_write_address(vm->config->vm_dir, address);
         if (r < 0)
                 forward_failed(strerror(-r));
 }
@@ -60,7 +60,7 @@ static void on_forward_unix(void *userdata, sd_json_variant *result, const char 
                 forward_failed(error ?: text);
                 return;
         }
-        r = ssh_files_write_address(vm->config->directory, "unix ssh.sock");
+        r = ssh_files_write_address(vm->config->vm_dir, "unix ssh.sock");
         if (r < 0)
                 forward_failed(strerror(-r));
 }

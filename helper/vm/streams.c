@@ -6,6 +6,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "common/cleanup.h"
 #include "helper/log.h"
 #include "helper/vm/guest-notify.h"
 #include "helper/vm/vm.h"

@@ -4,8 +4,9 @@
 #include <stdbool.h>
 #include <systemd/sd-event.h>
 
-#include "common/cleanup.h"
 #include "common/drop-in.h"
+#include "common/share-tag.h"
+#include "common/usec.h"
 #include "helper/host/guest-image.h"
 #include "helper/vm/guest-credentials.h"
 #include "helper/vm/guest-lines.h"
@@ -13,8 +14,6 @@
 #include "helper/vm/outcome.h"
 #include "helper/vm/qmp.h"
 #include "helper/vm/run.h"
-
-#define SEC 1000000ULL
 
 /* A stream of lines that QEMU or the guest writes. */
 typedef struct Stream {

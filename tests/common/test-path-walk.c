@@ -1,6 +1,6 @@
 /* Links that count and links that do not. Run as an ordinary user: /, /usr and /proc are root's. */
 
-#include "tests/test.h"
+#include "tests/tree.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,28 +10,9 @@
 #include "common/cleanup.h"
 #include "common/path-walk.h"
 
-static char home[PATH_MAX];
-
-static const char *in(const char *name) {
-        static char paths[4][PATH_MAX + 64];
-        static unsigned next;
-        char *path = paths[next++ % 4];
-
-        snprintf(path, sizeof(paths[0]), "%s/%s", home, name);
-        return path;
-}
-
-static void make_file(const char *path) {
-        _cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-
-        assert_true(fd >= 0);
-}
-
 /* mono/part is a project in another one's directory; .aws is what a guest would like to have. */
 static int setup(void **state) {
-        char template[] = "/tmp/test-path-walk.XXXXXX";
-
-        if (!mkdtemp(template) || !realpath(template, home))
+        if (tree_make() < 0)
                 return -1;
         mkdir(in("mono"), 0700);
         mkdir(in("mono/part"), 0700);
@@ -40,16 +21,9 @@ static int setup(void **state) {
         return 0;
 }
 
-static int teardown(void **state) {
-        char command[PATH_MAX + 64];
-
-        snprintf(command, sizeof(command), "rm -rf '%s'", home);
-        return system(command) == 0 ? 0 : -1;
-}
-
 /* The place must own its descriptor exactly if there is no error. */
 static void check(PathLinks links, const char *path, int expected, const char *expected_path, int error) {
-        _cleanup_(path_walker_done) PathWalker walker = PATH_WALKER(links, home);
+        _cleanup_(path_walker_done) PathWalker walker = PATH_WALKER(links, tree);
 
         /* the second time from the parent that is kept */
         for (int i = 0; i < 2; i++) {
@@ -132,7 +106,7 @@ static void test_links_of_the_home(void **state) {
 /* Others may write to the home, so its links may be theirs. */
 static void test_writable_home(void **state) {
         assert_int_equal(symlink("mono", in("link")), 0);
-        assert_int_equal(chmod(home, 0770), 0);
+        assert_int_equal(chmod(tree, 0770), 0);
         trusted(in("link"), -ELOOP, in("link"), 0);
 }
 
@@ -193,7 +167,7 @@ static void test_too_long(void **state) {
 
 /* A kept parent spares the walk, and no check. */
 static void test_kept_parent(void **state) {
-        _cleanup_(path_walker_done) PathWalker walker = PATH_WALKER(PATH_LINKS_TRUSTED, home);
+        _cleanup_(path_walker_done) PathWalker walker = PATH_WALKER(PATH_LINKS_TRUSTED, tree);
         PathPlace place;
 
         assert_int_equal(path_walk(&walker, in("mono/part"), &place), 0);
@@ -214,7 +188,7 @@ static void test_kept_parent(void **state) {
         path_place_done(&place);
 }
 
-#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, tree_remove)
 
 int main(void) {
         const struct CMUnitTest tests[] = {

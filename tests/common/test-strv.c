@@ -14,6 +14,28 @@ static void test_append(void **state) {
         assert_null(strv[2]);
 }
 
+static void test_extend(void **state) {
+        _cleanup_strv_free_ char **strv = NULL;
+
+        assert_int_equal(strv_extend(&strv, "a", "", "c", NULL), 0);
+        assert_int_equal(strv_extend(&strv, "d", NULL), 0);
+        assert_int_equal(strv_length(strv), 4);
+        assert_string_equal(strv[0], "a");
+        assert_string_equal(strv[1], "");
+        assert_string_equal(strv[2], "c");
+        assert_string_equal(strv[3], "d");
+        assert_null(strv[4]);
+}
+
+static void test_value(void **state) {
+        char *const strv[] = { (char *) "AB=1", (char *) "A=2=3", (char *) "C", (char *) "A=4", NULL };
+
+        assert_string_equal(strv_value(strv, "A"), "2=3");
+        assert_string_equal(strv_value(strv, "AB"), "1");
+        assert_null(strv_value(strv, "C"));
+        assert_null(strv_value(NULL, "A"));
+}
+
 static void test_free_takes_null(void **state) {
         assert_null(strv_free(NULL));
 }
@@ -21,6 +43,8 @@ static void test_free_takes_null(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_append),
+                cmocka_unit_test(test_extend),
+                cmocka_unit_test(test_value),
                 cmocka_unit_test(test_free_takes_null),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,12 +1,12 @@
 /* The socket `control` of the helper, and the instance names of the units of shares: what comes out is a
  * tag, a name of a VM and a sentence, whatever went in. */
 
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "helper/share/control-message.h"
 #include "helper/share/virtiofsd.h"
+#include "tests/fuzz/text.h"
 
 #define TAG "abcdefghijklmnopqrstuvwxyz0123456789_"
 #define WORDS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 "
@@ -40,13 +40,10 @@ static void check_instance(const char *text) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-        /* of its own size, so that a read behind the end is seen */
-        char *text = malloc(size + 1);
+        char *text = text_of(data, size);
 
         if (!text)
                 return 0;
-        memcpy(text, data, size);
-        text[size] = '\0';
         check_message(text);
         check_instance(text);
         free(text);

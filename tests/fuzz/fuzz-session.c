@@ -1,12 +1,12 @@
 /* Files of a VM's runtime directory that outlive the process that wrote them: the address of its sshd, and
  * its forwarded ports. A list that is read, written and read again is the same. */
 
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "helper/ssh/connect.h"
 #include "helper/ssh/ports.h"
+#include "tests/fuzz/text.h"
 
 static void check_address(const char *text) {
         ConnectAddress a;
@@ -28,14 +28,14 @@ static void check_same(const PortEntry *a, const PortEntry *b) {
 
 static void check_list(char *text) {
         static PortList list, again;
-        static char printed[PORTS_MAX * FORWARD_LINE_MAX];
+        static char printed[PORTS_MAX * PORTS_LINE_MAX];
         char argument[PORT_FORWARD_TEXT_MAX + 16];
 
-        if (forward_list_parse(text, &list) < 0)
+        if (ports_parse(text, &list) < 0)
                 return;
-        if (forward_list_print(&list, printed) >= sizeof(printed))
+        if (ports_print(&list, printed) >= sizeof(printed))
                 abort();
-        if (list.n > 0 && (forward_list_parse(printed, &again) < 0 || again.n != list.n))
+        if (list.n > 0 && (ports_parse(printed, &again) < 0 || again.n != list.n))
                 abort();
         for (size_t i = 0; i < list.n; i++) {
                 check_same(&list.items[i], &again.items[i]);
@@ -47,12 +47,10 @@ static void check_list(char *text) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-        char *text = malloc(size + 1);
+        char *text = text_of(data, size);
 
         if (!text)
                 return 0;
-        memcpy(text, data, size);
-        text[size] = '\0';
         check_address(text);
         check_list(text);
         free(text);

@@ -23,7 +23,7 @@ int main(int argc, char **argv) {
                         .qemu = argv[1],
                         .ssh_keygen = SSH_KEYGEN_PATH,
                         .runtime_dir = argv[3],
-                        .directory = argv[3],
+                        .vm_dir = argv[3],
                         .data_home = argv[3],
                         .qemu_variables = variables,
                         .boot_limit_usec = strtoull(argv[4], NULL, 10) * 1000,

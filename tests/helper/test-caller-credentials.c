@@ -49,6 +49,19 @@ static void test_hand_over(void **state) {
         assert_false(exists("web", ""));
 }
 
+/* A project's name may have dots; what is no name of a VM is left alone. */
+static void test_sweep_names(void **state) {
+        _cleanup_free_ char *other = caller_credentials_path(directory, "-x", "");
+        int fd = caller_credentials_hand_over(directory, "web.old", "SET");
+
+        assert_true(fd >= 0);
+        close(fd);
+        assert_int_equal(mkdir(other, 0700), 0);
+        caller_credentials_sweep(directory);
+        assert_false(exists("web.old", ""));
+        assert_true(exists("-x", ""));
+}
+
 /* What a killed claude-run has left does not hinder the next. */
 static void test_again(void **state) {
         for (int i = 0; i < 2; i++) {
@@ -65,6 +78,7 @@ static void test_again(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_hand_over),
+                cmocka_unit_test(test_sweep_names),
                 cmocka_unit_test(test_again),
         };
         return cmocka_run_group_tests(tests, setup, teardown);

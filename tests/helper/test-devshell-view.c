@@ -1,6 +1,6 @@
 /* In processes of their own, because nobody comes back from a namespace. */
 
-#include "tests/test.h"
+#include "tests/tree.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -11,61 +11,32 @@
 
 #include "helper/devshell/view.h"
 
-static char root[PATH_MAX];
-
-static const char *at(const char *name) {
-        static char paths[4][2 * PATH_MAX];
-        static unsigned n;
-        char *path = paths[n++ % 4];
-
-        snprintf(path, sizeof(paths[0]), "%s/%s", root, name);
-        return path;
-}
-
-static void put(const char *path) {
-        FILE *f = fopen(path, "we");
-
-        assert_non_null(f);
-        fputs("x", f);
-        assert_int_equal(fclose(f), 0);
-}
-
 /* Below /tmp, which is covered: a home with work directory, results and secrets. */
 static int setup(void **state) {
-        char template[] = "/tmp/test-devshell-view-XXXXXX";
-
-        if (!mkdtemp(template) || !realpath(template, root))
+        if (tree_make() < 0)
                 return -1;
-        mkdir(at("home"), 0700);
-        mkdir(at("home/work"), 0700);
-        mkdir(at("home/results"), 0700);
-        mkdir(at("home/.nix-profile"), 0700);
-        mkdir(at("home/.ssh"), 0700);
-        mkdir(at("temporary"), 0700);
-        put(at("home/work/flake.nix"));
-        put(at("home/.nix-profile/nix"));
-        put(at("home/.ssh/id_test"));
-        put(at("canary"));
-        setenv("HOME", at("home"), 1);
-        setenv("TMPDIR", at("temporary"), 1);
+        mkdir(in("home"), 0700);
+        mkdir(in("home/work"), 0700);
+        mkdir(in("home/results"), 0700);
+        mkdir(in("home/.nix-profile"), 0700);
+        mkdir(in("home/.ssh"), 0700);
+        mkdir(in("temporary"), 0700);
+        make_file(in("home/work/flake.nix"));
+        make_file(in("home/.nix-profile/nix"));
+        make_file(in("home/.ssh/id_test"));
+        make_file(in("canary"));
+        setenv("HOME", in("home"), 1);
+        setenv("TMPDIR", in("temporary"), 1);
         unsetenv("XDG_RUNTIME_DIR");
         return 0;
 }
 
-static int teardown(void **state) {
-        pid_t pid = fork();
-
-        if (pid == 0)
-                execlp("rm", "rm", "-rf", root, NULL);
-        return waitpid(pid, NULL, 0) == pid ? 0 : -1;
-}
-
 static bool has(const char *name) {
-        return access(at(name), F_OK) == 0;
+        return access(in(name), F_OK) == 0;
 }
 
 static bool can_make(const char *name) {
-        FILE *f = fopen(at(name), "we");
+        FILE *f = fopen(in(name), "we");
 
         if (f)
                 fclose(f);
@@ -74,7 +45,7 @@ static bool can_make(const char *name) {
 
 /* The number of what is wrong. */
 static int look(void) {
-        int r = devshell_view_enter(at("home/work"), at("home/results"));
+        int r = devshell_view_enter(in("home/work"), in("home/results"));
 
         if (r < 0)
                 return -r;
@@ -114,23 +85,23 @@ static void test_view(void **state) {
 
 /* A guest of a VM above it has put a link in the place of the work directory, or of what it lies in. */
 static void test_links(void **state) {
-        assert_int_equal(rename(at("home/work"), at("home/aside")), 0);
-        assert_int_equal(symlink(".ssh", at("home/work")), 0);
+        assert_int_equal(rename(in("home/work"), in("home/aside")), 0);
+        assert_int_equal(symlink(".ssh", in("home/work")), 0);
         if (in_child(look) == EUSERS)
                 skip();
         assert_int_equal(in_child(look), ELOOP);
-        unlink(at("home/work"));
+        unlink(in("home/work"));
         assert_int_equal(in_child(look), ENOENT);
-        assert_int_equal(rename(at("home"), at("other")), 0);
-        assert_int_equal(symlink("other", at("home")), 0);
-        assert_int_equal(rename(at("other/aside"), at("other/work")), 0);
+        assert_int_equal(rename(in("home"), in("other")), 0);
+        assert_int_equal(symlink("other", in("home")), 0);
+        assert_int_equal(rename(in("other/aside"), in("other/work")), 0);
         assert_int_equal(in_child(look), ELOOP);
 }
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test_setup_teardown(test_view, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_links, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_view, setup, tree_remove),
+                cmocka_unit_test_setup_teardown(test_links, setup, tree_remove),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

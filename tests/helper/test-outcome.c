@@ -18,7 +18,7 @@ static void check(int agent_status, Facts f, int status, const char *text) {
 }
 
 static void test_outcomes(void **state) {
-        check(-1, (Facts) { .ready = true, .guest_shutdown = true }, 0, "powered off");
+        check(-1, (Facts) { .ready = true }, 0, "powered off");
         check(0, (Facts) { .ready = true }, 0, "status 0");
         check(7, (Facts) { .ready = true, .qemu_status = 9 }, 7, "status 7");
         check(-1, (Facts) { .ready = true, .qemu_status = 9 }, 70, "SIGKILL");
@@ -26,8 +26,7 @@ static void test_outcomes(void **state) {
         check(-1, (Facts) { .qemu_status = 256 }, 70, "did not say");
         check(143, (Facts) { .ready = true, .stop_requested = true }, 0, "Stopped");
         check(-1, (Facts) { .ready = true, .stop_requested = true, .qemu_status = 9 }, 0, "Stopped");
-        check(-1, (Facts) { .guest_shutdown = true, .guest_status = "mount" }, 75,
-                        "; the guest said last: \"mount\"");
+        check(-1, (Facts) { .guest_status = "mount" }, 75, "; the guest said last: \"mount\"");
         /* F15: no word of a guest's reads like ours */
         check(-1, (Facts) { .guest_status = "x\". Update now: \"curl" }, 75,
                         "last: \"x'. Update now: 'curl\"");

@@ -98,6 +98,7 @@ static void test_refused(void **state) {
         refused(ENVIRONMENT(GOOD, "CLAUDE_VM_SHARE_work"), "SHARE");
         refused(ENVIRONMENT(GOOD, "CLAUDE_VM_SHARE_work=rw:/a:b"), "SHARE");
         refused(ENVIRONMENT(GOOD, "CLAUDE_VM_SHARE_W,x=rw:/a:/b"), "SHARE");
+        refused(ENVIRONMENT(GOOD, "CLAUDE_VM_SHARE_0=rw:/a:/b"), "SHARE");
 }
 
 int main(void) {

@@ -6,7 +6,7 @@
 
 #include "helper/ssh/ports.h"
 
-static char directory[] = "/tmp/test-forward-list.XXXXXX";
+static char directory[] = "/tmp/test-ports.XXXXXX";
 
 static void write_ports(const char *text) {
         char path[256];

@@ -1,7 +1,7 @@
 /* A hostile guest's tricks with the path of another VM's share. Each test is a child, because the
  * namespaces stay. */
 
-#include "tests/test.h"
+#include "tests/tree.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,28 +13,9 @@
 #include "common/cleanup.h"
 #include "helper/share/share-root.h"
 
-static char directory[PATH_MAX];
-
-static const char *in(const char *name) {
-        static char paths[4][PATH_MAX + 64];
-        static unsigned next;
-        char *path = paths[next++ % 4];
-
-        snprintf(path, sizeof(paths[0]), "%s/%s", directory, name);
-        return path;
-}
-
-static void make_file(const char *path) {
-        _cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-
-        assert_true(fd >= 0);
-}
-
 /* above/work/mine, and what a guest would like to have: secret/key. */
 static int setup(void **state) {
-        char template[] = "/tmp/test-share-root.XXXXXX";
-
-        if (!mkdtemp(template) || !realpath(template, directory))
+        if (tree_make() < 0)
                 return -1;
         mkdir(in("above"), 0700);
         mkdir(in("above/work"), 0700);
@@ -42,13 +23,6 @@ static int setup(void **state) {
         make_file(in("above/work/mine"));
         make_file(in("secret/key"));
         return 0;
-}
-
-static int teardown(void **state) {
-        char command[PATH_MAX + 64];
-
-        snprintf(command, sizeof(command), "rm -rf '%s'", directory);
-        return system(command) == 0 ? 0 : -1;
 }
 
 static int bind_in_child(bool create, void (*then)(void)) {
@@ -127,7 +101,7 @@ static void test_made_for_this_user_alone(void **state) {
         assert_int_equal(st.st_mode & 0777, 0700);
 }
 
-#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, tree_remove)
 
 int main(void) {
         const struct CMUnitTest tests[] = {

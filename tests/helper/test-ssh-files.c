@@ -43,7 +43,7 @@ static void test_ssh_reads_what_was_meant(void **state) {
         static const char *const words[][2] = { { "identityfile", "ssh.key" },
                 { "userknownhostsfile", "ssh.known_hosts" }, { "controlpath", "ssh/control" } };
         char path[] = "/tmp/test-session-files.XXXXXX";
-        char *argv[] = { (char *) SSH_PATH, (char *) "-G", (char *) "-F", path, (char *) "claude-vm", NULL };
+        const char *const argv[] = { SSH_PATH, "-G", "-F", path, "claude-vm", NULL };
         int fd = mkstemp(path);
 
         assert_true(fd >= 0);
