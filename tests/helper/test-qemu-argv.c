@@ -7,7 +7,7 @@
 static ShareParameters shares[] = {
         { .tag = (char *) "work", .guest_directory = (char *) "/work", .directory = (char *) "/w" },
 };
-static Parameters parameters = {
+static const Parameters parameters = {
         .id = "p",
         .uuid = (char *) "0b7c1f3e-5d0a-4b52-9f0e-2d1c3b4a5968",
         .machine = (char *) "auto",
@@ -89,12 +89,14 @@ static void test_whole(void **state) {
 }
 
 static void test_variants(void **state) {
+        Parameters variant = parameters;
         QemuConfig config = config_of(true);
         _cleanup_free_ char *text = NULL;
 
+        variant.machine = (char *) "q35";
+        variant.network = (char *) "none";
+        config.parameters = &variant;
         config.dev_shell_fd = 12;
-        parameters.machine = (char *) "q35";
-        parameters.network = (char *) "none";
         text = argv_of(&config);
         assert_non_null(strstr(text, " -M q35,accel=kvm,"));
         assert_non_null(strstr(text, " -cpu host "));
@@ -185,9 +187,9 @@ static void test_injection(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_variants),
                 cmocka_unit_test(test_whole),
                 cmocka_unit_test(test_injection),
-                cmocka_unit_test(test_variants),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
