@@ -205,13 +205,12 @@ static int unlink_all(const char *generated, const char *unit_dir) {
         return r < 0 ? r : changed;
 }
 
-int uninstalled_sync(const char *runtime_dir, const char *generator) {
+int uninstalled_sync(const char *runtime_dir, const char *generator, bool installed) {
         _cleanup_free_ char *state = strjoin(runtime_dir, "/claude-microvm", NULL),
                             *generated = strjoin(runtime_dir, "/claude-microvm/units", NULL),
                             *lock_path = strjoin(runtime_dir, "/claude-microvm/units.lock", NULL),
                             *unit_dir = strjoin(runtime_dir, "/systemd/user", NULL);
         _cleanup_close_ int lock = -EBADF;
-        bool installed = uninstalled_has_generator();
         int r;
 
         if (!state || !generated || !lock_path || !unit_dir)
