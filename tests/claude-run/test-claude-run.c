@@ -3,8 +3,10 @@
 #include <stdbool.h>
 
 #include "common/cleanup.h"
+#include "config.h"
 #include "generator/project.h"
 #include "helper/claude-run/claude-run.h"
+#include "tests/capture.h"
 
 static char *page;
 
@@ -65,22 +67,61 @@ static void test_options_are_keys(void **state) {
         }
 }
 
-static int run(const char *const *argv) {
-        RunOptions options = { .generator = "/nonexistent", .ssh = "/nonexistent" };
-        int argc = 0;
+typedef struct Call {
+        const char *words[4];
+        int status;
+        const char *says; /* on stdout if the status is 0, else on stderr */
+} Call;
 
-        while (argv[argc])
-                argc++;
-        return claude_run(&options, argc, (char **) argv);
+static void check_call(const Call *call) {
+        RunOptions options = { .generator = "/nonexistent/generator", .ssh = "/nonexistent/ssh" };
+        char *argv[6] = { (char *) "claude-run" };
+        Capture c = capture_begin(call->status == 0 ? STDOUT_FILENO : STDERR_FILENO);
+        const char *said;
+        int argc = 1, r;
+
+        for (; argc < 5 && call->words[argc - 1]; argc++)
+                argv[argc] = (char *) call->words[argc - 1];
+        r = claude_run(&options, argc, argv);
+        said = capture_end(c);
+        assert_says(said, call->says);
+        assert_int_equal(r, call->status);
 }
 
-static void test_wrong_command_lines(void **state) {
-        assert_int_equal(run((const char *[]) { "claude-run", "--bogus", NULL }), 2);
-        assert_int_equal(run((const char *[]) { "claude-run", "-x", NULL }), 2);
-        assert_int_equal(run((const char *[]) { "claude-run", "--json=1", NULL }), 2);
-        assert_int_equal(run((const char *[]) { "claude-run", "logs", "--since", NULL }), 2);
-        assert_int_equal(run((const char *[]) { "claude-run", "--help", NULL }), 0);
-        assert_int_equal(run((const char *[]) { "claude-run", "list", "--version", NULL }), 0);
+static void test_command_lines(void **state) {
+        static const Call calls[] = {
+                { { "--bogus" }, 2, "claude-run: unknown option '--bogus'; see: claude-run --help\n" },
+                { { "-x" }, 2, "unknown option '-x'" },
+                { { "list", "--js" }, 2, "unknown option '--js'" },
+                { { "--json=1" }, 2, "--json takes no value" },
+                { { "logs", "--since" }, 2, "--since needs a value: TIME" },
+                { { "--memory" }, 2, "--memory needs a value: SIZE" },
+                { { "--memory=1G\n[Project]" }, 2, "--memory: the value has a control character" },
+                { { "--env", "NOT_SET_HERE" }, 2, "--env NOT_SET_HERE: " },
+                { { "--env", "MULTILINE" }, 2, "--env: the value has a control character" },
+                /* the message has none of it either */
+                { { "--\033[2J" }, 2, "unknown option '--?[2J'" },
+                { { "config", "show", "a/b" }, 2, "'a/b'" },
+                { { "--help" }, 0, "claude-run [VERB] [NAME] [OPTIONS] [-- ARGUMENTS…]\n" },
+                { { "--help" }, 0, "\n  -m --memory SIZE " },
+                { { "list", "--version" }, 0, "claude-run " PROJECT_VERSION "\n" },
+                { { "config", "show", "p" }, 1, "Failed to " },
+        };
+
+        setenv("XDG_RUNTIME_DIR", "/nonexistent", 1);
+        setenv("MULTILINE", "a\nb", 1);
+        unsetenv("NOT_SET_HERE");
+        for (size_t i = 0; i < ELEMENTSOF(calls); i++)
+                check_call(&calls[i]);
+}
+
+/* Outside of a session: each verb says so, and what to do. */
+static void test_no_session(void **state) {
+        const char *name;
+
+        unsetenv("XDG_RUNTIME_DIR");
+        for (unsigned i = 0; (name = claude_run_verb(i)); i++)
+                check_call(&(Call) { { name }, 1, "claude-run: XDG_RUNTIME_DIR is not set" });
 }
 
 int main(int argc, char **argv) {
@@ -88,7 +129,8 @@ int main(int argc, char **argv) {
                 cmocka_unit_test(test_man_page),
                 cmocka_unit_test(test_keys_have_options),
                 cmocka_unit_test(test_options_are_keys),
-                cmocka_unit_test(test_wrong_command_lines),
+                cmocka_unit_test(test_command_lines),
+                cmocka_unit_test(test_no_session),
         };
         _cleanup_fclose_ FILE *f = argc > 1 ? fopen(argv[1], "re") : NULL;
         _cleanup_free_ char *text = calloc(1, 1 << 20);
