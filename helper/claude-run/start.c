@@ -123,7 +123,7 @@ static int reload(Context *c) {
 
 /* Where systemd does not run our generator by itself. */
 static int provide_units(Context *c) {
-        int r = uninstalled_sync(c->runtime_dir, c->options->generator);
+        int r = uninstalled_sync(c->runtime_dir, c->options->generator, uninstalled_has_generator());
 
         if (r < 0)
                 return fail(EXIT_FAILURE, "Failed to link the units into '%s/systemd/user': %s",

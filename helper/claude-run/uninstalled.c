@@ -199,12 +199,11 @@ static int unlink_all(const char *generated, const char *unit_dir) {
         return r < 0 ? r : changed;
 }
 
-int uninstalled_sync(const char *runtime_dir, const char *generator) {
+int uninstalled_sync(const char *runtime_dir, const char *generator, bool installed) {
         _cleanup_free_ char *generated = NEED(strjoin(runtime_dir, "/claude-microvm/units", NULL)),
                             *lock_path = NEED(strjoin(generated, ".lock", NULL)),
                             *unit_dir = NEED(runtime_path_units(runtime_dir));
         _cleanup_close_ int lock = -EBADF;
-        bool installed = uninstalled_has_generator();
         int r;
 
         if (installed && access(generated, F_OK) < 0)

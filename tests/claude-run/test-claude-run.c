@@ -122,6 +122,8 @@ static void test_wrong_command_lines(void **state) {
         refused("unknown option '--mem'", ARGV("--mem", "8G"));
         refused("unknown option '--mem=8G'", ARGV("--mem=8G"));
         refused("unknown option '--jso'", ARGV("list", "--jso"));
+        /* the message has no escape sequence either */
+        refused("unknown option '--?[2J'", ARGV("--\033[2J"));
         refused("--json takes no value", ARGV("--json=1"));
         refused("--since needs a value: TIME", ARGV("logs", "--since"));
         refused("--memory needs a value: SIZE", ARGV("-m"));
@@ -129,6 +131,17 @@ static void test_wrong_command_lines(void **state) {
         refused("--memory: the value has ", ARGV("--memory", "8G\nCPUs=9"));
         assert_int_equal(run_with("/nonexistent", ARGV("--help")), 0);
         assert_int_equal(run_with("/nonexistent", ARGV("list", "--version")), 0);
+}
+
+/* Outside of a session: each verb says so, and what to do. */
+static void test_no_session(void **state) {
+        const char *name;
+
+        unsetenv("XDG_RUNTIME_DIR");
+        for (unsigned i = 0; (name = claude_run_verb(i)); i++) {
+                assert_int_equal(run_with("/nonexistent", ARGV(name)), 1);
+                assert_non_null(strstr(said, "claude-run: XDG_RUNTIME_DIR is not set"));
+        }
 }
 
 /* Newcomers wrote `start -m 2G website` and believed it. */
@@ -252,6 +265,7 @@ int main(int argc, char **argv) {
                 cmocka_unit_test(test_keys_have_options),
                 cmocka_unit_test(test_options),
                 cmocka_unit_test(test_wrong_command_lines),
+                cmocka_unit_test(test_no_session),
                 cmocka_unit_test(test_options_of_other_verbs),
                 cmocka_unit_test(test_parse),
                 cmocka_unit_test(test_values),

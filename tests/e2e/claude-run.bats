@@ -3,44 +3,52 @@
 
 load common
 
-# terminal NAME: a tmux session of 100x30 in the project's directory
-terminal() {
-        # without the descriptors of bats, which waits for their end
-        tmux new-session -d -s "$1" -x 100 -y 30 -c "$(project_dir "$1")" 'bash --norc' 3>&- 4>&-
+# One VM with a terminal serves the tests that leave it running. Each of them starts it if it has to, so each
+# can run alone.
+setup_file() {
+        start_api
+        new_project tui 'AgentArguments=--dangerously-skip-permissions'
+}
+
+teardown_file() {
+        systemctl --user stop claude-vm@tui
+        stop_api
 }
 
 teardown() {
         tmux kill-server 2>/dev/null || true
-        common_teardown
+        # after a failure nobody knows in what state the VM is
+        [ -n "${BATS_TEST_COMPLETED:-}" ] || common_teardown
+        systemctl --user reset-failed || true
 }
 
-screen() {
-        tmux capture-pane -p -t "$1"
+# attach_terminal NAME [COMMAND]: a terminal with the agent of the VM in it
+attach_terminal() {
+        terminal "$1" "$(project_dir tui)"
+        tmux send-keys -t "$1" "${2:-claude-run}" Enter
+        wait_agent "$1" ready
 }
 
-# Waits for a text on the screen: tmux hands each change to a pipe.
-wait_screen() {
-        local deadline=$((SECONDS + 60))
-        until screen "$1" | grep --quiet -e "$2"; do
-                [ $SECONDS -lt $deadline ] || { screen "$1"; return 1; }
-                sleep 0.3
-        done
+# type_in TERMINAL TEXT: into the agent's input line, in place of what is there
+type_in() {
+        tmux send-keys -t "$1" C-u
+        tmux send-keys -t "$1" "$2"
+        wait_agent "$1" typed "$2"
 }
 
-@test "claude-run in a project directory: start, attach, resize, detach, attach again, exit" {
-        new_project tui 'AgentArguments=--dangerously-skip-permissions'
-        terminal tui
+@test "claude-run in a project directory: start, attach, resize, detach, attach again" {
+        systemctl --user stop claude-vm@tui
+        terminal tui "$(project_dir tui)"
         tmux send-keys -t tui 'claude-run; echo status=$?' Enter
         wait_screen tui 'The guest boots'
-        wait_screen tui 'bypass permissions on'
-        tmux send-keys -t tui 'write: tui.txt typed'
-        sleep 1
+        wait_agent tui ready
+        type_in tui 'write: tui.txt typed'
         tmux send-keys -t tui Enter
-        wait_screen tui 'Done: File created'
+        wait_agent tui wrote
         [ "$(cat "$(project_dir tui)/tui.txt")" = typed ]
 
         tmux resize-window -t tui -x 80 -y 24
-        wait_screen tui '^─\{80\}$'
+        wait_agent tui columns 80
 
         tmux send-keys -t tui 'C-\'
         wait_screen tui 'Detached; the agent goes on'
@@ -49,73 +57,80 @@ wait_screen() {
         run ! grep --quiet 'dtach\|\[detached\]' <(screen tui)
 
         tmux send-keys -t tui 'clear; claude-run attach tui; echo status=$?' Enter
-        wait_screen tui 'Done: File created'
-
-        tmux send-keys -t tui '/exit'
-        sleep 2
-        tmux send-keys -t tui Enter
-        wait_screen tui 'status=0'
-        run ! grep --quiet 'dtach\|stty' <(screen tui)
-        assert_nothing_left tui
+        wait_agent tui wrote
 }
 
 @test "two viewers at once, of the same size, and one that only looks" {
-        new_project two 'AgentArguments=--dangerously-skip-permissions'
-        terminal two
-        tmux send-keys -t two 'claude-run' Enter
-        wait_screen two 'bypass permissions on'
-        tmux new-session -d -s second -x 100 -y 30 'bash --norc' 3>&- 4>&-
-        tmux send-keys -t second 'claude-run attach two' Enter
-        wait_screen second 'bypass permissions on'
-        tmux send-keys -t second 'typed in the second'
-        wait_screen two 'typed in the second'
-        tmux new-session -d -s look -x 120 -y 40 'bash --norc' 3>&- 4>&-
-        tmux send-keys -t look 'claude-run attach --read-only two; echo status=$?' Enter
-        wait_screen look 'typed in the second'
-        [ "$(claude-run list --json | jq '.[] | select(.name == "two").viewers')" = 3 ]
+        attach_terminal two
+        attach_terminal second 'claude-run attach tui'
+        type_in second 'typed in the second'
+        wait_agent two typed 'typed in the second'
+        terminal look "$HOME" 120 40
+        tmux send-keys -t look 'claude-run attach --read-only tui; echo status=$?' Enter
+        wait_agent look typed 'typed in the second'
+        [ "$(claude-run list --json | jq '.[] | select(.name == "tui").viewers')" = 3 ]
+        # what is typed before Ctrl-C has been read when that has ended the viewer
         tmux send-keys -t look ' and in the third'
-        sleep 2
-        run ! grep --quiet 'and in the third' <(screen two)
         tmux send-keys -t look C-c
         wait_screen look 'status=0'
         run ! grep --quiet 'and in the third' <(screen look | tail -n 1)
-        claude-run stop two
-        assert_nothing_left two
+        # and a later key of another viewer's is on the screen without it
+        tmux send-keys -t two ' after that'
+        wait_agent two typed 'typed in the second after that'
 }
 
-@test "SIGTERM of claude-run and a dead VM give the terminal back" {
-        new_project back 'AgentArguments=--dangerously-skip-permissions'
-        terminal back
-        tmux send-keys -t back 'stty -a >before; claude-run; echo status=$?; stty -a >after' Enter
-        wait_screen back 'bypass permissions on'
+@test "SIGTERM of claude-run gives the terminal back" {
+        attach_terminal back 'stty -a >before; claude-run; echo status=$?; stty -a >after; echo after=$?'
         pkill -TERM -x claude-run
-        wait_screen back 'status='
-        timeout 10 bash -c 'until [ -s "$1" ]; do sleep 0.2; done' - "$(project_dir back)/after"
-        cmp "$(project_dir back)/before" "$(project_dir back)/after"
-        rm "$(project_dir back)/after"
-        tmux send-keys -t back 'clear; claude-run; echo status=$?; stty -a >after' Enter
-        wait_screen back 'bypass permissions on'
-        pkill -KILL --full 'qemu-system.* -name claude-vm@back '
-        wait_screen back 'status=70'
-        timeout 10 bash -c 'until [ -s "$1" ]; do sleep 0.2; done' - "$(project_dir back)/after"
-        cmp "$(project_dir back)/before" "$(project_dir back)/after"
-        systemctl --user reset-failed
-        assert_nothing_left back
+        wait_screen back 'status=[0-9]'
+        wait_screen back 'after=0'
+        cmp "$(project_dir tui)/before" "$(project_dir tui)/after"
+        [ "$(vm_property tui ActiveState)" = active ]
 }
 
 @test "SIGKILL of the viewer leaves the agent alone" {
-        new_project kill 'AgentArguments=--dangerously-skip-permissions'
-        terminal kill
-        tmux send-keys -t kill 'claude-run' Enter
-        wait_screen kill 'bypass permissions on'
+        local before
+        attach_terminal kill
+        before=$(claude-run exec tui -- pgrep -f '^dtach -N')
         pkill -KILL -x claude-run
         tmux kill-session -t kill
-        [ "$(vm_property kill ActiveState)" = active ]
-        terminal kill
-        tmux send-keys -t kill 'claude-run' Enter
-        wait_screen kill 'bypass permissions on'
-        claude-run stop kill
-        assert_nothing_left kill
+        [ "$(vm_property tui ActiveState)" = active ]
+        attach_terminal kill
+        [ "$(claude-run exec tui -- pgrep -f '^dtach -N')" = "$before" ]
+}
+
+@test "exec in a running VM: pipes, status, words as they are, both users" {
+        claude-run start tui
+        run -0 claude-run exec tui -- printf '<%s>' "a b" "c'd" '$HOME' $'e\nf' '*'
+        [ "$output" = "<a b><c'd><\$HOME><e"$'\n'"f><*>" ]
+        run -7 claude-run exec tui -- sh -c 'exit 7'
+        run -0 bash -c 'echo through | claude-run exec tui -- tr a-z A-Z'
+        [ "$output" = THROUGH ]
+        run -0 claude-run exec tui --user root -- id -u
+        [ "$output" = 0 ]
+        # by its UUID as well, and a running VM is left running
+        run -0 claude-run exec "$(claude-run list --json | jq -r '.[] | select(.name == "tui").uuid')" -- pwd
+        [ "$output" = /work ]
+        [ "$(vm_property tui ActiveState)" = active ]
+}
+
+@test "the agent's own exit ends the VM and gives the terminal back" {
+        attach_terminal bye 'claude-run; echo status=$?'
+        type_in bye /exit
+        tmux send-keys -t bye Enter
+        wait_screen bye 'status=0'
+        run ! grep --quiet 'dtach\|stty' <(screen bye)
+        assert_nothing_left tui
+}
+
+@test "a VM that dies gives the terminal back" {
+        attach_terminal dead 'stty -a >before; claude-run; echo status=$?; stty -a >after; echo after=$?'
+        pkill -KILL --full 'qemu-system.* -name claude-vm@tui '
+        wait_screen dead 'status=70'
+        wait_screen dead 'after=0'
+        cmp "$(project_dir tui)/before" "$(project_dir tui)/after"
+        systemctl --user reset-failed
+        assert_nothing_left tui
 }
 
 @test "claude-run -- -p: plain pipes, the agent's status, and the VM stopped afterwards" {
@@ -143,27 +158,9 @@ wait_screen() {
         systemctl --user daemon-reload
 }
 
-@test "exec in a running VM: pipes, status, words as they are, both users" {
-        new_project ex
-        claude-run start ex
-        run -0 claude-run exec ex -- printf '<%s>' "a b" "c'd" '$HOME' $'e\nf' '*'
-        [ "$output" = "<a b><c'd><\$HOME><e"$'\n'"f><*>" ]
-        run -7 claude-run exec ex -- sh -c 'exit 7'
-        run -0 bash -c 'echo through | claude-run exec ex -- tr a-z A-Z'
-        [ "$output" = THROUGH ]
-        run -0 claude-run exec ex --user root -- id -u
-        [ "$output" = 0 ]
-        # by its UUID as well, and a running VM is left running
-        run -0 claude-run exec "$(claude-run list --json | jq -r '.[] | select(.name == "ex").uuid')" -- pwd
-        [ "$output" = /work ]
-        [ "$(vm_property ex ActiveState)" = active ]
-        claude-run stop ex
-        assert_nothing_left ex
-}
-
 @test "Ctrl-C while the VM boots stops what it started" {
         new_project intr
-        terminal intr
+        terminal intr "$(project_dir intr)"
         tmux send-keys -t intr 'claude-run; echo status=$?' Enter
         wait_screen intr 'The guest boots'
         tmux send-keys -t intr C-c
@@ -188,6 +185,7 @@ wait_screen() {
         assert_nothing_left boot
 }
 
+# bats test_tags=no-vm
 @test "claude-run says what is wrong and what to do" {
         run -2 claude-run </dev/null
         [[ "$output" == *"needs one here"* ]]

@@ -73,10 +73,12 @@ vm_journal() {
         journalctl --user --no-pager --output=cat --unit "claude-vm@$1.service" "${@:2}"
 }
 
-# Waits for a line of a VM's journal since the test began.
+# Waits for a line of the journal of a VM, or of another UNIT, since the test began.
 wait_journal() {
+        local unit=claude-vm@$1.service
+        [[ $1 != *.service ]] || unit=$1
         timeout 90 grep --quiet --max-count=1 -e "$2" \
-                <(journalctl --user --follow --lines=all --output=cat --unit "claude-vm@$1.service" --since "@$BATS_TEST_STARTED")
+                <(journalctl --user --follow --lines=all --output=cat --unit "$unit" --since "@$BATS_TEST_STARTED")
 }
 
 wait_inactive() {
@@ -114,6 +116,52 @@ assert_nothing_left() {
                         "claude-vm-*@$name*" "claude-vm-virtiofsd@$name:*"
         )
         [ -z "$left" ] || { echo "left behind by $name:" "$left"; return 1; }
+}
+
+# terminal NAME [DIRECTORY [COLUMNS [ROWS]]]: a tmux session with a shell
+terminal() {
+        # without the descriptors of bats, which waits for their end
+        tmux new-session -d -s "$1" -x "${3:-100}" -y "${4:-30}" -c "${2:-$HOME}" 'bash --norc' 3>&- 4>&-
+}
+
+screen() {
+        tmux capture-pane -p -t "$1"
+}
+
+# Waits for a text on a terminal's screen: tmux hands what is written there to a pipe, and each burst of it is
+# a reason to look again.
+wait_screen() {
+        local pipe deadline=$((SECONDS + 90)) fd
+        pipe=$(mktemp -u "$BATS_TEST_TMPDIR/screen.XXXXXX")
+        mkfifo "$pipe"
+        exec {fd}<>"$pipe"
+        tmux pipe-pane -t "$1" "exec cat >'$pipe'"
+        until screen "$1" | grep --quiet -e "$2"; do
+                LC_ALL=C read -r -N 1 -t $((deadline > SECONDS ? deadline - SECONDS : 1)) -u "$fd" _ || {
+                        echo "no '$2' on the screen of $1:"
+                        screen "$1"
+                        return 1
+                }
+                LC_ALL=C read -r -N 65536 -t 0.05 -u "$fd" _ || true
+        done
+        exec {fd}>&-
+        tmux pipe-pane -t "$1"
+}
+
+# All that the tests know of Claude Code's own screen, which an update of it may change.
+#
+#   wait_agent TERMINAL ready        it takes input
+#   wait_agent TERMINAL typed TEXT   this is in its input line
+#   wait_agent TERMINAL wrote        its tool has made a file
+#   wait_agent TERMINAL columns N    it has drawn itself for so many columns
+wait_agent() {
+        case $2 in
+        ready) wait_screen "$1" 'bypass permissions on' ;;
+        typed) wait_screen "$1" "^.\{1,3\}$3" ;;
+        wrote) wait_screen "$1" 'Done: File created' ;;
+        columns) wait_screen "$1" "^─\{$3\}$" ;;
+        *) return 2 ;;
+        esac
 }
 
 setup_file() {

@@ -1,6 +1,8 @@
 #!/usr/bin/env bats
 # Settings shown, edited and made, and the mistakes of a new user. No VM is started.
 
+# bats file_tags=no-vm
+
 load common
 
 setup_file() {

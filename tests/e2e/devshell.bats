@@ -85,6 +85,7 @@ says() {
                 <(journalctl --user --follow --lines=all --output=cat --since "@$BATS_TEST_STARTED")
 }
 
+# bats test_tags=no-vm
 @test "evaluated once, again when a file of it changes, and the old result goes" {
         new_project cached 'DevShell=yes'
         cd "$(project_dir cached)"
@@ -107,6 +108,7 @@ says() {
         grep --quiet -e '--option accept-flake-config false --option sandbox true --option sandbox-fallback false --no-write-lock-file' "$CACHE/calls"
 }
 
+# bats test_tags=no-vm
 @test "never evaluated unless asked for; nothing to evaluate is no failure" {
         new_project silent
         echo 'export DEV_SHELL=one' >"$(project_dir silent)/flake.nix"
@@ -121,6 +123,7 @@ says() {
         [ "$(calls)" = 0 ]
 }
 
+# bats test_tags=no-vm
 @test "what is evaluated sees neither home nor sockets, and few variables" {
         new_project spied 'DevShell=yes'
         new_project shy
@@ -141,6 +144,7 @@ says() {
         run ! grep --quiet 'SECRET_TOKEN\|DBUS\|XDG_RUNTIME_DIR\|NOTIFY' <(script)
 }
 
+# bats test_tags=no-vm
 @test "links and strange files under every name are refused" {
         new_project hostile 'DevShell=yes'
         local name victim=$HOME/victim
@@ -174,6 +178,7 @@ says() {
         [ "$(cat "$victim")" = precious ]
 }
 
+# bats test_tags=no-vm
 @test "a VM that is stopped during the evaluation leaves nothing" {
         new_project early 'DevShell=yes'
         echo 'slow' >"$(project_dir early)/flake.nix"
@@ -184,6 +189,7 @@ says() {
         assert_nothing_left early
 }
 
+# bats test_tags=no-vm
 @test "the cache cannot be shared with a guest" {
         new_project thief "WorkDirectory=$CACHE"
         sed -i "/WorkDirectory=.*projects/d" ~/.config/claude-microvm/thief.ini
@@ -195,6 +201,7 @@ says() {
         systemctl --user daemon-reload
 }
 
+# bats test_tags=no-vm
 @test "DIRENV_ALLOW asks for it with 1, and with nothing else" {
         new_project template
         local ini=$HOME/.config/claude-microvm/made.ini value

@@ -6,6 +6,7 @@ load common
 # What systemd-analyze may find exposed, in tenths. A bound: its scoring changes with its version.
 EXPOSURE_MAX=40
 
+# bats test_tags=no-vm
 @test "the units' exposure is at most 4.0" {
         local name unit report
         for name in claude-vm@ claude-vm-virtiofsd@ claude-vm-ssh@; do

@@ -114,7 +114,9 @@ serve_in_guest() {
         before=$(claude-run exec in -- pgrep -f '^dtach -N')
         claude-run ports in add 18082:8080
         systemctl --user kill --signal=KILL claude-vm-ssh@in.service
-        timeout 30 bash -c 'until systemctl --user is-active --quiet claude-vm-ssh@in.service && [ -S "$XDG_RUNTIME_DIR/claude-vm/in/ssh/control" ]; do sleep 0.2; done'
+        # ssh goes to the background when its socket is there
+        wait_journal claude-vm-ssh@in.service 'Started claude-vm-ssh@in.service'
+        [ -S "$XDG_RUNTIME_DIR/claude-vm/in/ssh/control" ]
         [ "$(claude-run exec in -- pgrep -f '^dtach -N')" = "$before" ]
         serve_in_guest
         [ "$(get http://127.0.0.1:18082/)" = guest ]

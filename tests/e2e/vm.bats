@@ -81,6 +81,7 @@ PRINT='AgentArguments=-p --dangerously-skip-permissions'
         assert_nothing_left seven
 }
 
+# bats test_tags=no-vm
 @test "a missing work directory fails at once and starts nothing" {
         new_project gone
         rmdir "$(project_dir gone)"
@@ -91,6 +92,7 @@ PRINT='AgentArguments=-p --dangerously-skip-permissions'
         assert_nothing_left gone
 }
 
+# bats test_tags=no-vm
 @test "an unknown project fails at once and names the ini" {
         run ! systemctl --user start claude-vm@nobody
         [ "$(vm_property nobody ExecMainStatus)" = 78 ]
@@ -99,6 +101,7 @@ PRINT='AgentArguments=-p --dangerously-skip-permissions'
         assert_nothing_left nobody
 }
 
+# bats test_tags=no-vm
 @test "a missing guest image fails at once and says how to make one" {
         new_project noguest '[VM]' 'Guest=no-such-guest'
         run ! systemctl --user start claude-vm@noguest
@@ -108,6 +111,7 @@ PRINT='AgentArguments=-p --dangerously-skip-permissions'
         assert_nothing_left noguest
 }
 
+# bats test_tags=no-vm
 @test "a published port in use fails at once and says which" {
         new_project inuse '[Network]' "Publish=$API_PORT:80"
         run ! systemctl --user start claude-vm@inuse
@@ -117,6 +121,7 @@ PRINT='AgentArguments=-p --dangerously-skip-permissions'
         assert_nothing_left inuse
 }
 
+# bats test_tags=no-vm
 @test "a broken ini fails at once with file, line and value" {
         new_project broken '[VM]' 'CPUs=many'
         run ! systemctl --user start claude-vm@broken
@@ -216,6 +221,7 @@ PRINT='AgentArguments=-p --dangerously-skip-permissions'
         assert_nothing_left byuuid
 }
 
+# bats test_tags=no-vm
 @test "the installed units and the generator's output pass systemd-analyze verify" {
         local units=$BATS_TEST_TMPDIR/units
         new_project verify '[Service]' 'MemoryMax=3G'

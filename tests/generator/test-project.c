@@ -9,6 +9,7 @@
 #include "common/cleanup.h"
 #include "generator/project.h"
 #include "generator/show.h"
+#include "tests/capture.h"
 
 static char directory[] = "/tmp/test-project.XXXXXX";
 static const char *man_page;
@@ -117,59 +118,85 @@ static void test_arguments(void **state) {
         }
 }
 
-/* Text that must be an error, in one line. */
+/* Each is refused for its own reason: the message says where it stands, and why. */
 static void test_refused(void **state) {
-        static const char *const bad[] = {
-                "[VM]\nMemory=4G\n",
-                WORK "WorkDirectory=/nonexistent/b\n",
-                WORK "Home=/nonexistent/work/home\n",
-                WORK "Home=relative\n",
-                WORK "ReadOnly=maybe\n",
-                WORK "Agent=nobody\n",
-                WORK "UUID=x\n",
-                WORK "[VM]\nCPUs=0\n",
-                WORK "[VM]\nCPUs=1e3\n",
-                WORK "[VM]\nCPUs=256\n",
-                WORK "[VM]\nAccelerator=kv\n",
-                WORK "[VM]\nAccelerator=kvm tcg\n",
-                WORK "[VM]\nGuest=a/b\n",
-                WORK "[Network]\nMode=\n",
-                WORK "[Service]\nMemoryMax=1G\\\n",
-                WORK "[Service]\nNice=1;2\n",
-                WORK "[Environment]\nKEY\n",
-                WORK "[Credentials]\nKEY\nKEY=/x\n",
-                WORK "[Credentials]\nKEY\n[Install]\nWantedBy=default.target\n",
-                WORK "[Credentials]\nK EY\n",
-                WORK "[Credentials]\nKEY=relative\n",
-                WORK "[Credentials]\n1KEY=/x\n",
-                WORK "[Environment]\nA=1\nA=2\n",
-                WORK "[Environment]\nA=1\n[Credentials]\nA=/x\n",
-                WORK "[Install]\nWantedBy=multi-user.target\n",
-                WORK "Share=data:/nonexistent/data\n",
-                WORK "Share=work:/nonexistent/data:/data\n",
-                WORK "Share=Data:/nonexistent/data:/data\n",
-                WORK "Share=data:/nonexistent/data:/data:rw\n",
-                WORK "Share=data:/nonexistent/data:/etc\n",
-                WORK "Share=data:/nonexistent/data:/work\n",
-                WORK "Share=data:/nonexistent/data:data\n",
-                WORK "Share=data:/nonexistent/work/sub:/data\n",
-                WORK "Share=data:/nonexistent:/data\n",
-                WORK "Share=d:/nonexistent/d:/d\nShare=d:/nonexistent/e:/e\n",
+        static const struct {
+                const char *text, *where, *why;
+        } bad[] = {
+                { "[VM]\nMemory=4G\n", ": WorkDirectory= is missing", "that the agent works on" },
+                { WORK "WorkDirectory=/nonexistent/b\n",
+                                ":3: WorkDirectory=/nonexistent/b: ", "line 2 already" },
+                { WORK "Home=/nonexistent/work/home\n", "'home' (/nonexistent/work/home) lies in",
+                                "'work' (/nonexistent/work)" },
+                { WORK "Home=relative\n", ":3: Home=relative: ", "absolute" },
+                { WORK "ReadOnly=maybe\n", ":3: ReadOnly=maybe: ", "yes or no" },
+                { WORK "Agent=nobody\n", ":3: Agent=nobody: ", "one of: claude gemini codex" },
+                { WORK "UUID=x\n", ":3: UUID=x: ", "uuidgen" },
+                { WORK "[VM]\nCPUs=0\n", ":4: CPUs=0: ", "1 to 255" },
+                { WORK "[VM]\nCPUs=1e3\n", ":4: CPUs=1e3: ", "1 to 255" },
+                { WORK "[VM]\nCPUs=256\n", ":4: CPUs=256: ", "1 to 255" },
+                { WORK "[VM]\nAccelerator=kv\n", ":4: Accelerator=kv: ", "one of: auto kvm tcg" },
+                { WORK "[VM]\nAccelerator=kvm tcg\n", ":4: Accelerator=kvm tcg: ", "one of: auto kvm tcg" },
+                { WORK "[VM]\nGuest=a/b\n", ":4: Guest=a/b: ", "name of a guest image" },
+                { WORK "[Network]\nMode=\n", ":4: Mode=: ", "needs a value" },
+                { WORK "[Service]\nMemoryMax=1G\\\n",
+                                ":4: MemoryMax=1G\\: ", "systemd.resource-control(5)" },
+                { WORK "[Service]\nNice=1;2\n", ":4: Nice=1;2: ", "value for Nice" },
+                { WORK "[Environment]\nKEY\n", ":4: 'KEY' ", "write Key=value" },
+                { WORK "[Credentials]\nKEY\nKEY=/x\n", ":5: KEY: ", "set twice" },
+                { WORK "[Credentials]\nKEY\n[Install]\nWantedBy=default.target\n",
+                                ":4: KEY= ", "environment of claude-run" },
+                { WORK "[Credentials]\nK EY\n", ":4: 'K EY' ", "letters, digits and '_'" },
+                { WORK "[Credentials]\nKEY=relative\n", ":4: KEY=relative: ", "file with the secret" },
+                { WORK "[Credentials]\n1KEY=/x\n", ":4: 1KEY: ", "begin with a digit" },
+                { WORK "[Environment]\nA=1\nA=2\n", ":5: A: ", "set twice" },
+                { WORK "[Environment]\nA=1\n[Credentials]\nA=/x\n", ":6: A: ", "set twice" },
+                { WORK "[Install]\nWantedBy=multi-user.target\n",
+                                ":4: WantedBy=multi-user.target: ", "default.target" },
+                { WORK "Share=data:/nonexistent/data\n",
+                                ":3: Share=data:/nonexistent/data: ", "TAG:HOSTDIR:GUESTDIR" },
+                { WORK "Share=work:/nonexistent/data:/data\n", ":3: Share=work:", "the tag 'work'" },
+                { WORK "Share=Data:/nonexistent/data:/data\n", ":3: Share=Data:", "the tag 'Data'" },
+                { WORK "Share=data:/nonexistent/data:/data:rw\n",
+                                ":3: Share=data:", "TAG:HOSTDIR:GUESTDIR" },
+                { WORK "Share=data:/nonexistent/data:/etc\n", ":3: Share=data:", "'/etc' " },
+                { WORK "Share=data:/nonexistent/data:/work\n", ":3: Share=data:", "'/work' " },
+                { WORK "Share=data:/nonexistent/data:data\n", ":3: Share=data:", "'data' " },
+                { WORK "Share=data:/nonexistent/work/sub:/data\n", "'data' (/nonexistent/work/sub) lies in",
+                                "'work' (/nonexistent/work)" },
+                { WORK "Share=data:/nonexistent:/data\n",
+                                ":3: Share=", "is your home directory or contains it" },
+                { WORK "Share=d:/nonexistent/d:/d\nShare=d:/nonexistent/e:/e\n",
+                                ":4: Share=d:/nonexistent/e:/e: ", "'d' is taken" },
         };
 
-        for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
-                Project *p = load("p.ini", bad[i]);
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
+                Project *p = load("p.ini", bad[i].text);
 
                 if (p->messages.n_errors == 0)
-                        fail_msg("not refused: %s", bad[i]);
+                        fail_msg("not refused: %s", bad[i].text);
+                assert_says(p->messages.first_error, bad[i].where);
+                assert_says(p->messages.first_error, bad[i].why);
                 project_free(p);
         }
 }
 
+/* An older generator may read an ini of a newer one: it says what it leaves out, where, and a near word. */
 static void test_unknown_keys_are_warnings(void **state) {
-        Project *p = load("p.ini", WORK "Bogus=1\n[Future]\nKey=1\n");
+        static const char *const expected[] = { "p.ini:3: Bogus=: unknown key in [Project]",
+                "p.ini:4: Agnet=: unknown key in [Project], ignored; did you mean Agent=?",
+                "p.ini:5: Memory=: unknown key in [Project], ignored; Memory= belongs in [VM]",
+                "p.ini:7: Key=: unknown section [Future]" };
+        Capture c = capture_begin(STDERR_FILENO);
+        Project *p = load("p.ini", WORK "Bogus=1\nAgnet=codex\nMemory=8G\n[Future]\nKey=1\n");
+        const char *said = capture_end(c);
 
         assert_int_equal(p->messages.n_errors, 0);
+        assert_int_equal(p->messages.n_warnings, ELEMENTSOF(expected));
+        for (size_t i = 0; i < ELEMENTSOF(expected); i++)
+                assert_says(said, expected[i]);
+        assert_string_equal(setting_value(p->values, SETTING_AGENT), "claude");
+        assert_int_equal(setting_number(p->values, SETTING_MEMORY_MIB), 4096);
         project_free(p);
 }
 

@@ -7,7 +7,7 @@
 static ShareParameters shares[] = {
         { .tag = (char *) "work", .guest_directory = (char *) "/work", .directory = (char *) "/w" },
 };
-static Parameters parameters = {
+static const Parameters parameters = {
         .id = "p",
         .uuid = "0b7c1f3e-5d0a-4b52-9f0e-2d1c3b4a5968",
         .values = { [SETTING_MEMORY_MIB] = (char *) "2048", [SETTING_CPUS] = (char *) "2" },
@@ -86,12 +86,14 @@ static void test_whole(void **state) {
 }
 
 static void test_variants(void **state) {
+        Parameters variant = parameters;
         QemuConfig config = config_of(true);
         _cleanup_free_ char *text = NULL;
 
+        variant.values[SETTING_MACHINE] = (char *) "q35";
+        variant.values[SETTING_NETWORK] = (char *) "none";
+        config.parameters = &variant;
         config.dev_shell_fd = 12;
-        parameters.values[SETTING_MACHINE] = (char *) "q35";
-        parameters.values[SETTING_NETWORK] = (char *) "none";
         text = argv_of(&config);
         assert_non_null(strstr(text, " -M q35,accel=kvm,"));
         assert_non_null(strstr(text, " -cpu host "));
@@ -182,9 +184,9 @@ static void test_injection(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_variants),
                 cmocka_unit_test(test_whole),
                 cmocka_unit_test(test_injection),
-                cmocka_unit_test(test_variants),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

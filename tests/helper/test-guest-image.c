@@ -1,0 +1,171 @@
+#include "tests/test.h"
+
+#include <errno.h>
+
+#include "common/cleanup.h"
+#include "config.h"
+#include "helper/host/guest-image.h"
+#include "tests/capture.h"
+#include "tests/scratch.h"
+
+#define JSON(format, architecture, agents)                                                                  \
+        "{\"format\": " format ", \"architecture\": \"" architecture "\", \"agents\": " agents "}"
+#define GOOD JSON("1", HOST_ARCHITECTURE, "{\"claude\": \"2.1.3\", \"codex\": \"0.9\"}")
+
+static const char *const files[] = { "kernel", "initrd", "root.erofs" };
+
+/* An image that is complete, below the user's own ones. */
+static int setup(void **state) {
+        if (scratch_setup(state) != 0)
+                return -1;
+        scratch_mkdir("claude-microvm");
+        scratch_mkdir("claude-microvm/guests");
+        scratch_mkdir("claude-microvm/guests/test");
+        for (size_t i = 0; i < ELEMENTSOF(files); i++) {
+                char name[64];
+
+                snprintf(name, sizeof(name), "claude-microvm/guests/test/%s", files[i]);
+                scratch_write(name, "x", 0600);
+        }
+        scratch_write("claude-microvm/guests/test/cmdline", "root=/dev/vda quiet\nsecond line\n", 0600);
+        scratch_write("claude-microvm/guests/test/guest.json", GOOD, 0600);
+        return 0;
+}
+
+static GuestImage *find(const char *guest, const char *agent) {
+        GuestImage *image = NULL;
+        char *why = NULL;
+        int r = guest_image_find(guest, agent, scratch, &image, &why);
+
+        if (r != 0)
+                fail_msg("%s: %s", guest, why);
+        return image;
+}
+
+static void refused(const char *guest, const char *agent, const char *expected) {
+        GuestImage *image = NULL;
+        _cleanup_free_ char *why = NULL;
+
+        assert_int_equal(guest_image_find(guest, agent, scratch, &image, &why), -EINVAL);
+        assert_null(image);
+        assert_says(why, expected);
+}
+
+static void test_found(void **state) {
+        GuestImage *image = find("test", "codex");
+
+        assert_string_equal(image->directory, scratch_path("claude-microvm/guests/test"));
+        assert_string_equal(image->kernel, scratch_path("claude-microvm/guests/test/kernel"));
+        assert_string_equal(image->initrd, scratch_path("claude-microvm/guests/test/initrd"));
+        assert_string_equal(image->root, scratch_path("claude-microvm/guests/test/root.erofs"));
+        /* one line, because the kernel's command line has no other */
+        assert_string_equal(image->cmdline, "root=/dev/vda quiet");
+        assert_string_equal(image->agents, "claude 2.1.3, codex 0.9");
+        guest_image_free(image);
+}
+
+/* The user's own image comes before one of the same name of the system; a directory is taken as it is. */
+static void test_order(void **state) {
+        GuestImage *image;
+        const char *why_places;
+
+        assert_int_equal(rename(scratch_path("claude-microvm/guests/test"),
+                                         scratch_path("claude-microvm/guests/" DEFAULT_GUEST)),
+                        0);
+        image = find(DEFAULT_GUEST, "claude");
+        assert_string_equal(image->directory, scratch_path("claude-microvm/guests/" DEFAULT_GUEST));
+        guest_image_free(image);
+        assert_int_equal(rename(scratch_path("claude-microvm/guests/" DEFAULT_GUEST),
+                                         scratch_path("elsewhere")),
+                        0);
+        image = find(scratch_path("elsewhere"), "claude");
+        assert_string_equal(image->directory, scratch_path("elsewhere"));
+        guest_image_free(image);
+        /* what it says names the places in their order, and how to make one */
+        why_places = scratch_path("claude-microvm/guests or " GUEST_DIRS);
+        refused("no-such-guest", "claude", why_places);
+        refused("no-such-guest", "claude", "claude-vm-mkguest --name no-such-guest");
+        /* a directory without guest.json is not an image yet */
+        scratch_mkdir("claude-microvm/guests/begun");
+        refused("begun", "claude", "No guest image 'begun'");
+}
+
+static void test_not_complete(void **state) {
+        static const char *const all[] = { "kernel", "initrd", "root.erofs", "cmdline" };
+
+        for (size_t i = 0; i < ELEMENTSOF(all); i++) {
+                char name[64], expected[128];
+
+                snprintf(name, sizeof(name), "claude-microvm/guests/test/%s", all[i]);
+                snprintf(expected, sizeof(expected), "not complete: %s: No such file", all[i]);
+                assert_int_equal(rename(scratch_path(name), scratch_path("aside")), 0);
+                refused("test", "claude", expected);
+                /* a link that leads nowhere is no file either */
+                scratch_link("nowhere", name);
+                refused("test", "claude", expected);
+                assert_int_equal(rename(scratch_path("aside"), scratch_path(name)), 0);
+        }
+        guest_image_free(find("test", "claude"));
+}
+
+static void test_links_are_resolved(void **state) {
+        GuestImage *image;
+
+        scratch_mkdir("store");
+        scratch_write("store/kernel", "k", 0600);
+        scratch_link("store", "profile");
+        unlink(scratch_path("claude-microvm/guests/test/kernel"));
+        scratch_link("../../../profile/kernel", "claude-microvm/guests/test/kernel");
+        image = find("test", "claude");
+        assert_string_equal(image->kernel, scratch_path("store/kernel"));
+        guest_image_free(image);
+}
+
+static void test_json(void **state) {
+        static const struct {
+                const char *json, *says;
+        } bad[] = {
+                { JSON("2", HOST_ARCHITECTURE, "{\"claude\": \"1\"}"), "not of format 1" },
+                { JSON("\"1\"", HOST_ARCHITECTURE, "{\"claude\": \"1\"}"), "not of format 1" },
+                { "{}", "not of format 1" },
+                { "[]", "not of format 1" },
+                { JSON("1", "pdp11", "{\"claude\": \"1\"}"),
+                                "not for this machine (" HOST_ARCHITECTURE ")" },
+                { "{\"format\": 1}", "not for this machine" },
+                { JSON("1", HOST_ARCHITECTURE, "{\"codex\": \"1\"}"), "has no agent 'claude'" },
+                { JSON("1", HOST_ARCHITECTURE, "[\"claude\"]"), "has no agent 'claude'" },
+                { "{", "guest.json' is no" },
+                { "", "guest.json' is no" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
+                scratch_write("claude-microvm/guests/test/guest.json", bad[i].json, 0600);
+                refused("test", "claude", bad[i].says);
+        }
+}
+
+static void test_too_large(void **state) {
+        char large[65 * 1024];
+
+        memset(large, ' ', sizeof(large));
+        large[sizeof(large) - 1] = '\0';
+        scratch_write("claude-microvm/guests/test/guest.json", large, 0600);
+        refused("test", "claude", "Failed to read");
+        scratch_write("claude-microvm/guests/test/guest.json", GOOD, 0600);
+        large[1025] = '\0';
+        scratch_write("claude-microvm/guests/test/cmdline", large, 0600);
+        refused("test", "claude", "cmdline': File too large");
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(test_found, setup, scratch_teardown),
+                cmocka_unit_test_setup_teardown(test_order, setup, scratch_teardown),
+                cmocka_unit_test_setup_teardown(test_not_complete, setup, scratch_teardown),
+                cmocka_unit_test_setup_teardown(test_links_are_resolved, setup, scratch_teardown),
+                cmocka_unit_test_setup_teardown(test_json, setup, scratch_teardown),
+                cmocka_unit_test_setup_teardown(test_too_large, setup, scratch_teardown),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
