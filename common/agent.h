@@ -6,7 +6,7 @@
 
 typedef struct Agent {
         const char *name;
-        const char *secrets; /* names of variables, with commas between; `-`: none */
+        const char *secrets; /* comma-separated names of variables; `-`: none */
         const char *plain;   /* arguments with which it needs no terminal, likewise */
 } Agent;
 
@@ -16,6 +16,7 @@ const Agent *agent_find(const char *name);
 /* True if the agent, run with these arguments (NULL: none), prints and ends, so that pipes are enough. */
 bool agent_is_plain(const char *name, char *const *arguments);
 
-/* Takes the next name out of a list with commas, which moves on. Owned. NULL at its end or without memory.
+/* Returns the next name of a comma-separated list and advances the list. Owned; NULL at its end or without
+ * memory.
  */
 char *agent_next_word(const char **list);

@@ -31,7 +31,7 @@ static inline void close_cleanup(int *fd) {
 #define _cleanup_closedir_ _cleanup_(closedir_cleanup)
 #define _cleanup_close_ _cleanup_(close_cleanup)
 
-/* Hands an owned pointer over to somebody else: the local forgets it. */
+/* Gives up ownership of a pointer: returns it and clears the local. */
 #define TAKE_PTR(p)                                                                                         \
         ({                                                                                                  \
                 typeof(p) _taken = (p);                                                                     \

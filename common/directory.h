@@ -1,13 +1,13 @@
 /* Directories: made, listed, compared, removed. */
 #pragma once
 
-/* Makes what is missing of a path, for this user alone. 0, negative errno. */
+/* Makes the missing directories of a path, for this user alone. 0, negative errno. */
 int directory_make(const char *path);
 
 /* The same for what an absolute path lies in. */
 int directory_make_parents(const char *path);
 
-/* Removes a directory and the files in it; other directories in it keep it. */
+/* Removes a directory and the files in it, unless it has subdirectories. */
 void directory_remove(const char *path);
 
 /* The names in a directory, without those that begin with a dot; none if it does not exist. */

@@ -21,7 +21,7 @@
 #define PARAMETER_ENVIRONMENT_PREFIX "CLAUDE_VM_ENVIRONMENT_" /* + NAME = value, for the agent */
 #define PARAMETER_ENCRYPTED_PREFIX "CLAUDE_VM_ENCRYPTED_"     /* + NAME = file of systemd-creds */
 
-/* Names, with blanks between: secrets that claude-run takes from its environment when it starts the VM. */
+/* Blank-separated names of secrets that claude-run takes from its environment when it starts the VM. */
 #define PARAMETER_CALLER_CREDENTIALS "CLAUDE_VM_CALLER_CREDENTIALS"
 
 /* Credentials of the agent are loaded under their own name: LoadCredential=NAME:FILE. */

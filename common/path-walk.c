@@ -1,8 +1,8 @@
 /* A guest may write to directories of this user's, so it can put a symbolic link wherever it
  * may write: in the place of another project's directory, say. If the host followed that link, the other
- * project's guest would get whatever it leads to. Nobody can say for certain who has made a link, so the
- * directory that it lies in decides. Only root writes to root's directories, and no guest ever gets the
- * home directory itself: links in those count, and no others. /tmp is root's but everybody's to write, so
+ * project's guest would get whatever it leads to. No program can tell for certain who has made a link, so
+ * the directory that it lies in decides. Only root writes to root's directories, and no guest ever gets the
+ * home directory itself: links in those count, and no others. /tmp is root's but every user can write it, so
  * links in it do not count.
  *
  * The walk opens one component after the other with O_NOFOLLOW, reads a link itself, and goes on from the
@@ -86,7 +86,7 @@ static int append_rest(Walk *walk, const char *name, int error) {
         int r = append_name(walk->place, name);
 
         walk->place->error = error;
-        /* a file is there all the same, and a part of its name is not what is missing */
+        /* the file exists, so a part of its name is not what is missing */
         walk->place->existing = strlen(walk->place->path) - (error == -ENOTDIR ? 0 : strlen(name) + 1);
         while (r >= 0 && (name = next_name(walk->rest, component))) {
                 /* of a link's target: the directory that it would be relative to is not there */
@@ -98,7 +98,7 @@ static int append_rest(Walk *walk, const char *name, int error) {
         return r;
 }
 
-/* True if only root writes to the directory, and if nobody else can have put it where it is: a guest may
+/* Returns true if only root writes to the directory and only root can have put it where it is: a guest may
  * rename a directory of root's that lies in one of its own. In a directory with the sticky bit it may not.
  */
 static bool is_roots(int directory_fd) {

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A port and the character that has to follow it; the text after that, NULL if it is none. */
+/* Parses a port and the character that must follow it. Returns the text after both, or NULL if they are not
+ * there. */
 static const char *parse_port(const char *text, char end, unsigned *ret) {
         unsigned long n;
         char *rest;
@@ -21,7 +22,7 @@ static const char *parse_port(const char *text, char end, unsigned *ret) {
         return end ? rest + 1 : rest;
 }
 
-/* The address and its colon; the text after them, NULL if it is none. */
+/* Parses an address and its colon. Returns the text after both, or NULL if they are not there. */
 static const char *parse_address(const char *text, char ret[static PORT_FORWARD_ADDRESS_MAX]) {
         unsigned char binary[sizeof(struct in6_addr)];
         bool ipv6 = text[0] == '[';

@@ -1,7 +1,7 @@
 /* A line end makes two lines of one, and what comes after it counts as ours. ESC and the C1 controls (U+0080
  * to U+009F) command a terminal. The marks, embeddings, overrides and isolates of bidirectional text and the
- * separators of lines and paragraphs are no control characters, but with them a text reads otherwise than it
- * is. A tab is refused as well: it separates columns. */
+ * separators of lines and paragraphs are not control characters, but with them a text reads otherwise than
+ * it is. A tab is refused as well: it separates columns. */
 
 #include "common/printable.h"
 

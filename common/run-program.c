@@ -14,7 +14,7 @@
 
 extern char **environ;
 
-/* The process, or negative errno. A negative descriptor is ours. */
+/* Returns the process, or negative errno. A negative descriptor stands for our own. */
 static int spawn(const char *const argv[], int output, int errors) {
         posix_spawn_file_actions_t actions;
         pid_t pid = -1;

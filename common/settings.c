@@ -49,14 +49,14 @@ static bool is_in(const char *words, const char *word) {
 static int check_word(const Setting *s, const char *value, char *ret_why) {
         if (is_in(s->range, value))
                 return 0;
-        snprintf(ret_why, SETTING_WHY_MAX, "has to be one of: %s", s->range + strspn(s->range, " "));
+        snprintf(ret_why, SETTING_WHY_MAX, "must be one of: %s", s->range + strspn(s->range, " "));
         return -EINVAL;
 }
 
 static int check_boolean(const Setting *s, const char *value, char *ret_why) {
         if (strcmp(s->range, "no yes") != 0 || is_in(s->range, value))
                 return check_word(s, value, ret_why);
-        snprintf(ret_why, SETTING_WHY_MAX, "has to be yes or no");
+        snprintf(ret_why, SETTING_WHY_MAX, "must be yes or no");
         return -EINVAL;
 }
 
@@ -119,7 +119,7 @@ static int check_number(const Setting *s, const char *value, char *ret_why) {
                 abort();
         if (read_number(value, &n) >= 0 && n >= least && n <= most)
                 return 0;
-        snprintf(ret_why, SETTING_WHY_MAX, "has to be a number from %s to %s", min, max);
+        snprintf(ret_why, SETTING_WHY_MAX, "must be a number from %s to %s", min, max);
         return -EINVAL;
 }
 
@@ -132,7 +132,7 @@ static int check_memory_mib(const Setting *s, uint64_t mib, char *ret_why) {
                 abort();
         if (mib >= least && mib <= most)
                 return 0;
-        snprintf(ret_why, SETTING_WHY_MAX, "has to be between %s and %s", min, max);
+        snprintf(ret_why, SETTING_WHY_MAX, "must be between %s and %s", min, max);
         return -EINVAL;
 }
 
@@ -141,21 +141,21 @@ static int check_memory(const Setting *s, const char *value, char *ret_why) {
 
         if (read_number(value, &mib) >= 0)
                 return check_memory_mib(s, mib, ret_why);
-        snprintf(ret_why, SETTING_WHY_MAX, "has to be a number of MiB");
+        snprintf(ret_why, SETTING_WHY_MAX, "must be a number of MiB");
         return -EINVAL;
 }
 
 static int check_guest(const Setting *s, const char *value, char *ret_why) {
         if (value[0] == '/' || vm_name_is_project(value))
                 return 0;
-        snprintf(ret_why, SETTING_WHY_MAX, "has to be a name or an absolute directory");
+        snprintf(ret_why, SETTING_WHY_MAX, "must be a name or an absolute directory");
         return -EINVAL;
 }
 
 static int check_directory(const Setting *s, const char *value, char *ret_why) {
         if (value[0] == '/')
                 return 0;
-        snprintf(ret_why, SETTING_WHY_MAX, "has to be an absolute directory");
+        snprintf(ret_why, SETTING_WHY_MAX, "must be an absolute directory");
         return -EINVAL;
 }
 
@@ -174,14 +174,14 @@ int setting_check(const Setting *s, const char *value, char ret_why[static SETTI
         return checkers[s->type] ? checkers[s->type](s, value, ret_why) : 0;
 }
 
-/* 8, 8GB, 8g and 8GiB are all 8G for who writes them. */
+/* A user who writes 8, 8GB, 8g or 8GiB means 8G. */
 static int refuse_memory(const char *text, Why ret_why) {
         int digits = (int) strspn(text, "0123456789");
         char unit = (char) toupper((unsigned char) text[digits]);
 
         if (digits == 0 || unit == '\0' || !strchr("KMGT", unit))
                 unit = 'G';
-        snprintf(ret_why, SETTING_WHY_MAX, "has to be a number with K, M, G or T, like %.*s%c",
+        snprintf(ret_why, SETTING_WHY_MAX, "must be a number with K, M, G or T, like %.*s%c",
                         digits > 0 ? digits : 1, digits > 0 ? text : "4", unit);
         return -EINVAL;
 }

@@ -105,7 +105,7 @@ extern const Setting settings[N_SETTINGS];
 #define SETTING_WHY_MAX 128U
 
 /* From the text of an ini to the canonical one, of the first four types. 0; -EINVAL: `ret_why` is what a
- * value has to be, as the rest of a sentence. */
+ * value must be, as the rest of a sentence. */
 int setting_parse(const Setting *s, const char *text, char ret[static SETTING_VALUE_MAX],
                 char ret_why[static SETTING_WHY_MAX]);
 

@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#define WORD_MAX 32U    /* longer ones are no typing errors */
+#define WORD_MAX 32U    /* longer words are not typing errors */
 #define DISTANCE_MAX 2U /* letters */
 
 static unsigned min3(unsigned a, unsigned b, unsigned c) {
@@ -13,7 +13,7 @@ static unsigned min3(unsigned a, unsigned b, unsigned c) {
         return ab < c ? ab : c;
 }
 
-/* Letters to change, add or take out to get from `a` to `b` (Levenshtein), without regard to case. */
+/* Counts the letters to change, add or remove to turn `a` into `b` (Levenshtein), ignoring case. */
 static unsigned distance(const char *a, const char *b) {
         unsigned row[WORD_MAX + 1];
         size_t n = strlen(b);

@@ -23,7 +23,7 @@ static int refuse(int r, char why[static TRUSTED_FILE_WHY_MAX], const char *form
         return r;
 }
 
-/* Who may have written the file, and is it one? */
+/* Refuses what is not a regular file, and a file that another user may have written. */
 static int check(const struct stat *st, size_t max, char why[static TRUSTED_FILE_WHY_MAX]) {
         if (!S_ISREG(st->st_mode))
                 return refuse(-EPERM, why, "not a regular file");
@@ -63,7 +63,7 @@ int trusted_file_read(int dir_fd, const char *name, size_t max, char **ret, size
         if (fd < 0)
                 return open_failed(-errno, dir_fd, name, ret_why);
         if (fstat(fd, &st) < 0)
-                return refuse(-errno, ret_why, "cannot be looked at: %s", strerror(errno));
+                return refuse(-errno, ret_why, "cannot be examined: %s", strerror(errno));
         r = check(&st, max, ret_why);
         if (r < 0)
                 return r;

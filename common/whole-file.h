@@ -9,7 +9,7 @@
 int whole_file_read(const char *path, size_t max, char **ret);
 
 /* The same for a file of a directory that others may write to: -ELOOP if `name` is a symbolic link, -ENOTSUP
- * if it is no regular file. */
+ * if it is not a regular file. */
 int whole_file_read_at(int dir_fd, const char *name, size_t max, char **ret);
 
 /* Reads an open file to its end, or `max` bytes of it: one that grows meanwhile is cut, not followed. 0 and

@@ -105,7 +105,7 @@ static const AgentHome *find_below(const AgentHomes *homes, const Project *p, co
         return NULL;
 }
 
-/* The same home, of a project that does not expect it; NULL: nobody's. */
+/* Returns a project that has the same home and does not expect it, or NULL. */
 static const AgentHome *find_same(const AgentHomes *homes, const Project *p) {
         for (size_t i = find_first(homes, p->values[SETTING_HOME]);
                         i < homes->n && strcmp(homes->items[i].directory, p->values[SETTING_HOME]) == 0; i++)

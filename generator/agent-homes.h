@@ -1,4 +1,4 @@
-/* The homes of agents, which have the logins of one project and are no other's. */
+/* The homes of agents. Each has the login of one project, and no other project may have it. */
 #pragma once
 
 #include "generator/project.h"

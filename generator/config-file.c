@@ -1,5 +1,5 @@
-/* inih splits lines into section, key and value; everything that it would get
- * silently wrong is kept from it. Its line buffer has 200 bytes and a longer line
+/* inih splits lines into section, key and value. This reader keeps from it all that it
+ * would silently misread. Its line buffer has 200 bytes, and a longer line
  * comes in two pieces, the second of which may look like another key; ` ;` cuts a
  * value; an indented line repeats the key before it; `:` separates like `=`. So our
  * reader checks each line as it is in the file and hands inih a short one with the
@@ -22,10 +22,10 @@
 #define KEY_MAX 128
 
 typedef struct Reader {
-        const char *next, *end; /* what is still to be read */
+        const char *next, *end; /* not yet read */
         unsigned line;
         bool bare_keys;                  /* the section takes NAME without a value */
-        char value[CONFIG_LINE_MAX + 1]; /* of the line that inih has now */
+        char value[CONFIG_LINE_MAX + 1]; /* of the line that inih is reading */
         Messages *messages;
         config_file_handler handler;
         void *userdata;
@@ -45,12 +45,12 @@ static bool is_key(const char *s, size_t size) {
         return true;
 }
 
-/* `[section]`: what inih is to see of it, or nothing. */
+/* Reads `[section]`: `ret` gets it for inih, or stays empty if it is wrong. */
 static void read_section(Reader *r, const char *line, char *ret) {
         size_t size = strlen(line);
 
         if (size > SECTION_MAX || line[size - 1] != ']' || strpbrk(line, "; \t") || strchr(line + 1, '['))
-                messages_error(r->messages, r->line, "'%.60s' is no section: write [Name]", line);
+                messages_error(r->messages, r->line, "'%.60s' is not a section: write [Name]", line);
         else
                 strcpy(ret, line);
         r->bare_keys = strcmp(line, "[Credentials]") == 0;
@@ -64,14 +64,15 @@ static void read_assignment(Reader *r, const char *line, char *ret) {
         if (!equals && r->bare_keys)
                 equals = line + strlen(line);
         if (!equals) {
-                messages_error(r->messages, r->line, "'%.60s' is no assignment: write Key=value", line);
+                messages_error(r->messages, r->line, "'%.60s' is not an assignment: write Key=value", line);
                 return;
         }
         size = (size_t) (equals - line);
         while (size > 0 && is_blank(line[size - 1]))
                 size--;
         if (!is_key(line, size)) {
-                messages_error(r->messages, r->line, "'%.*s' is no key: letters, digits and '_' only",
+                messages_error(r->messages, r->line,
+                                "'%.*s' is not a valid key: use letters, digits and '_' only",
                                 (int) (size > 60 ? 60 : size), line);
                 return;
         }
@@ -80,7 +81,7 @@ static void read_assignment(Reader *r, const char *line, char *ret) {
         strcpy(ret + size, "=");
 }
 
-/* One line of the file, its end taken off; into `ret` goes the line for inih, empty if there is none. */
+/* Reads one line of the file without its end. `ret` gets the line for inih, empty if inih needs none. */
 static void read_line(Reader *r, const char *start, size_t size, char *ret) {
         char line[CONFIG_LINE_MAX + 1];
         const char *bad;
@@ -106,7 +107,7 @@ static void read_line(Reader *r, const char *start, size_t size, char *ret) {
                 return;
         if (is_blank(line[0]))
                 messages_error(r->messages, r->line,
-                                "the line is indented: a value ends with its line; start with the key");
+                                "the line is indented, but a value ends with its line: start with the key");
         else if (line[0] == '[')
                 read_section(r, line, ret);
         else

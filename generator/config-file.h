@@ -1,4 +1,4 @@
-/* Reads one ini file, whoever may have written it. */
+/* Reads one ini file, whose author is not trusted. */
 #pragma once
 
 #include <stdbool.h>
@@ -20,7 +20,7 @@ typedef struct ConfigFile {
 typedef void (*config_file_handler)(
                 void *userdata, const char *section, const char *key, const char *value, unsigned line);
 
-/* Reads the file `name` below `dir_fd`: a regular file of ours or root's that nobody else
+/* Reads the file `name` below `dir_fd`: a regular file of ours or root's that no other user
  * can write, without following a link. What is wrong with it goes to `m`.
  * 0: read (`m` may have errors). 1: the file is empty or a link to /dev/null, which masks
  * the name. -ENOENT: no such file. Other negative errno: it could not be read, and `m` says why.

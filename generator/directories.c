@@ -91,7 +91,7 @@ int directories_list(const char *dir, int *ret_fd, char ***ret) {
 void directories_drop_surplus(Generator *g, const char *dir, char **names) {
         if (strv_length(names) <= PROJECTS_MAX)
                 return;
-        messages_say("%s: more than %u files, the rest is left out", dir, PROJECTS_MAX);
+        messages_say("%s: more than %u files; the rest is ignored", dir, PROJECTS_MAX);
         free(names[PROJECTS_MAX]);
         names[PROJECTS_MAX] = NULL;
         g->failed = true;
@@ -101,9 +101,9 @@ const char *directories_distrusted(int dir_fd) {
         struct stat st;
 
         if (fstat(dir_fd, &st) < 0)
-                return "cannot be looked at";
+                return "cannot be examined";
         if (st.st_uid != getuid() && st.st_uid != 0)
-                return "is another user's";
+                return "belongs to another user";
         return st.st_mode & (S_IWGRP | S_IWOTH) ? "can be written by others: chmod go-w" : NULL;
 }
 

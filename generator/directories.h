@@ -13,7 +13,7 @@ typedef struct Generator {
         bool failed;        /* a file was bad, or could not be written out */
 } Generator;
 
-/* No guest may have them: who may write there writes projects. 0, -ENOMEM. */
+/* Keeps them from every guest: a guest that can write there can write projects. 0, -ENOMEM. */
 int directories_protect(Generator *g);
 
 /* Fills `config_dirs`. 0, -ENOMEM. */
@@ -26,7 +26,7 @@ int directories_compare_names(const void *a, const void *b);
  * 0, negative errno. */
 int directories_list(const char *dir, int *ret_fd, char ***ret);
 
-/* Cuts the list to 10000 and says so: so many are nobody's projects, and each costs a moment of every login.
+/* Cuts the list to 10000 and says so: no user has so many projects, and each one slows every login down.
  */
 void directories_drop_surplus(Generator *g, const char *dir, char **names);
 
@@ -37,5 +37,5 @@ const char *directories_distrusted(int dir_fd);
 /* The parts of a path; -EINVAL if it does not name an ini. */
 int directories_split_path(const char *path, char **ret_dir, const char **ret_name);
 
-/* The file that counts for a name: that of the first directory. */
+/* Finds the file that counts for a name: the one in the first directory. */
 int directories_find_file(const Generator *g, const char *name, char **ret);

@@ -24,8 +24,8 @@ static const char *options_of(const Share *share) {
 }
 
 /* The sockets, not the services: a virtiofsd ends with its QEMU, and a restart of
- * the VM would find the dependency gone. They end by themselves when the VM does; one that is stopped before
- * it has begun, while its dev shell is evaluated, has to take them along. */
+ * the VM would find the dependency gone. They end with the VM; a VM that is stopped before
+ * it starts, while its dev shell is evaluated, must stop them as well. */
 static void print_share_dependencies(UnitWriter *w, const Project *p) {
         static const char *const directives[] = { "Requires", "After", "PropagatesStopTo" };
 
@@ -162,7 +162,7 @@ static void print_description(UnitWriter *w, const Project *p) {
         unit_writer_print_literal(w, ")\n");
 }
 
-/* systemd says by itself when the file that SourcePath= names is newer than what it has read. */
+/* systemd itself reports when the file of SourcePath= is newer than the unit that it has loaded. */
 static int begin_dropin(UnitWriter *w, const char *unit, const char *source) {
         int r = unit_writer_begin_dropin(w, unit);
 
@@ -206,7 +206,7 @@ static int print_dropin(UnitWriter *w, const Project *p) {
         return 0;
 }
 
-/* What the unit that evaluates the dev shell has to know; the VM's drop-in wants it. */
+/* Writes the parameters of the unit that evaluates the dev shell. The VM's drop-in wants that unit. */
 static int add_dev_shell(UnitWriter *w, const Project *p) {
         char unit[sizeof("claude-vm-devshell@.service") + VM_NAME_MAX];
         int r;
@@ -232,7 +232,8 @@ static bool can_name_files(const Project *p) {
         return !unit_writer_refuses(p->path);
 }
 
-/* A unit that is there and says why it cannot start. The name of the ini itself may be what is wrong. */
+/* Writes a unit that exists and says why it cannot start. The name of the ini itself may be what is wrong.
+ */
 static int add_broken(UnitWriter *w, const Project *p) {
         bool can_name = can_name_files(p);
         char unit[UNIT_NAME_MAX];
@@ -295,7 +296,7 @@ static int add_vm(UnitWriter *w, const Project *p) {
 int emit_project(UnitWriter *w, Project *p) {
         int r = -EBADMSG;
 
-        /* a name that no unit can have: the message is all */
+        /* no unit can have this name, so the message must do */
         if (!p->id[0])
                 return 0;
         if (p->messages.n_errors == 0) {

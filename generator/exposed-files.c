@@ -22,7 +22,7 @@ typedef struct Root {
 typedef struct Roots {
         Root *items;
         size_t n;
-        char directory[PATH_MAX]; /* that was looked for last: secrets lie beside each other */
+        char directory[PATH_MAX]; /* of the last look-up: secrets lie beside each other */
         const Root *found;        /* what it lies in */
 } Roots;
 
@@ -104,7 +104,7 @@ static void check_project(Project *p, Roots *roots) {
                 check_file(p, roots, "Guest", p->lines[SETTING_GUEST], p->values[SETTING_GUEST]);
 }
 
-/* Most configurations have nothing to look at, and then nothing is sorted. */
+/* Sorts nothing when there is nothing to check, as in most configurations. */
 static bool has_files(const Project *p) {
         return p->messages.n_errors == 0 &&
                         (p->credentials.n > 0 || p->encrypted_credentials.n > 0 || has_guest_directory(p));

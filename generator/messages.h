@@ -11,7 +11,7 @@ typedef struct Messages {
 
 #define MESSAGES_MAX 20U /* errors of a file that are printed, and warnings; the rest is counted */
 
-/* `line` 0 leaves the line out. An error makes the file a broken one. */
+/* `line` 0 leaves the line out. An error marks the file as broken. */
 void messages_error(Messages *m, unsigned line, const char *format, ...)
                 __attribute__((format(printf, 3, 4)));
 void messages_warning(Messages *m, unsigned line, const char *format, ...)

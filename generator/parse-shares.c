@@ -12,7 +12,7 @@
 #include "generator/parser.h"
 #include "generator/paths.h"
 
-/* Those of the shares that are not Share='s. */
+/* Tags of the shares that do not come from Share=. */
 static bool is_own_tag(const char *tag) {
         return strcmp(tag, "work") == 0 || strcmp(tag, "home") == 0 || strcmp(tag, "nix_store") == 0;
 }
@@ -43,7 +43,7 @@ void shares_add(Parser *parser, const char *tag, char *directory, const char *gu
         p->shares[p->n_shares++] = share;
 }
 
-/* The guest's own tree is not for covering: a share has a place of its own in it. */
+/* A share must not cover the guest's own directories, so it gets one of its own. */
 static bool is_guest_directory(const UserPaths *paths, const char *value) {
         static const char *const taken[] = { "/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc",
                 "/root", "/run", "/sbin", "/sys", "/usr" };
@@ -74,12 +74,12 @@ void parse_share(Parser *parser, const Setting *key, const char *value) {
         guest_directory = strsep(&rest, ":");
         mode = strsep(&rest, ":");
         if (!guest_directory || rest || (mode && strcmp(mode, "ro") != 0)) {
-                refuse(parser, "%s=%s: has to be TAG:HOSTDIR:GUESTDIR or TAG:HOSTDIR:GUESTDIR:ro", key->key,
+                refuse(parser, "%s=%s: must be TAG:HOSTDIR:GUESTDIR or TAG:HOSTDIR:GUESTDIR:ro", key->key,
                                 value);
                 return;
         }
         if (!share_tag_is_valid(tag, strlen(tag)) || is_own_tag(tag)) {
-                refuse(parser, "%s=%s: the tag '%s' has to be 1 to %d of a-z, 0-9 and '_', and not work, home or nix_store",
+                refuse(parser, "%s=%s: the tag '%s' must be 1 to %d of a-z, 0-9 and '_', and not work, home or nix_store",
                                 key->key, value, tag, SHARE_TAG_MAX);
                 return;
         }
@@ -94,7 +94,7 @@ void parse_share(Parser *parser, const Setting *key, const char *value) {
                 return;
         }
         if (!is_guest_directory(parser->paths, guest_directory)) {
-                refuse(parser, "%s=%s: '%s' has to be an absolute directory of its own in the guest, like /data",
+                refuse(parser, "%s=%s: '%s' must be an absolute directory of its own in the guest, like /data",
                                 key->key, value, guest_directory);
                 return;
         }
@@ -103,7 +103,7 @@ void parse_share(Parser *parser, const Setting *key, const char *value) {
                 shares_add(parser, tag, canonical, guest_directory, mode, false);
 }
 
-/* A share root below another one could be moved away by the guest of that one. */
+/* A guest could move the root of a share away if it lies in another share of that guest. */
 void shares_check_nested(Parser *parser) {
         const Project *p = parser->project;
 
@@ -154,7 +154,7 @@ static bool is_of_the_user(const Project *p) {
         return p->file.is_own && !p->is_request && !path_is_in(p->path, SYSTEM_CONFIG_DIR);
 }
 
-/* An ini of somebody else's, or a command line, does not say what of this user's home is given away. */
+/* Refuses an ini of another user and a command line: neither may give a part of this user's home away. */
 void parse_allow_hidden(Parser *parser, const Setting *key, const char *value) {
         _cleanup_free_ char *path = NULL, *canonical = NULL;
         const char *why = NULL;

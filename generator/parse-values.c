@@ -1,4 +1,4 @@
-/* One small function a kind of value. */
+/* One small parser for each kind of value. */
 
 #include <errno.h>
 #include <stdlib.h>
@@ -105,7 +105,7 @@ void parse_uuid(Parser *parser, const Setting *key, const char *value) {
         uuid_t uuid;
 
         if (uuid_parse(value, uuid) < 0 || uuid_is_null(uuid))
-                refuse(parser, "%s=%s: has to be a UUID; uuidgen makes one", key->key, value);
+                refuse(parser, "%s=%s: must be a UUID; uuidgen makes one", key->key, value);
         else {
                 uuid_unparse_lower(uuid, text);
                 set_value(parser, key, text);
@@ -121,7 +121,7 @@ void parse_guest(Parser *parser, const Setting *key, const char *value) {
                 return;
         }
         if (path_parse(parser->paths->home, value, &path, &why) < 0)
-                refuse(parser, "%s=%s: has to be the name of a guest image or its directory; a path %s",
+                refuse(parser, "%s=%s: must be the name of a guest image or its directory; a path %s",
                                 key->key, value, why ?: "needs memory");
         else if ((canonical = resolve_file(parser, key->key, value, path)))
                 set_value(parser, key, canonical);
@@ -186,7 +186,7 @@ void parse_arguments(Parser *parser, const Setting *key, const char *value) {
 
 void parse_wanted(Parser *parser, const Setting *key, const char *value) {
         if (strcmp(value, "default.target") != 0)
-                refuse(parser, "%s=%s: has to be default.target, which starts the VM at login", key->key,
+                refuse(parser, "%s=%s: must be default.target, which starts the VM at login", key->key,
                                 value);
         else
                 set_value(parser, key, value);
@@ -197,13 +197,12 @@ void parse_publish(Parser *parser, const Setting *key, const char *value) {
         PortForward forward, *grown;
 
         if (port_forward_parse(value, &forward) < 0) {
-                refuse(parser, "%s=%s: has to be [ADDRESS:]HOSTPORT:GUESTPORT, like 8080:80", key->key,
-                                value);
+                refuse(parser, "%s=%s: must be [ADDRESS:]HOSTPORT:GUESTPORT, like 8080:80", key->key, value);
                 return;
         }
         for (size_t i = 0; i < p->n_publish; i++)
                 if (port_forward_same_host_port(&p->publish[i], &forward)) {
-                        refuse(parser, "%s=%s: port %u of the host is published already", key->key, value,
+                        refuse(parser, "%s=%s: port %u of the host is already published", key->key, value,
                                         forward.host_port);
                         return;
                 }
@@ -220,15 +219,15 @@ void parse_publish(Parser *parser, const Setting *key, const char *value) {
         p->publish[p->n_publish++] = forward;
 }
 
-/* Taken over as they are, so nothing but a plain value may pass. */
+/* These lines go into the unit unchanged, so only plain values pass. */
 void parse_directive(Parser *parser, const Setting *key, const char *value) {
         size_t n = strlen(value);
 
         if (n == 0 || n > 40 ||
                         strspn(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789%.-+ ") !=
                                         n)
-                refuse(parser, "%s=%s: is no value for %s; see systemd.resource-control(5)", key->key, value,
-                                key->key);
+                refuse(parser, "%s=%s: is not a valid value for %s; see systemd.resource-control(5)",
+                                key->key, value, key->key);
         else
                 set_value(parser, key, value);
 }

@@ -7,7 +7,7 @@
 
 #define VARIABLES_MAX 512U /* of the agent */
 
-/* A name has one value, whichever section it is from. */
+/* Each name has one value, no matter which section sets it. */
 static bool check_variable(Parser *parser, const char *name) {
         Project *p = parser->project;
         AssignmentList *const lists[] = { &p->environment, &p->credentials, &p->encrypted_credentials,
@@ -24,7 +24,7 @@ static bool check_variable(Parser *parser, const char *name) {
         if (n >= VARIABLES_MAX)
                 refuse(parser, "%s=: more than %u variables", name, VARIABLES_MAX);
         else if (name[0] >= '0' && name[0] <= '9')
-                refuse(parser, "%s: the name of a variable does not begin with a digit", name);
+                refuse(parser, "%s: the name of a variable must not begin with a digit", name);
         else if (assigned)
                 refuse(parser, "%s: is set twice: keep one of the lines", name);
         else
@@ -37,7 +37,7 @@ void parse_environment(Parser *parser, const char *name, const char *value) {
                 assignments_add(parser, &parser->project->environment, name, value);
 }
 
-/* NAME alone: from the environment of the claude-run that starts the VM. */
+/* Reads NAME alone: its value comes from the environment of the claude-run that starts the VM. */
 static void parse_caller_credential(Parser *parser, const char *name) {
         if (check_variable(parser, name))
                 assignments_add(parser, &parser->project->caller_credentials, name, "");
@@ -50,7 +50,7 @@ static void parse_credential(Parser *parser, AssignmentList *list, const char *n
         if (!check_variable(parser, name))
                 return;
         if (path_parse(parser->paths->home, value, &path, &why) < 0)
-                refuse(parser, "%s=%s: has to name the file with the secret; the path %s", name, value,
+                refuse(parser, "%s=%s: must name the file with the secret; the path %s", name, value,
                                 why ?: "needs memory");
         else if ((canonical = resolve_file(parser, name, value, path)))
                 assignments_add(parser, list, name, canonical);

@@ -8,11 +8,11 @@
 typedef struct Parser {
         Project *project;
         const UserPaths *paths;
-        unsigned line; /* of the assignment at hand */
+        unsigned line; /* of the current assignment */
         bool out_of_memory;
 } Parser;
 
-/* An error at the line at hand: `value` and the remedy are in it. */
+/* Reports an error at the current line, with `value` and the remedy in it. */
 #define refuse(parser, ...) messages_error(&(parser)->project->messages, (parser)->line, __VA_ARGS__)
 
 #define COMMENT_REMEDY "a comment stands on a line of its own"

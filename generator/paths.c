@@ -32,7 +32,8 @@ static int normalize(char *path) {
         return 0;
 }
 
-/* As a unit file has it, where `%` is written twice; systemd ignores a setting with a path that is too long.
+/* Measures the path as a unit file spells it, with `%` doubled: systemd ignores a setting whose path is too
+ * long.
  */
 static size_t written_length(const char *value) {
         size_t n = strlen(value);
@@ -57,7 +58,7 @@ int path_parse(const char *home, const char *value, char **ret, const char **ret
                 strcpy(path, value);
         } else {
                 *ret_why = strchr("\"'", value[0]) ? "is taken as it is: leave the quotes out"
-                                                   : "has to be absolute or begin with '~/'";
+                                                   : "must be absolute or begin with '~/'";
                 return -EINVAL;
         }
         if (written_length(value) >= PATH_MAX) {
@@ -69,7 +70,7 @@ int path_parse(const char *home, const char *value, char **ret, const char **ret
                 return -EINVAL;
         }
         if (value[length - 1] == '\\') {
-                *ret_why = "ends with a backslash, which a unit file cannot say";
+                *ret_why = "ends with a backslash, which a unit file cannot express";
                 return -EINVAL;
         }
         if (normalize(path) < 0) {

@@ -34,7 +34,7 @@ static int project_list_add(ProjectList *list, Project *p) {
         return 0;
 }
 
-/* `seen` is sorted by the time it is asked: the names of the directories before. */
+/* `seen` has the names of the earlier directories, already sorted. */
 static bool is_hidden(char **seen, size_t n, const char *name) {
         return seen && n > 0 && bsearch(&name, seen, n, sizeof(char *), directories_compare_names);
 }
@@ -117,7 +117,7 @@ static int compare_work_directories(const void *a, const void *b) {
 static void check_uuids(ProjectList *list) {
         bool any = false;
 
-        /* those that are made from names differ like the names */
+        /* UUIDs made from names differ as the names do */
         for (size_t i = 0; i < list->n; i++)
                 any |= list->items[i]->values[SETTING_UUID] != NULL;
         if (!any)
@@ -130,12 +130,12 @@ static void check_uuids(ProjectList *list) {
                 if (!a->is_request && !b->is_request && b->messages.n_errors == 0 &&
                                 strcmp(a->uuid, b->uuid) == 0)
                         messages_error(&b->messages, 0,
-                                        "UUID=%s is that of %s too: give each project its own", b->uuid,
+                                        "UUID=%s is also that of %s: give each project its own", b->uuid,
                                         a->path);
         }
 }
 
-/* Allowed, because two configurations of one directory may be wanted; seldom meant. */
+/* Only warns: two configurations of one directory can be meant, but rarely are. */
 static void check_work_directories(ProjectList *list) {
         qsort(list->items, list->n, sizeof(Project *), compare_work_directories);
         for (size_t i = 1; i < list->n; i++) {
@@ -145,7 +145,7 @@ static void check_work_directories(ProjectList *list) {
                 if (!a->is_request && !b->is_request && work_directory_of(b)[0] &&
                                 strcmp(work_directory_of(a), work_directory_of(b)) == 0)
                         messages_warning(&b->messages, 0,
-                                        "WorkDirectory=%s is that of %s too: claude-run in it will ask which one",
+                                        "WorkDirectory=%s is also that of %s: claude-run in it will ask which one",
                                         work_directory_of(b), a->path);
         }
 }

@@ -17,7 +17,7 @@
 #include "generator/parser.h"
 #include "generator/unknown-key.h"
 
-/* The name space of the UUIDs that are made from names (RFC 9562, version 5). */
+/* The namespace of UUIDs made from names (RFC 9562, version 5). */
 UUID_DEFINE(namespace, 0x6f, 0x4c, 0x46, 0xa7, 0x26, 0xc5, 0x4f, 0xd0, 0x8d, 0x35, 0x37, 0xc7, 0xa2, 0x5e,
                 0x8b, 0x1b);
 
@@ -64,10 +64,10 @@ static void parse_value(Parser *parser, SettingId id, const char *value) {
 
         /* a request is an ini with the options of a command line after it */
         if (p->lines[id] > 0 && !setting_is_list(s) && !p->is_request)
-                refuse(parser, "%s=%s: %s= is set in line %u already: keep one of the lines", s->key, value,
+                refuse(parser, "%s=%s: %s= is already set in line %u: keep one of the lines", s->key, value,
                                 s->key, p->lines[id]);
         else if (value[0] == '\0')
-                refuse(parser, "%s=: needs a value; without the line the default counts", s->key);
+                refuse(parser, "%s=: needs a value; remove the line to use the default", s->key);
         else if (has_comment(s, value))
                 refuse(parser, "%s=%s: " COMMENT_REMEDY, s->key, value);
         else
@@ -150,7 +150,7 @@ static char *default_home(const UserPaths *paths, const char *work_directory) {
         return strjoin(paths->data_home, "/", name, "-", hash, NULL);
 }
 
-/* What depends on more than one key, and the defaults. */
+/* Fills in the defaults, and checks what depends on more than one key. */
 static void complete(Parser *parser) {
         Project *p = parser->project;
         char **home = &p->values[SETTING_HOME], *work = p->values[SETTING_WORK_DIRECTORY];
@@ -177,7 +177,7 @@ static void complete(Parser *parser) {
         shares_check_hidden(parser);
         if (p->values[SETTING_WANTED_BY] && p->caller_credentials.n > 0)
                 messages_error(&p->messages, p->caller_credentials.items[0].line,
-                                "%s= is taken from the environment of claude-run, which does not start the VM at login: name a file, or take WantedBy= out",
+                                "%s= is taken from the environment of claude-run, which does not start the VM at login: name a file, or remove WantedBy=",
                                 p->caller_credentials.items[0].name);
 }
 
@@ -218,7 +218,7 @@ int project_load(const UserPaths *paths, int dir_fd, const char *dir, const char
                 return -ENOMEM;
         if (is_request ? !vm_name_is_uuid(p->id) || !vm_name_is_id(p->id) : !vm_name_is_project(p->id)) {
                 messages_error(&p->messages, 0,
-                                "'%s' is no name for a VM, which is " VM_NAME_RULE "; rename the file",
+                                "'%s' is not a valid VM name, which is " VM_NAME_RULE "; rename the file",
                                 p->id);
                 p->id[0] = '\0';
         } else {

@@ -1,4 +1,4 @@
-/* One VM as its ini says it. */
+/* One VM, as its ini describes it. */
 #pragma once
 
 #include <stdbool.h>
@@ -67,8 +67,8 @@ Project *project_free(Project *p);
 const char *project_variable_section(size_t i);
 bool project_section_has_variables(const char *section);
 
-/* What the value of a key stands for in a good project, if that is not its text: a canonical path, a UUID.
- * Borrowed from `p`; NULL if the text says all. */
+/* Returns what a key's value means in a good project, if that differs from its text: a canonical path, a
+ * UUID. Borrowed from `p`; NULL if the text says all. */
 const char *project_meaning(const Project *p, SettingId id);
 
 bool project_has_dev_shell(const Project *p);

@@ -1,5 +1,5 @@
-/* The file is read a second time for its text and lines, so that the run at login keeps neither. What the
- * text means is not judged here: project.c has done that. */
+/* Reads the file a second time for its text and lines, so that the run at login keeps neither. This does
+ * not judge what the text means: project.c has done that. */
 
 #include "generator/show.h"
 

@@ -21,7 +21,7 @@
 
 struct UnitWriter {
         int dir_fd; /* -EBADF: to stdout */
-        /* what is written now; a stream of stdio would cost a tenth of the generator's time */
+        /* the text so far; a stdio stream would cost a tenth of the generator's time */
         char *text;
         size_t size, allocated;
         bool out_of_memory; /* in the file that is being written */
@@ -185,7 +185,7 @@ void unit_writer_append(UnitWriter *w, const char *text) {
         append(w, text, strlen(text));
 }
 
-/* The value; each of `special` gets a backslash before it, `%` another `%`. */
+/* Appends the value with a backslash before each character of `special`, and with `%` doubled. */
 static void print_escaped(UnitWriter *w, const char *value, const char *special) {
         for (;;) {
                 size_t n = strcspn(value, special);

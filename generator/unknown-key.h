@@ -1,4 +1,4 @@
-/* What to say of a line that nobody knows. */
+/* Warnings about keys that this version does not know. */
 #pragma once
 
 #include "generator/messages.h"

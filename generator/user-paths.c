@@ -1,8 +1,8 @@
 /* A guest may do with a shared directory what this user may, and read all of it. So nothing is
  * shared from which this user's session takes orders, and no secrets: that is what the hidden directories of
- * a home are for, and nobody can list them all. So all of them are refused, and the user opens single ones
- * by name (AllowHidden=); those below stay closed even then. Outside of the home a guest gets what lies on
- * a file system that keeps files, but for the system's own directories.
+ * a home are for, and no list of them is complete. So all of them are refused, and the user opens single
+ * ones by name (AllowHidden=); those below stay closed even then. Outside of the home a guest gets what lies
+ * on a file system that keeps files, but for the system's own directories.
  *
  * The same for read-only shares: a secret is a secret. */
 
@@ -263,7 +263,7 @@ static const char *refused_by_kind(const PathPlace *place, bool is_in_home) {
                         (fs.f_type == TMPFS_MAGIC || strcmp(place->path, "/run") == 0))
                 return "holds what the system keeps while it runs";
         if (place->error == 0 && st.st_mode & S_ISVTX && st.st_mode & S_IWOTH)
-                return "is everybody's to write: take a directory in it";
+                return "can be written by every user: take a directory in it";
         return NULL;
 }
 
@@ -295,5 +295,5 @@ const char *user_paths_stays_closed(const UserPaths *paths, const char *path) {
                 return why;
         if (overlaps(path, paths->data_home))
                 return "holds guest images and the homes of agents";
-        return hidden_part(paths, path) ? NULL : "is no hidden directory of your home, like ~/.dotfiles";
+        return hidden_part(paths, path) ? NULL : "is not a hidden directory of your home, like ~/.dotfiles";
 }

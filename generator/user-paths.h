@@ -19,7 +19,8 @@ typedef struct UserPaths {
 /* From the environment. 0, -ENOMEM, or -ENOENT without an absolute $HOME. */
 int user_paths_init(UserPaths *paths);
 
-/* One more directory that no guest may have, because it `why`. 0, -ENOMEM. */
+/* Adds a directory that no guest may have; `why` completes a sentence that begins with its path. 0, -ENOMEM.
+ */
 int user_paths_protect(UserPaths *paths, const char *path, const char *why);
 void user_paths_done(UserPaths *paths);
 
@@ -30,7 +31,7 @@ int user_paths_resolve(const UserPaths *paths, const char *path, PathPlace *ret)
  * our own data directory, where the default ones are. The result is borrowed. */
 const char *user_paths_refused(const UserPaths *paths, const PathPlace *place, bool is_agent_home);
 
-/* True if the canonical `path` lies in a hidden directory of the home, which the user has to open by name
+/* True if the canonical `path` lies in a hidden directory of the home, which the user must open by name
  * first. The default homes of agents do not count. */
 bool user_paths_is_hidden(const UserPaths *paths, const char *path);
 

@@ -1,4 +1,4 @@
-/* The runtime directory is systemd's to remove. What is left for us is what belongs
+/* systemd removes the runtime directory. This removes what belongs
  * to a VM but lies elsewhere: the request of an ad-hoc one and the drop-ins made from
  * it. Exact names only, and unlink() follows no link. */
 
@@ -14,7 +14,7 @@
 #include "helper/log.h"
 #include "helper/request/files.h"
 
-/* What systemd did to the unit, in words; NULL where the helper has said more itself. At a time limit
+/* Says what systemd did to the unit; NULL where the helper has said more itself. At a time limit
  * systemd asks the helper first, which ends the VM in good order. */
 static const char *reason_of(const char *result, const char *code) {
         static const struct {

@@ -9,8 +9,8 @@ void log_set_vm(const char *id, const char *uuid);
 /* A line of our own. */
 void log_message(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* A line of our own that is the unit's status as well: what `systemctl status` shows. */
+/* Logs a line of our own that also becomes the unit's status, which `systemctl status` shows. */
 void log_status(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* A line of somebody else's: `identifier` is the program ("claude-vm-guest", "qemu"). */
+/* Logs a line of another program: `identifier` names it ("claude-vm-guest", "qemu"). */
 void log_line(int priority, const char *identifier, const char *line);

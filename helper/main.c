@@ -81,10 +81,10 @@ static int verb_run(const char *id) {
         prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
         log_set_vm(id, getenv(PARAMETER_UUID) ?: "");
         if (!vm_name_is_id(id))
-                return refuse("The instance is no name of a VM: letters, digits, '_', '.' and '-', 40 at the most");
+                return refuse("The instance is not a valid VM name: use letters, digits, '_', '.' and '-', at most 40");
         if (!config.vm_dir || !data || !dev_shells)
                 return refuse("RUNTIME_DIRECTORY is not set: this program is run by claude-vm@.service");
-        /* no drop-in: the UUID of a project, or a name that nobody has */
+        /* no drop-in: the UUID of a project, or an unknown name */
         name = !getenv(PARAMETER_UUID) && vm_name_is_uuid(id) ? proxy_find(GENERATOR_PATH, id) : NULL;
         if (name)
                 return proxy_run(name);

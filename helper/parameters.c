@@ -33,7 +33,7 @@ static int add_share(Parameters *p, const char *tag, char **ret_why) {
         if (!equals || !share_tag_is_valid(tag, (size_t) (equals - tag)) || !host || guest[1] != '/' ||
                         host[1] != '/' || (strncmp(value, "rw", 2) != 0 && strncmp(value, "ro", 2) != 0))
                 return refuse(ret_why, "CLAUDE_VM_SHARE_…", tag,
-                                "has to be TAG=rw:GUESTDIR:HOSTDIR or ro:…, with absolute directories");
+                                "must be TAG=rw:GUESTDIR:HOSTDIR or ro:…, with absolute directories");
         grown = reallocarray(p->shares, p->n_shares + 1, sizeof(share));
         if (!grown)
                 return -ENOMEM;
@@ -92,13 +92,13 @@ static int read_publish(Parameters *p, char *const *variables, char **ret_why) {
                         return -ENOMEM;
                 p->publish = grown;
                 if (port_forward_parse(value, &p->publish[i]) < 0)
-                        return refuse(ret_why, name, value, "has to be ADDRESS:HOSTPORT:GUESTPORT");
+                        return refuse(ret_why, name, value, "must be ADDRESS:HOSTPORT:GUESTPORT");
                 p->n_publish++;
         }
         return 0;
 }
 
-/* The variables with a prefix, without it. */
+/* Collects the variables with a prefix, without the prefix. */
 static int read_assignments(char *const *variables, const char *prefix, char ***ret) {
         size_t n = strlen(prefix);
 
@@ -163,7 +163,7 @@ int parameters_read(const char *id, char *const *variables, Parameters **ret, ch
         if (!uuid)
                 return no_such_project(id, variables, ret_why);
         if (!vm_name_is_uuid(uuid))
-                return refuse(ret_why, PARAMETER_UUID, uuid, "has to be a UUID");
+                return refuse(ret_why, PARAMETER_UUID, uuid, "must be a UUID");
         p->id = id;
         p->uuid = uuid;
         p->caller_credentials = strv_value(variables, PARAMETER_CALLER_CREDENTIALS) ?: "";

@@ -35,7 +35,7 @@ typedef struct Parameters {
  * -ENOMEM. */
 int parameters_read(const char *id, char *const *variables, Parameters **ret, char **ret_why);
 
-/* Takes the optional shares out whose directory does not exist. */
+/* Removes the optional shares whose directory does not exist. */
 void parameters_drop_missing_shares(Parameters *p);
 
 /* The host's directory of a share; NULL if there is none of this tag. */

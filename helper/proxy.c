@@ -36,7 +36,7 @@ char *proxy_find(const char *generator, const char *id) {
         return name;
 }
 
-/* How the unit has ended, as our own end. */
+/* Ends as the unit has ended. */
 static int result(Manager *m, const char *unit) {
         UnitState state = {};
         int status = 0, r = manager_state(m, unit, &state);

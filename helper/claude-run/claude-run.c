@@ -43,7 +43,7 @@ static const Verb verbs[] = {
         { "list", "", "projects and VMs", verb_list },
         { "status", "[NAME]", "what systemd says of a VM", verb_status },
         { "logs", "[NAME]", "the journal of a VM, host and guest", verb_logs },
-        { "doctor", "", "whether VMs can run here, and what is to be done", verb_doctor },
+        { "doctor", "", "check whether VMs can run here, and say what to do", verb_doctor },
 };
 
 const char *claude_run_verb(unsigned i) {
@@ -66,7 +66,7 @@ static int print_help(void) {
         return 0;
 }
 
-/* The verb is the first word if it is one; a project may not have the name of a verb without `run` before
+/* Takes the first word if it is a verb. A project that has the name of a verb needs `run` before
  * it. NULL: there is none, so run is meant. */
 static const Verb *take_verb(RunOptions *o) {
         o->n_words = (unsigned) strv_length(o->words);
@@ -133,7 +133,7 @@ static int run_verb(const Verb *verb, const RunOptions *o) {
 
         if (!c.runtime_dir)
                 return fail(EXIT_FAILURE,
-                                "XDG_RUNTIME_DIR is not set: this is no login session of systemd's; %s",
+                                "XDG_RUNTIME_DIR is not set: this is not a systemd login session; %s",
                                 geteuid() == 0 ? "VMs are yours, not root's: run it without sudo"
                                                : "log in as this user, or: machinectl shell USER@");
         /* without SA_RESTART: Ctrl-C ends a wait */

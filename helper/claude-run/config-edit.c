@@ -39,7 +39,7 @@ static void edit_done(Edit *e) {
         free(e->before);
 }
 
-/* Is there such a program? */
+/* Returns true if there is such a program. */
 static bool in_path(const char *name) {
         _cleanup_free_ char *copy = NEED(strdup(getenv("PATH") ?: "/usr/bin:/bin"));
         char *rest = copy;
@@ -76,7 +76,7 @@ static int run_editor(const Edit *e) {
         int r;
 
         if (!editor)
-                return fail(EXIT_FAILURE, "there is no editor: set EDITOR to the one that you like");
+                return fail(EXIT_FAILURE, "no editor found: set EDITOR");
         script = NEED(strjoin(editor, " \"$1\"", NULL));
         r = run_program((const char *const[]) { "/bin/sh", "-c", script, "sh", e->copy, NULL }, -1);
         return r == 0 ? 0 : fail(EXIT_FAILURE, "the editor '%s' failed", editor);
@@ -103,7 +103,7 @@ static int make_copy(Edit *e, const char *name) {
         return r < 0 ? fail(EXIT_FAILURE, "Failed to copy '%s': %s", e->effective, strerror(-r)) : 0;
 }
 
-/* 'e', 'd' for discard, or EOF if there is nobody to ask. */
+/* Returns 'e' for edit, 'd' for discard, or EOF if no user is there to ask. */
 static int ask(void) {
         _cleanup_free_ char *line = NULL;
         size_t allocated = 0;
@@ -116,7 +116,7 @@ static int ask(void) {
         return line[0] == 'd' || line[0] == 'D' ? 'd' : 'e';
 }
 
-/* The editor, until the file is good or given up. */
+/* Runs the editor until the file is good or the user gives up. */
 static int edit_until_good(const Context *c, const Edit *e) {
         int r, answer;
 
@@ -131,7 +131,8 @@ static int edit_until_good(const Context *c, const Edit *e) {
         return fail(EXIT_CONFIGURATION, "'%s' is not changed", e->own);
 }
 
-/* On the disk before it has the name, so that a power cut leaves one of both. */
+/* Syncs the copy to the disk before it renames it, so that a power cut leaves the old file or the new one.
+ */
 static int replace(const Edit *e) {
         _cleanup_close_ int fd = open(e->copy, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 
@@ -158,8 +159,7 @@ static int put_in_place(Context *c, const Edit *e, const char *name) {
         r = manager_reload(c->manager);
         if (r < 0)
                 return fail(EXIT_FAILURE, "Failed to reload your service manager: %s", strerror(-r));
-        return fail(0, "'%s' is changed; a running VM takes it on with: claude-run restart %s", e->own,
-                        name);
+        return fail(0, "'%s' is changed; to apply it to a running VM: claude-run restart %s", e->own, name);
 }
 
 int config_edit(Context *c, const char *name) {
@@ -178,7 +178,7 @@ int config_edit(Context *c, const char *name) {
                 r = put_in_place(c, &e, name);
         else if (r == 0)
                 fail(0, "nothing is changed");
-        /* what somebody wrote is not thrown away */
+        /* never throw away what the user wrote */
         if (is_changed(&e))
                 fail(0, "what you wrote is kept in %s", e.copy);
         else if (e.copy)

@@ -14,10 +14,10 @@ typedef struct Context {
         Manager *manager; /* by way of context_manager() */
 } Context;
 
-/* Set by SIGINT: a wait ends. */
+/* Set by SIGINT; ends a wait. */
 extern volatile bool context_interrupted;
 
-/* The projects of this user. The generator runs once, and only if somebody asks. */
+/* Returns the projects of this user. Runs the generator once, at the first call. */
 int context_projects(Context *c);
 int context_manager(Context *c);
 void context_done(Context *c);

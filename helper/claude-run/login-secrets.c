@@ -30,7 +30,7 @@ static char *agent_of(const char *agent, char *const *settings) {
 void login_secrets_print(FILE *f, const char *agent, char *const *settings) {
         _cleanup_free_ char *name = agent_of(agent, settings);
         const Agent *known = agent_find(name);
-        /* of an agent that there is not, the generator will say so */
+        /* the generator will report an unknown agent */
         const char *list = known ? known->secrets : "";
 
         for (;;) {

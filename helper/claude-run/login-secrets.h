@@ -1,4 +1,4 @@
-/* What an agent is logged in with, for a request: from the environment of claude-run. */
+/* The agent's login for a request, from the environment of claude-run. */
 #pragma once
 
 #include <stdio.h>

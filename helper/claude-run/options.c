@@ -135,7 +135,7 @@ static int add_own_variable(RunOptions *o, const Option *option, const char *nam
         int r;
 
         if (!value)
-                return fail(EXIT_USAGE, "--%s %s: has to be %s", option->name, name, option->value);
+                return fail(EXIT_USAGE, "--%s %s: must be %s", option->name, name, option->value);
         if (!secret) {
                 r = check_value(option, value);
                 if (r != 0)

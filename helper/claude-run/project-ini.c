@@ -15,16 +15,16 @@
 #include "helper/claude-run/memory.h"
 #include "helper/json.h"
 
-/* Each becomes the rest of a line of an ini, which has no quotes. A guest chooses the names of what it
- * makes, so a line end in a directory's name is somebody's try to say more than a directory. */
+/* Each becomes the rest of a line of an ini, which has no quotes. A guest can create directories with any
+ * name, and a newline in one would smuggle extra lines into the ini. */
 static int check_line(const char *what, const char *value) {
         size_t n = strlen(value);
         const char *why = printable_check(value);
 
         if (why)
                 return fail(EXIT_CONFIGURATION,
-                                "%s '%s' has %s in its name, which no ini can have: rename it", what, value,
-                                why);
+                                "%s '%s' has %s in its name, which an ini cannot contain: rename it", what,
+                                value, why);
         if (n > 0 && value[n - 1] == ' ')
                 return fail(EXIT_CONFIGURATION,
                                 "%s '%s' has a blank at the end of its name, which an ini cannot say", what,
@@ -45,7 +45,7 @@ static bool same_section(const char *a, const char *b) {
         return n == strcspn(b, "\n") && memcmp(a, b, n) == 0;
 }
 
-/* An option is a section and its line; a section that goes on is not begun again. */
+/* An option is a section and its line. Prints the header of a section only where a new one begins. */
 void project_ini_print(FILE *f, const Context *c, const char *directory) {
         const char *home = getenv("CLAUDE_HOME"), *section = "[Project]\n";
 
@@ -65,10 +65,10 @@ void project_ini_print(FILE *f, const Context *c, const char *directory) {
         }
 }
 
-/* What somebody who opens the file looks for first. */
+/* The keys that a user who opens the file looks for first. */
 static void print_hints(FILE *f) {
         fputs("\n"
-              "# What else there is, see claude-vm.ini(5) for all of it:\n"
+              "# More keys; claude-vm.ini(5) has them all:\n"
               "#\n"
               "# [Project]\n"
               "# AgentArguments=--dangerously-skip-permissions\n"
@@ -135,7 +135,7 @@ int project_ini_make(Context *c, const char *directory, const char *name) {
         int r;
 
         if (!vm_name_is_project(name))
-                return fail(EXIT_USAGE, "'%s' is no name for a project, which is " VM_NAME_RULE, name);
+                return fail(EXIT_USAGE, "'%s' is not a valid project name, which is " VM_NAME_RULE, name);
         r = project_ini_check_lines(directory);
         if (r == 0)
                 r = project_ini_find(c, name, &own, &effective);
@@ -143,7 +143,7 @@ int project_ini_make(Context *c, const char *directory, const char *name) {
                 return r;
         if (effective)
                 return fail(EXIT_CONFIGURATION,
-                                "there is a project '%s' already: %s; to change it: claude-run config edit %s",
+                                "project '%s' already exists: %s; to change it: claude-run config edit %s",
                                 name, effective, name);
         text = compose(c, directory, name);
         r = create(own, text);

@@ -1,4 +1,4 @@
-/* The files of projects, as far as claude-run writes them. What they mean is the generator's. */
+/* The project files that claude-run writes. What they mean, only the generator knows. */
 #pragma once
 
 #include <stdio.h>
@@ -8,7 +8,7 @@
 /* Prints the settings of the command line for a VM on `directory`, as sections and lines. */
 void project_ini_print(FILE *f, const Context *c, const char *directory);
 
-/* Refuses a directory, or a CLAUDE_HOME, whose name no line of an ini can have. 0 or an exit status. */
+/* Refuses a directory, or a CLAUDE_HOME, whose name an ini cannot contain. 0 or an exit status. */
 int project_ini_check_lines(const char *directory);
 
 /* Writes them as the ini of the project `name`; never over another file. 0 or an exit status. */

@@ -79,7 +79,7 @@ static int write_request(const Context *c, const char *directory, const ProjectE
 
         if (r < 0)
                 return r;
-        /* first of all, so that no sweep takes the rest for an abandoned one */
+        /* before the rest, so that no sweep takes the request for an abandoned one */
         request->owner_fd = request_owner_make(c->runtime_dir, request->id);
         if (request->owner_fd < 0)
                 return request->owner_fd;

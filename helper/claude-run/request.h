@@ -16,5 +16,5 @@ typedef struct Request {
  * start, and the VM ends with its owner. 0 or an exit status; nothing is left after a failure. */
 int request_make(Context *c, const char *directory, const ProjectEntry *base, bool session, Request *ret);
 
-/* Lets go of it: from now on it is the unit's to clean up. */
+/* Releases the request: from now on the unit cleans it up. */
 void request_done(Request *request);

@@ -45,7 +45,7 @@ static void append_words(char ***argv, char *const *words) {
 
 char **session_argv(const Session *s) {
         _cleanup_free_ char *config = NEED(runtime_path_vm_file(s->runtime_dir, s->id, "ssh.config"));
-        /* twice: also without a terminal here */
+        /* twice: the guest needs a terminal even if we have none */
         const char *terminal = s->read_only ? "-tt" : s->terminal ? "-t" : "-T";
         /* without a program of ours in between: under emulation that would double the time of a short
          * command */
@@ -83,7 +83,7 @@ static const char reset[] =
                 "\033[0m"
                 "\033]104\033\\\033]110\033\\\033]111\033\\\033]112\033\\"; /* palette and colours */
 
-/* What is typed goes nowhere but is not left for the shell; Ctrl-C and Ctrl-\ still end ssh. */
+/* Discards what is typed, so that the shell does not get it later; Ctrl-C and Ctrl-\ still end ssh. */
 static void ignore_keys(const struct termios *modes) {
         struct termios quiet = *modes;
 
@@ -119,7 +119,7 @@ static void pass_on(int sig) {
                 kill(child, sig);
 }
 
-/* ssh ends on these and the VM goes on; we are still there to tidy up. */
+/* These signals end ssh but not the VM; we stay to restore the terminal. */
 static void pass_signals_on(void) {
         static const int signals[] = { SIGTERM, SIGHUP, SIGINT, SIGQUIT };
         struct sigaction action = { .sa_handler = pass_on, .sa_flags = SA_RESTART };
@@ -137,7 +137,7 @@ int session_exec(const Session *s) {
 
 /* The child's side of fork(): becomes ssh. */
 static void __attribute__((noreturn)) exec_ssh(char **argv, int input) {
-        /* a viewer whose claude-run is killed is nobody's: the terminal may be another program's by now */
+        /* a viewer must not outlive its claude-run: the terminal may belong to another program by then */
         prctl(PR_SET_PDEATHSIG, SIGHUP);
         if (input < 0 || dup2(input, STDIN_FILENO) >= 0)
                 execv(argv[0], argv);
@@ -148,7 +148,7 @@ static void __attribute__((noreturn)) exec_ssh(char **argv, int input) {
 int session_run_program(char **argv, bool terminal, bool read_only) {
         struct termios modes;
         bool have_modes = terminal && tcgetattr(STDIN_FILENO, &modes) == 0;
-        /* a standard input that never says anything and never ends */
+        /* a standard input that stays silent and never ends */
         int silence[2] = { -EBADF, -EBADF };
         int status;
         pid_t pid;

@@ -34,7 +34,7 @@ static void __attribute__((format(printf, 1, 2))) print_progress(const char *for
         va_end(ap);
 }
 
-/* One line that the next one covers; nothing without a terminal. */
+/* Prints a line that the next one overwrites, and nothing without a terminal. */
 static void show_progress(void *userdata, const char *status_text, uint64_t elapsed_usec) {
         const char *id = userdata;
 
@@ -62,7 +62,7 @@ static void show_last_words(const Context *c, const char *unit, uint64_t since_u
                 say_lines(stderr, "guest| ", text);
 }
 
-/* Why a unit is not up, in the words of the unit. */
+/* Says why a unit is not up, in the words of the unit. */
 static int explain_failure(Context *c, const char *id, const char *unit, const char *verb,
                 const char *result, uint64_t since_usec) {
         UnitState state = {};
@@ -99,7 +99,7 @@ int start_job(Context *c, ManagerJob job, const char *id) {
         if (r >= 0)
                 return 0;
         if (r == -EINTR) {
-                /* what this call has begun, and nothing else */
+                /* stop what this call has started, and nothing else */
                 context_interrupted = false;
                 if (job != MANAGER_STOP)
                         (void) manager_job(c->manager, MANAGER_STOP, unit, STOP_LIMIT, NULL, NULL, NULL,
@@ -108,7 +108,7 @@ int start_job(Context *c, ManagerJob job, const char *id) {
         }
         if (r == -ETIMEDOUT && !result[0])
                 return fail(EXIT_FAILURE,
-                                "'%s' is not done after %llu s; it goes on: systemctl --user status %s",
+                                "'%s' is not done after %llu s and continues; see: systemctl --user status %s",
                                 verb, (unsigned long long) (limit / SEC), unit);
         if (!result[0])
                 return fail(EXIT_FAILURE, "Failed to %s '%s': %s", verb, id, strerror(-r));
@@ -121,7 +121,7 @@ static int reload(Context *c) {
         return r < 0 ? fail(EXIT_FAILURE, "Failed to reload your service manager: %s", strerror(-r)) : 0;
 }
 
-/* Where systemd does not run our generator by itself. */
+/* Links our units where systemd does not run our generator by itself. */
 static int provide_units(Context *c) {
         int r = uninstalled_sync(c->runtime_dir, c->options->generator, uninstalled_has_generator());
 
@@ -141,7 +141,7 @@ static bool is_up_to_date(Context *c, const char *unit) {
                         config_check(environment, &why) >= 0;
 }
 
-/* An ini that differs from what the manager knows is read first: who edits one expects that. */
+/* Reloads first if an ini differs from what the manager knows: a user who has edited it expects that. */
 static int refresh(Context *c, const char *unit, UnitState *state) {
         if (strcmp(state->active_state, "active") == 0)
                 return 0;
@@ -150,7 +150,7 @@ static int refresh(Context *c, const char *unit, UnitState *state) {
         return reload(c);
 }
 
-/* A start of a VM that wants secrets of this environment; they are gone again when it is done. */
+/* Starts a VM that wants secrets of this environment, and removes them again afterwards. */
 static int start(Context *c, const char *id, const char *unit) {
         _cleanup_free_ char *names = NULL;
         int lock = -EBADF, r = manager_environment(c->manager, unit, PARAMETER_CALLER_CREDENTIALS, &names);

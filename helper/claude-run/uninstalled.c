@@ -49,7 +49,8 @@ bool uninstalled_has_generator(void) {
 
 /* --- links ----------------------------------------------------------------------------- */
 
-/* 1: the link is there now and was not, or led elsewhere. What is no link belongs to somebody else. */
+/* Returns 1 if the link is new or has led elsewhere. Leaves alone what is not a link, because it is not
+ * ours. */
 static int ensure_link(const char *target, const char *directory, const char *name) {
         _cleanup_free_ char *path = NEED(strjoin(directory, "/", name, NULL));
         char old[4096];
@@ -100,7 +101,7 @@ static int link_templates(const char *unit_dir) {
         return changed;
 }
 
-/* Wherever they lead: another copy of ours has made them. 1: there was one. */
+/* Removes the links wherever they lead: another copy of ours has made them. Returns 1 if there was one. */
 static int unlink_templates(const char *unit_dir) {
         int changed = 0;
 
@@ -136,7 +137,8 @@ static int link_dropins(const char *generated, const char *unit_dir) {
 
 /* --- the whole ------------------------------------------------------------------------- */
 
-/* What the generator says is not repeated: claude-run has asked it for the list of projects as well. */
+/* Drops the generator's messages: claude-run has already shown them when it asked for the list of projects.
+ */
 static int generate(const char *generator, const char *directory) {
         int r = directory_remove_tree(directory, 1);
 

@@ -1,4 +1,4 @@
-/* Where nobody has installed our generator for systemd: claude-run's own copies of it and of the units. */
+/* Runs claude-run's own copies of generator and units where they are not installed for systemd. */
 #pragma once
 
 #include <stdbool.h>

@@ -1,4 +1,4 @@
-/* The verb `config`: settings shown, edited and made. What an ini says is the generator's to know. */
+/* The verb `config`: settings shown, edited and made. Only the generator knows what an ini says. */
 
 #include <errno.h>
 #include <stdlib.h>
@@ -98,7 +98,7 @@ static int find_here(Context *c, char **ret) {
                                           "no project has this directory; to make one: claude-run config new");
 }
 
-/* A name is passed on as it is: a broken ini is no project to anybody else, and here it is asked for. */
+/* Passes the name on unchecked: elsewhere a broken ini is not a project, but here the user asks for it. */
 static int find_id(Context *c, const char *name, char **ret) {
         if (!name)
                 return find_here(c, ret);
@@ -158,7 +158,9 @@ static int config_new(Context *c, const char *name) {
         if (!own)
                 return fail(EXIT_FAILURE, "No memory");
         if (!own[0])
-                return fail(EXIT_USAGE, "'%s' has no name to take: claude-run config new NAME", directory);
+                return fail(EXIT_USAGE,
+                                "cannot make a project name of '%s'; use: claude-run config new NAME",
+                                directory);
         return project_ini_make(c, directory, own);
 }
 
@@ -185,6 +187,6 @@ int verb_config(Context *c) {
                         break;
                 }
         if (n > 1)
-                return fail(EXIT_USAGE, "one project at a time: '%s' is one too many", words[1]);
+                return fail(EXIT_USAGE, "expected one project, got also '%s'", words[1]);
         return actions[action].run(c, n > 0 ? words[0] : NULL);
 }

@@ -1,4 +1,4 @@
-/* doctor: can VMs run here, and if not, what is to be done? Each check says one line. */
+/* doctor says whether VMs can run here and, if not, what to do. Each check prints one line. */
 
 #include <errno.h>
 #include <pwd.h>
@@ -27,13 +27,13 @@
 #include "helper/sandbox/landlock.h"
 #include "helper/sandbox/sandbox.h"
 
-#define IMAGE_MIB 2048U /* what making an image needs for a while */
+#define IMAGE_MIB 2048U /* space that making an image needs for a while */
 
 typedef enum Level { LEVEL_OK, LEVEL_WARNING, LEVEL_PROBLEM } Level;
 
 typedef struct Doctor {
         Context *context;
-        const char *check; /* name of the one at hand */
+        const char *check; /* name of the current one */
         sd_json_variant *array;
         bool sick;
 } Doctor;
@@ -57,7 +57,7 @@ static void say(Doctor *d, Level level, const char *format, ...) {
                 (void) sd_json_variant_append_array(&d->array, object);
 }
 
-/* What a program prints, owned; NULL if it is not there, cannot be run or fails. */
+/* Returns what a program prints, owned; NULL if it is missing or fails. */
 static char *answer_of(const char *program, const char *argument, const char *second) {
         const char *const argv[] = { program, argument, second, NULL };
         _cleanup_free_ char *text = NULL;
@@ -72,7 +72,7 @@ static void check_version(Doctor *d, const char *path, const char *package, unsi
         unsigned got_major, got_minor;
 
         if (!text)
-                say(d, LEVEL_PROBLEM, "%s is not there or does not run: install %s", path, package);
+                say(d, LEVEL_PROBLEM, "%s not found, or fails to run: install %s", path, package);
         else if (!program_version_parse(text, &got_major, &got_minor))
                 say(d, LEVEL_WARNING, "%s does not say its version", path);
         else if (got_major < major || (got_major == major && got_minor < minor))
@@ -104,7 +104,7 @@ static void check_units(Doctor *d) {
                 say(d, LEVEL_OK, "installed; systemd runs the generator at login and at each daemon-reload");
         else
                 say(d, LEVEL_OK,
-                                "claude-run's own copies: systemctl knows a project once claude-run has started it, and WantedBy= has no effect. For the whole, install the package or link " GENERATOR_PATH
+                                "claude-run's own copies: systemctl knows a project once claude-run has started it, and WantedBy= has no effect. To change that, install the package or link " GENERATOR_PATH
                                 " into /etc/systemd/user-generators");
 }
 
@@ -139,7 +139,7 @@ static void check_ssh(Doctor *d) {
 
         for (size_t i = 0; i < ELEMENTSOF(programs); i++)
                 if (access(programs[i], X_OK) < 0) {
-                        say(d, LEVEL_PROBLEM, "%s is not there: install the OpenSSH client", programs[i]);
+                        say(d, LEVEL_PROBLEM, "%s not found: install the OpenSSH client", programs[i]);
                         return;
                 }
         say(d, LEVEL_OK, SSH_PATH);
@@ -175,7 +175,7 @@ static void check_kvm(Doctor *d) {
                 say(d, LEVEL_OK, "a virtual CPU runs at full speed");
         else if (access("/dev/kvm", F_OK) == 0 && access("/dev/kvm", R_OK | W_OK) < 0)
                 say(d, LEVEL_WARNING,
-                                "/dev/kvm is not yours to open, so VMs are ten times slower: sudo usermod --append --groups kvm $USER, and log in again");
+                                "you may not open /dev/kvm, so VMs are ten times slower: sudo usermod --append --groups kvm $USER, and log in again");
         else
                 say(d, LEVEL_WARNING, "%s, so VMs are ten times slower", why);
 }

@@ -59,8 +59,8 @@ static void print_memory(const UnitState *state, char ret[static CELL_MAX]) {
                 strcpy(ret, "-");
 }
 
-/* A process of this user, not of somebody who calls himself so: ssh with the VM's configuration, showing the
- * agent's terminal. */
+/* Counts only processes of this user, not those that another user has named so: ssh with the VM's
+ * configuration, showing the agent's terminal. */
 static bool is_viewer(const char *pid, const char *vm_dir) {
         char path[sizeof("/proc//cmdline") + NAME_MAX], line[1024];
         _cleanup_close_ int fd = -EBADF;
@@ -150,7 +150,7 @@ static int list_one(Context *c, Row *row, bool loaded, sd_json_variant **array) 
         return r;
 }
 
-/* An ad-hoc VM, or what is left of a project whose ini is gone. */
+/* Lists an ad-hoc VM, or the rest of a project whose ini is gone. */
 static int list_other(Context *c, const char *unit, const char *id, sd_json_variant **array) {
         _cleanup_free_ char *directory = NULL;
         Row row = { .name = id, .uuid = vm_name_is_uuid(id) ? id : "-" };

@@ -48,7 +48,7 @@ static int print_list(const PortList *list) {
         return 0;
 }
 
-/* Asks the master: "forward" or "cancel". What it has against it is on stderr. */
+/* Asks the master: "forward" or "cancel". Its objections are on stderr. */
 static int ask_master(const Context *c, const char *id, const char *command, const PortEntry *e) {
         _cleanup_free_ char *config = NEED(runtime_path_vm_file(c->runtime_dir, id, "ssh.config"));
         char text[PORT_FORWARD_TEXT_MAX + 16];
@@ -75,7 +75,7 @@ static PortEntry *find(PortList *list, const PortEntry *e) {
 
 static int change_failed(const char *what, const char *word, int r) {
         return r < 0 ? fail(EXIT_FAILURE, "Failed to %s '%s': %s", what, word, strerror(-r))
-                     : fail(EXIT_FAILURE, "Failed to %s '%s': what ssh says is above", what, word);
+                     : fail(EXIT_FAILURE, "Failed to %s '%s'; ssh's message is above", what, word);
 }
 
 static int add(Context *c, const char *id, const char *vm_dir, PortList *list, const PortEntry *e,
@@ -84,10 +84,10 @@ static int add(Context *c, const char *id, const char *vm_dir, PortList *list, c
 
         if (find(list, e))
                 return fail(EXIT_FAILURE,
-                                "Failed to add '%s': this port is forwarded already; see: claude-run ports %s",
+                                "Failed to add '%s': this port is already forwarded; see: claude-run ports %s",
                                 word, id);
         if (list->n == PORTS_MAX)
-                return fail(EXIT_FAILURE, "Failed to add '%s': %u ports are forwarded already", word,
+                return fail(EXIT_FAILURE, "Failed to add '%s': %u ports are already forwarded", word,
                                 PORTS_MAX);
         r = ask_master(c, id, "forward", e);
         if (r == 0) {
@@ -121,7 +121,7 @@ static int change(Context *c, const char *id, const char *vm_dir, PortList *list
 
         if (port_forward_parse(word, &e.forward) < 0)
                 return fail(EXIT_USAGE,
-                                "'%s' is no port: has to be [ADDRESS:]HOSTPORT:GUESTPORT, or PORT for both",
+                                "'%s' is not a port: write [ADDRESS:]HOSTPORT:GUESTPORT, or PORT for both",
                                 word);
         if (strcmp(action, "remove") != 0)
                 return add(c, id, vm_dir, list, &e, word);
@@ -150,7 +150,7 @@ int verb_ports(Context *c) {
                 return r;
         if (!id || !which_vm_has_sessions(c, id))
                 return fail(EXIT_FAILURE,
-                                "VM '%s' does not run; ports of its ini are forwarded when it does",
+                                "VM '%s' is not running; the ports of its ini are forwarded when it runs",
                                 id ?: ".");
         vm_dir = NEED(runtime_path_vm(c->runtime_dir, id));
         lock = ports_lock(vm_dir);

@@ -27,7 +27,7 @@
 
 enum { ATTACH_NO_TERMINAL = 69 };
 
-/* The unit's result as an exit status; what was not the agent's doing is said. */
+/* Turns the unit's result into an exit status, and reports an end that was not the agent's doing. */
 static int result_of(const char *id, const UnitState *state) {
         int status = strcmp(state->result, "success") == 0        ? 0
                         : strcmp(state->result, "exit-code") == 0 ? state->exec_main_status
@@ -38,7 +38,7 @@ static int result_of(const char *id, const UnitState *state) {
         return status;
 }
 
-/* The viewer is gone and nobody detached it: has the VM ended? */
+/* The viewer has ended without a detach: has the VM ended as well? */
 static int after_agent(Context *c, const char *id) {
         _cleanup_free_ char *unit = NEED(vm_unit_name(id));
         UnitState state = {};
@@ -64,7 +64,7 @@ static bool have_terminal(void) {
 
 static int no_terminal(void) {
         return fail(EXIT_USAGE,
-                        "the agent's terminal needs one here; without: claude-run -- -p \"question\"");
+                        "the agent's terminal needs one here; without one: claude-run -- -p \"question\"");
 }
 
 static int attach(Context *c, const char *id) {
@@ -79,7 +79,7 @@ static int attach(Context *c, const char *id) {
         r = session_run(&session);
         if (r < 0)
                 return session_not_run(session.ssh, r);
-        /* who only looks ends ssh itself, which says 255 */
+        /* a read-only viewer ends ssh itself, which exits with 255 */
         if (r == 0 || (session.read_only && r == EXIT_LOST && which_vm_has_sessions(c, id))) {
                 say_line(stderr, "Detached; the agent goes on. Again with: claude-run attach %s", id);
                 return 0;
@@ -106,7 +106,7 @@ int verb_attach(Context *c) {
 
 /* --- run ------------------------------------------------------------------------------- */
 
-/* What a running VM's agent is, its unit says. */
+/* Asks the unit of a running VM for its agent. */
 static bool is_plain(Context *c, const char *id) {
         _cleanup_free_ char *unit = NEED(vm_unit_name(id)), *agent = NULL;
 
@@ -126,7 +126,7 @@ static int run_agent(Context *c, const char *id) {
         return r < 0 ? session_not_run(session.ssh, r) : r;
 }
 
-/* A fresh VM; what becomes of it, when it has been started, is up to what is run in it. */
+/* Starts a fresh VM. What runs in it decides when it ends. */
 static int run_fresh(Context *c, const char *directory, const ProjectEntry *base) {
         bool session = c->options->arguments;
         Request request;
@@ -149,7 +149,8 @@ static int run_fresh(Context *c, const char *directory, const ProjectEntry *base
         return r;
 }
 
-/* In a VM that runs, without a word about it; else in one of its own, with the settings of the project. */
+/* Uses the project's VM if it is already running; otherwise starts a separate one with the project's
+ * settings. */
 static int run_arguments(Context *c, const char *id) {
         _cleanup_free_ char *unit = NEED(vm_unit_name(id)), *state = NULL;
         const ProjectEntry *p;

@@ -22,7 +22,7 @@ int verb_exec(Context *c) {
         int r;
 
         if (!c->options->arguments || !c->options->arguments[0])
-                return fail(EXIT_USAGE, "what is to be run? claude-run exec [NAME] -- COMMAND…");
+                return fail(EXIT_USAGE, "no command given; usage: claude-run exec [NAME] -- COMMAND…");
         r = start_vm_for_session(c, &id);
         if (r != 0)
                 return r;
@@ -72,7 +72,7 @@ int verb_ssh(Context *c) {
         return r < 0 ? session_not_run(argv[0], r) : r;
 }
 
-/* The path in NAME:PATH, and NAME; NULL for a path of the host. */
+/* Splits NAME:PATH and returns the path; NULL for a path of the host. */
 static const char *guest_path(const char *word, char **ret_name) {
         size_t n = strcspn(word, "/:");
 
@@ -92,13 +92,13 @@ static int vm_of_copy(Context *c, char **ret) {
                 if (!guest_path(c->options->words[i], &other))
                         continue;
                 if (name && strcmp(name, other) != 0)
-                        return fail(EXIT_USAGE, "one VM at a time: '%s' and '%s'", name, other);
+                        return fail(EXIT_USAGE, "expected one VM, got '%s' and '%s'", name, other);
                 free(name);
                 name = TAKE_PTR(other);
         }
         if (!name)
                 return fail(EXIT_USAGE,
-                                "one side has to be in a VM, like NAME:PATH; ':PATH' means the VM of this directory");
+                                "one side must be in a VM, like NAME:PATH; ':PATH' means the VM of this directory");
         if (name[0])
                 return which_vm_resolve(c, name, ret);
         return which_vm_here(c, ret) != 0 || !*ret ? fail(EXIT_CONFIGURATION, "no VM has this directory")
@@ -121,7 +121,7 @@ int verb_cp(Context *c) {
         int r;
 
         if (c->options->n_words < 2)
-                return fail(EXIT_USAGE, "what is to be copied? claude-run cp SOURCE… DESTINATION");
+                return fail(EXIT_USAGE, "nothing to copy; usage: claude-run cp SOURCE… DESTINATION");
         r = vm_of_copy(c, &id);
         if (r == 0)
                 r = start_for_session(c, id);

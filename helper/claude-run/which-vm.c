@@ -93,7 +93,8 @@ int which_vm_resolve(Context *c, const char *word, char **ret) {
         int r;
 
         if (!vm_name_is_id(word))
-                return fail(EXIT_USAGE, "'%s' is no name of a VM, which is a UUID or " VM_NAME_RULE, word);
+                return fail(EXIT_USAGE, "'%s' is not a valid VM name, which is a UUID or " VM_NAME_RULE,
+                                word);
         /* what runs needs no look at the projects */
         if (!which_vm_has_sessions(c, word)) {
                 r = context_projects(c);
@@ -132,7 +133,7 @@ int which_vm_only(Context *c, char **ret) {
         int r;
 
         if (c->options->n_words > 1)
-                return fail(EXIT_USAGE, "one VM at a time: '%s' is one too many", c->options->words[1]);
+                return fail(EXIT_USAGE, "expected one VM, got also '%s'", c->options->words[1]);
         if (c->options->n_words == 1)
                 return which_vm_resolve(c, c->options->words[0], ret);
         r = which_vm_here(c, ret);

@@ -23,5 +23,5 @@ int which_vm_here(Context *c, char **ret);
 /* Calls `run` for each VM of the command line; the last status that is not 0. */
 int which_vm_each(Context *c, int (*run)(Context *c, const char *id));
 
-/* True if sessions of the VM work without another look: its ssh master is there. */
+/* Returns true if sessions of the VM work without asking the manager: its ssh master is up. */
 bool which_vm_has_sessions(const Context *c, const char *id);

@@ -1,6 +1,6 @@
-/* The work directory is a guest's to write, so evaluating its flake runs what the guest wrote: Nix's
+/* A guest can write the work directory, so evaluating its flake runs what the guest wrote: Nix's
  * language, in its pure mode, and builds in Nix's sandbox, because DevShell= asks for just that. Nothing
- * else of the directory may have a say: nix finds no git, ssh or hg, whose configuration in the directory
+ * else of the directory may influence it: nix finds no git, ssh or hg, whose configuration in the directory
  * can name programs (since Nix 2.20 it reads a repository itself; inputs that are fetched with git must be
  * fetched before), settings of the flake are not accepted, and nothing is written there. devenv does
  * write beside its files, so it gets copies of them.
@@ -62,7 +62,7 @@ int devshell_open(const char *dir, const char *work_directory, DevShellKind kind
         return fd < 0 ? -errno : fd;
 }
 
-/* A profile that leads nowhere: somebody has emptied the store. */
+/* The profile leads nowhere: the user has emptied the store. */
 static bool is_cached(int project_fd, const DevShellSource *source) {
         char target[PATH_MAX];
 
@@ -74,7 +74,7 @@ static bool is_cached(int project_fd, const DevShellSource *source) {
 
 /* --- the result ------------------------------------------------------------------------ */
 
-/* Its end is filled up with newlines, because a disk has whole sectors. */
+/* Pads the script with newlines, because a disk has whole sectors. */
 static int check_script(int fd) {
         char newlines[SECTOR];
         off_t size = lseek(fd, 0, SEEK_END);
@@ -88,7 +88,7 @@ static int check_script(int fd) {
         return write(fd, newlines, rest) == (ssize_t) rest ? 0 : -EIO;
 }
 
-/* Results for what the files were before, and profiles that are not the current one. */
+/* Matches results of earlier files, and profiles other than the current one. */
 static void remove_old(int project_fd, const DevShellSource *source) {
         _cleanup_closedir_ DIR *d = NULL;
         char current[PATH_MAX] = "";
@@ -104,7 +104,7 @@ static void remove_old(int project_fd, const DevShellSource *source) {
                         (void) unlinkat(project_fd, entry->d_name, 0);
 }
 
-/* True if the files are what they were. */
+/* Returns true if the files have not changed. */
 static bool is_unchanged(const DevShellSource *source, const DevShellConfig *c) {
         DevShellSource now;
         const char *name;
@@ -150,7 +150,7 @@ static int complain(const char *work_directory, const char *why) {
         return EXIT_FAILURE;
 }
 
-/* Of what make_script() returned. */
+/* Explains what make_script() returned. */
 static const char *reason_of(int r) {
         return r > 0                    ? "the evaluation failed; its last lines say why"
                         : r == -ENODATA ? "the evaluation printed nothing"
@@ -183,7 +183,7 @@ static int evaluate(const DevShellSource *source, const DevShellConfig *c, int p
         return EXIT_SUCCESS;
 }
 
-/* One at a time: what another VM of the directory evaluates is ours too. */
+/* Lets one VM evaluate at a time: the others on this directory use its result. */
 static int evaluate_once(const DevShellSource *source, const DevShellConfig *c) {
         _cleanup_close_ int project_fd = open_project(c->dir, source);
 

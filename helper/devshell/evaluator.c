@@ -63,7 +63,7 @@ int evaluator_run_nix(const DevShellSource *source, const char *dir, const char 
 
         if (!profile)
                 return -ENOMEM;
-        /* a PATH that nobody makes */
+        /* a PATH that does not exist */
         r = make_environment(dir, "/var/empty");
         if (r < 0 || fchdir(source->directory_fd) < 0)
                 return r < 0 ? r : -errno;

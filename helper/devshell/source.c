@@ -1,8 +1,8 @@
-/* The files are a guest's to write: no link is followed, nothing but regular files of a bounded size is
+/* A guest can write the files: no link is followed, nothing but regular files of a bounded size is
  * read.
  *
- * The names are UUIDs of version 5, a SHA-1 by libuuid, which is a dependency already. Whoever makes two
- * flakes of one hash only gets the shell of his one flake for his other one: the path of the directory,
+ * The names are UUIDs of version 5, a SHA-1 by libuuid, which is a dependency already. A collision lets an
+ * author only confuse two flakes of one project: the path of the directory,
  * which no guest chooses, keeps projects apart. So nothing stronger is needed, and no kernel feature that
  * may be missing. */
 
@@ -34,8 +34,8 @@ static void uuid_of(const char *data, size_t size, char ret[static 37]) {
         uuid_unparse_lower(uuid, ret);
 }
 
-/* Sizes in front, so that no content can pass for another file's. The first line changes with what we make
- * of the files: an older version's results are not found then. */
+/* Sizes come first, so that no content can pass for another file's. The first line changes when we make
+ * something else of the files, so that results of an older version are not found. */
 static int make_key(DevShellSource *s) {
         _cleanup_free_ char *text = NULL;
         size_t size = 0;

@@ -1,4 +1,4 @@
-/* What a work directory has of a dev shell, and the name under which its evaluation is kept. */
+/* The dev shell files of a work directory, and the name under which their evaluation is kept. */
 #pragma once
 
 #include <stdbool.h>

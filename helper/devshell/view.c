@@ -108,7 +108,7 @@ int devshell_view_enter(const char *work_directory, const char *dir) {
         const char *home = directory_of("HOME", "/root");
         _cleanup_free_ char *profile = strjoin(home, "/.nix-profile", NULL),
                             *state = strjoin(home, "/.local/state/nix", NULL);
-        /* other users' homes too: what they let this user read is no business of a guest's */
+        /* other users' homes too: a guest must not read what they let this user read */
         Cover covers[N_COVERS] = { { "/home" }, { "/root" }, { "/run/user" }, { "/tmp" }, { "/var/tmp" },
                 { home }, { directory_of("XDG_RUNTIME_DIR", "/run/user") } };
         Kept kept[N_KEPT] = {

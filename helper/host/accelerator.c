@@ -1,6 +1,6 @@
 /* That /dev/kvm opens proves nothing: some machines offer one that emulates, in which
- * a guest only crawls. So a virtual CPU counts, in real mode, in a child process that
- * an alarm ends: whatever KVM does, the answer comes. */
+ * a guest only crawls. So a child process counts on a virtual CPU, in real mode, and
+ * an alarm ends it: whatever KVM does, there is an answer. */
 
 #include "helper/host/accelerator.h"
 
@@ -72,7 +72,7 @@ static int probe(int kvm) {
         return run_vcpu(vm, run_size);
 }
 #else
-/* No such machine with a crawling KVM is known on other architectures. */
+/* KVM that only crawls is not known on other architectures. */
 static int probe(int kvm) {
         return ioctl(kvm, KVM_CREATE_VM, 0) >= 0 ? WORKS : NO_VM;
 }
@@ -92,7 +92,7 @@ bool accelerator_kvm_works(const char **ret_why) {
         pid_t pid = fork();
 
         if (pid == 0) {
-                /* SIGALRM's default action is what ends a vCPU that does not */
+                /* SIGALRM's default action kills a virtual CPU that does not finish */
                 setitimer(ITIMER_REAL, &limit, NULL);
                 _exit(probe_device());
         }

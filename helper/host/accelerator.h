@@ -3,8 +3,8 @@
 
 #include <stdbool.h>
 
-/* Runs a loop of a few million instructions on a virtual CPU, 200 ms at the most. True if it came to
- * its end in time; otherwise `ret_why` says what is wrong (static text). */
+/* Runs a loop of a few million instructions on a virtual CPU, for at most 200 ms. Returns true if it
+ * ended in time; otherwise `ret_why` says what is wrong (static text). */
 bool accelerator_kvm_works(const char **ret_why);
 
 /* The frequency of the time stamp counter that a guest sees under TCG, in kHz: the host's, measured over

@@ -1,6 +1,6 @@
 /* systemd reads an ini when it reloads, and says that a unit needs a reload by comparing times; for a unit
  * that it has not loaded yet it takes the time of the moment it loads it, so an ini that was edited before
- * is never noticed. A setting that somebody has tightened (Mode=none, ReadOnly=yes) must not be skipped, so
+ * is never noticed. A setting that the user has tightened (Mode=none, ReadOnly=yes) must not be skipped, so
  * the generator writes the hash of what it read into the unit, and this compares. The ini is not parsed
  * here.
  *

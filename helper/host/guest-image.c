@@ -99,7 +99,7 @@ static int read_json(const GuestImage *image, sd_json_variant **ret, char **ret_
                 return why_say(ret_why, -EINVAL, "Failed to read '%s': %s", path, strerror(-r));
         r = sd_json_parse(text, 0, ret, NULL, NULL);
         if (r < 0)
-                return why_say(ret_why, -EINVAL, "'%s' is no JSON", path);
+                return why_say(ret_why, -EINVAL, "'%s' is not valid JSON", path);
         return 0;
 }
 

@@ -1,4 +1,4 @@
-/* The shape is that of every careful client of systemd: the match for JobRemoved is
+/* This follows every careful client of systemd: the match for JobRemoved is
  * there before the call, the unit is referenced so that its result is not collected
  * away, and a change of properties, not a clock, ends a wait. */
 
@@ -84,7 +84,7 @@ int manager_version(Manager *m, char **ret) {
         return get_string(m, PATH, MANAGER_INTERFACE, "Version", ret);
 }
 
-/* Whether one of the drop-ins is the generator's. */
+/* Returns true if one of the drop-ins is the generator's. */
 static int get_configured(Manager *m, const char *path, bool *ret) {
         _cleanup_strv_free_ char **dropins = NULL;
         int r;
@@ -176,7 +176,7 @@ static int on_job_removed(sd_bus_message *message, void *userdata, sd_bus_error 
         return 0;
 }
 
-/* Handles what the bus has, then waits for more: at most to `deadline`, and a second. */
+/* Handles pending messages, then waits for more until `deadline`, but at most a second. */
 static int process(Manager *m, uint64_t deadline) {
         uint64_t now, wait;
         int r;
@@ -239,7 +239,7 @@ static void report(
         progress(userdata, text ?: "", usec_now(CLOCK_MONOTONIC) - started);
 }
 
-/* UINT64_MAX is without end. */
+/* UINT64_MAX waits forever. */
 static uint64_t deadline_after(uint64_t limit_usec) {
         uint64_t now = usec_now(CLOCK_MONOTONIC);
 
@@ -272,7 +272,7 @@ int manager_job(Manager *m, ManagerJob job, const char *unit, uint64_t limit_use
         return job_errno(m->job_result);
 }
 
-/* The signal's content does not matter: it ends the wait, and the state is read anew. */
+/* The signal's content does not matter: it ends the wait, and the state is read again. */
 static int on_change(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         return 0;
 }

@@ -9,7 +9,7 @@
 
 typedef struct Manager Manager;
 
-/* What a unit is at a moment. Strings are owned. */
+/* The state of a unit at one moment. Strings are owned. */
 typedef struct UnitState {
         char *active_state; /* "active", "failed" … */
         char *result;       /* "success", "exit-code" … */
@@ -41,7 +41,8 @@ int manager_reload(Manager *m);
 int manager_state(Manager *m, const char *unit, UnitState *ret);
 void unit_state_done(UnitState *s);
 
-/* The word for what a unit is, owned; "inactive" also for one that does not exist. 0, negative errno. */
+/* Returns the active state of a unit, owned; "inactive" also for one that does not exist. 0, negative errno.
+ */
 int manager_active_state(Manager *m, const char *unit, char **ret);
 
 typedef enum ManagerJob { MANAGER_START, MANAGER_STOP } ManagerJob;

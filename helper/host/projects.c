@@ -47,13 +47,13 @@ int project_entries_read(const char *generator, ProjectEntries *ret) {
         _cleanup_json_ sd_json_variant *array = NULL;
         int r = generator_ask(generator, "--list", NULL, &array);
 
-        /* 1: some file was bad, which it has said; the others are in the list */
+        /* 1: a file was bad, and the generator has said so; the list has the others */
         if (r < 0)
                 return r;
         return array ? project_entries_parse(array, ret) : -EIO;
 }
 
-/* The generator has checked all of it; but these words name units and files, so they are no guest's. */
+/* The generator has checked all of it; but these words name units and files, so no guest may choose them. */
 static bool is_good(const ProjectEntry *e) {
         return vm_name_is_project(e->name) && vm_name_is_uuid(e->uuid) && e->work_directory[0] == '/' &&
                         e->ini[0] == '/' && !printable_check(e->work_directory) &&

@@ -1,4 +1,4 @@
-/* What of an ad-hoc VM lies outside its runtime directory. Exact names only, and unlink() follows no link.
+/* The files of an ad-hoc VM outside its runtime directory. Exact names only, and unlink() follows no link.
  */
 
 #include "helper/request/files.h"
@@ -17,7 +17,7 @@
 #include "helper/request/owner.h"
 #include "helper/request/requests.h"
 
-/* Takes the path over. A directory goes only when it is empty: what else is in it is the user's. */
+/* Takes ownership of the path. Removes a directory only when it is empty: the rest in it is the user's. */
 static void remove_path(char *path) {
         _cleanup_free_ char *owned = path;
 
@@ -43,7 +43,7 @@ void request_remove(const char *runtime_dir, const char *id) {
         remove_dropin(runtime_dir, "claude-vm-devshell", id);
 }
 
-/* Its maker has ended, and no VM runs: that would have a directory. */
+/* Returns true if its claude-run has ended and no VM runs, which would have a directory. */
 static bool is_abandoned(const char *runtime_dir, const char *id) {
         _cleanup_free_ char *vm_dir = runtime_path_vm(runtime_dir, id);
         _cleanup_close_ int fd = request_owner_watch(runtime_dir, id);

@@ -16,7 +16,7 @@ int request_owner_make(const char *runtime_dir, const char *id) {
                 return -ENOMEM;
         if (mkfifo(path, 0600) < 0)
                 return -errno;
-        /* for reading too, because nobody reads it yet; nothing is ever written */
+        /* opened for reading too, because it has no reader yet; nothing is ever written */
         fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
         return fd < 0 ? -errno : fd;
 }

@@ -1,5 +1,5 @@
-/* Who an ad-hoc VM is for: a FIFO beside its request. The claude-run that made it holds it open for writing
- * as long as it lives; the kernel tells the reader of its end, however it came. */
+/* The owner of an ad-hoc VM: a FIFO beside its request. The claude-run that made it holds it open for
+ * writing as long as it lives; the kernel tells the reader of its end, however it came. */
 #pragma once
 
 /* Makes the FIFO and opens it. The descriptor, to be kept; negative errno. */

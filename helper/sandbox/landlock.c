@@ -13,10 +13,10 @@
 #define RIGHTS_READ (LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
 #define RIGHTS_DEVICE                                                                                       \
         (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_IOCTL_DEV)
-/* no link and no file, so that nobody is led elsewhere by a name in the directory */
+/* no link and no file, so that no name in the directory leads a program elsewhere */
 #define RIGHTS_SOCKETS                                                                                      \
         (LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
-/* those that mean something for what is no directory */
+/* the rights that apply to files other than directories */
 #define RIGHTS_OF_FILES (RIGHTS_DEVICE | LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_TRUNCATE)
 
 static long landlock_abi(void) {

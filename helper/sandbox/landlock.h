@@ -18,5 +18,6 @@ int landlock_begin(void);
 /* Allows what is at or below `path`. 0, also if there is no such path; negative errno. */
 int landlock_allow(int ruleset, const char *path, LandlockAccess access);
 
-/* From now on, and for children. Needs PR_SET_NO_NEW_PRIVS. 0, negative errno. */
+/* Enforces the ruleset on this process and its children to come. Needs PR_SET_NO_NEW_PRIVS. 0, negative
+ * errno. */
 int landlock_enforce(int ruleset);

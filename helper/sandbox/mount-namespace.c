@@ -34,14 +34,14 @@ static int settle(unsigned uid, unsigned gid) {
                 r = write_map("/proc/self/uid_map", uid);
         if (r >= 0)
                 r = write_map("/proc/self/gid_map", gid);
-        /* what is mounted on the host later still appears, but nothing of ours appears there */
+        /* later mounts of the host still appear here, but ours do not appear there */
         if (r >= 0 && mount("none", "/", "none", MS_SLAVE | MS_REC, NULL) < 0)
                 r = -errno;
-        /* AppArmor lets the namespace be made and takes the capabilities in it away */
+        /* AppArmor allows the namespace but removes the capabilities in it */
         return r == -EACCES || r == -EPERM ? -EUSERS : r;
 }
 
-/* What unshare() and clone() say to a user who may not have namespaces. */
+/* Returns true for the errors of unshare() and clone() when a user may not have namespaces. */
 static int refused(int error) {
         return error == EPERM || error == ENOSPC ? -EUSERS : -error;
 }
@@ -63,7 +63,7 @@ int mount_namespace_enter(void) {
         return mount_namespace_enter_with(0);
 }
 
-/* Who we are outside: in the child of a clone() with CLONE_NEWUSER getuid() knows nobody yet. */
+/* Who we are outside: in the child of a clone() with CLONE_NEWUSER getuid() returns the overflow uid. */
 static unsigned outer_uid, outer_gid;
 
 pid_t mount_namespace_fork(int more) {

@@ -2,9 +2,9 @@
  * home, and tell the session's bus, a tmux or an ssh-agent to do anything. Two walls against that:
  *
  * Namespaces, with a root directory in which there is nothing but what the program needs: system libraries
- * and firmware, a few devices, the files of this VM. No socket of anybody else can be connected to, because
- * none has a name there. QEMU sees no process but itself. Where the kernel refuses user namespaces, nothing
- * is started: virtiofsd needs them as well.
+ * and firmware, a few devices, the files of this VM. No socket of another program can be connected to,
+ * because none has a name there. QEMU sees no process but itself. Where the kernel refuses user namespaces,
+ * nothing is started: virtiofsd needs them as well.
  *
  * Landlock: the program can make sockets in one directory and can write nothing; abstract sockets and
  * processes outside are out of reach. That holds if a bug in the kernel takes the first wall away.

@@ -16,5 +16,5 @@ typedef struct ControlMessage {
  * `share-exited`. */
 ControlMessage control_message_parse(const char *text);
 
-/* The messages are in helper/vm/shares.c. Nobody there is no error. */
+/* The messages are in helper/vm/shares.c. A missing helper is not an error. */
 void control_message_send(const char *runtime_dir, const char *id, const char *message);

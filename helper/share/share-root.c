@@ -27,7 +27,7 @@ static int make_next(const PathPlace *place) {
         return mkdirat(place->fd, copy, 0700) < 0 && errno != EEXIST ? -errno : 0;
 }
 
-/* Makes one component after the other, and walks the whole path again after each: somebody who may write
+/* Makes one component after the other, and walks the whole path again after each: a guest that may write
  * there could have put a link in its place. */
 int share_root_open(const char *path, bool create) {
         size_t n_tries = strlen(path);

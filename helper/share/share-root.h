@@ -1,4 +1,5 @@
-/* The directory that a virtiofsd is to serve, safe from whoever may rename things on the way to it. */
+/* The directory that a virtiofsd is to serve, safe from guests that may rename directories on the way to it.
+ */
 #pragma once
 
 #include <stdbool.h>

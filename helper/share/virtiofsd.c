@@ -1,6 +1,6 @@
-/* The directory of a share is canonical since the generator; if a component of it is
- * a link by now, somebody who may write there (a guest of another VM, say) has put it
- * there, and it is refused. See share-root.c. */
+/* The generator resolved the path of a share. A symbolic link in it now was put there
+ * by a program with write access, such as another VM's guest, so the path is
+ * refused. See share-root.c. */
 
 #include "helper/share/virtiofsd.h"
 
@@ -111,7 +111,7 @@ static int make_argv(const char *virtiofsd, const char *root, const char *tag, b
                         "--sandbox=namespace",
                         /* QEMU's guests mount one file system a share */
                         "--no-announce-submounts",
-                        /* file handles need a capability that nobody here has */
+                        /* file handles need a capability that no program here has */
                         "--inode-file-handles=never",
                         /* requests are served by the thread of their queue: a guest cannot make it start
                          * more */
@@ -153,7 +153,7 @@ int share_exec(const char *virtiofsd, const char *runtime_dir, const char *insta
         int r;
 
         if (!tag) {
-                log_status(LOG_ERR, "'%s' is no share: VM:TAG", instance);
+                log_status(LOG_ERR, "'%s' is not a share: expected VM:TAG", instance);
                 return EXIT_CONFIGURATION;
         }
         log_set_vm(id, "");
@@ -163,7 +163,7 @@ int share_exec(const char *virtiofsd, const char *runtime_dir, const char *insta
         r = whole_file_read(path, SHARE_FILE_MAX, &text);
         host_dir = text ? strchr(text, '\n') : NULL;
         if (r < 0 || !host_dir) {
-                log_status(LOG_ERR, "No VM '%s' with a share '%s' runs: %s", id, tag,
+                log_status(LOG_ERR, "VM '%s' is not running, or has no share '%s': %s", id, tag,
                                 strerror(r < 0 ? -r : EINVAL));
                 return EXIT_CONFIGURATION;
         }

@@ -4,7 +4,7 @@
 #include "common/vm-name.h"
 #include "helper/parameters.h"
 
-/* Splits ID:TAG; the id goes to `ret_id`, the tag is the rest. NULL if it is none. */
+/* Splits ID:TAG. `ret_id` gets the id; returns the tag, or NULL if the text is not of that form. */
 const char *share_split_instance(const char *instance, char ret_id[static VM_NAME_MAX + 1]);
 
 /* Writes `share.TAG` for each share into the VM's runtime directory. 0, negative errno. */
@@ -14,5 +14,5 @@ int share_write_files(const char *vm_dir, const Parameters *p);
 int share_exec(const char *virtiofsd, const char *runtime_dir, const char *instance);
 
 /* `share-exited ID:TAG`: tells the VM's helper how the unit ended, from systemd's $SERVICE_RESULT,
- * $EXIT_CODE and $EXIT_STATUS. Nobody listening is no error. Returns an exit status. */
+ * $EXIT_CODE and $EXIT_STATUS. A missing listener is not an error. Returns an exit status. */
 int share_exited(const char *runtime_dir, const char *instance);

@@ -128,7 +128,7 @@ static bool write_all(int fd, const char *data, size_t size) {
         return true;
 }
 
-/* Moves what is there from one side to the other; false at the end of either. */
+/* Copies what is there from one side to the other. Returns false when either has ended. */
 static bool copy_once(int from, int to) {
         char buffer[16384];
         ssize_t n = read(from, buffer, sizeof(buffer));
@@ -175,7 +175,7 @@ int connect_run(const char *runtime_dir, const char *host) {
         int r;
 
         if (!vm_name_is_id(id)) {
-                log_message(LOG_ERR, "'%s' is no VM", id);
+                log_message(LOG_ERR, "'%s' is not a VM", id);
                 return EXIT_CONFIGURATION;
         }
         vm_dir = runtime_path_vm(runtime_dir, id);
@@ -183,7 +183,9 @@ int connect_run(const char *runtime_dir, const char *host) {
                 return EXIT_FAILURE;
         r = read_address(vm_dir, &text);
         if (r == -ENOENT) {
-                log_message(LOG_ERR, "VM '%s' does not run: systemctl --user start claude-vm@%s", id, id);
+                log_message(LOG_ERR,
+                                "VM '%s' is not running; to start it: systemctl --user start claude-vm@%s",
+                                id, id);
                 return EXIT_FAILURE;
         }
         if (r >= 0)

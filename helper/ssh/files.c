@@ -56,7 +56,7 @@ static int make_pair(const char *ssh_keygen, const char *vm_dir, const char *nam
         return path ? make_key(ssh_keygen, path) : -ENOMEM;
 }
 
-/* The host checks the guest's key for real, under a name instead of an address. */
+/* ssh really checks the guest's host key, under a name instead of an address. */
 static int write_known_hosts(const char *vm_dir) {
         _cleanup_free_ char *key = NULL, *line = NULL;
         int r = read_in(vm_dir, "host.key.pub", &key);

@@ -1,4 +1,4 @@
-/* What is in a VM's runtime directory for its sessions: keys of this one start, ssh's configuration. */
+/* The files of a VM's runtime directory for its sessions: keys of this start, ssh's configuration. */
 #pragma once
 
 #include <stdio.h>
@@ -9,7 +9,7 @@ typedef struct SshKeys {
 } SshKeys;
 
 /* Makes the two key pairs with ssh-keygen in `vm_dir` and writes ssh.key, ssh.key.pub,
- * ssh.known_hosts and ssh.config. 0, negative errno. Takes files of a former start away. */
+ * ssh.known_hosts and ssh.config. 0, negative errno. Removes files of an earlier start. */
 int ssh_files_make(const char *ssh_keygen, const char *vm_dir, const char *id, SshKeys *ret);
 void ssh_keys_done(SshKeys *keys);
 

@@ -44,7 +44,7 @@ static int master_argv(const char *ssh, const char *vm_dir, const PortList *list
         return 0;
 }
 
-/* The master's own directory, and the one that it shares with nobody but its QEMU. */
+/* The master's own directory, and the one that it shares with its QEMU alone. */
 static int enter_sandbox(const char *ssh, const char *vm_dir) {
         static const char *const names[] = { "ssh.config", "ssh.key", "ssh.known_hosts", "ssh.address" };
         _cleanup_free_ char *point = strjoin(vm_dir, "/root", NULL), *own = strjoin(vm_dir, "/ssh", NULL),
@@ -93,7 +93,7 @@ static int become_ssh(const char *ssh, const char *vm_dir, char **argv) {
         return -errno;
 }
 
-/* That of a master that was killed: ssh would not replace it. */
+/* That left by a master that was killed; ssh would not replace it. */
 static int remove_control(const char *vm_dir) {
         _cleanup_free_ char *control = strjoin(vm_dir, "/ssh/control", NULL);
 

@@ -110,7 +110,7 @@ void ports_print_entry(const PortEntry *e, char ret[static PORT_FORWARD_TEXT_MAX
         char host[PORT_FORWARD_TEXT_MAX];
 
         port_forward_print_host(&e->forward, host);
-        /* the guest's end is its loopback, which a service there may be the only one to listen on */
+        /* connect to the guest's loopback: a service there may listen on nothing else */
         if (e->reverse)
                 snprintf(ret, PORT_FORWARD_TEXT_MAX + 16, "localhost:%u:%s", e->forward.guest_port, host);
         else

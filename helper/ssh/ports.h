@@ -21,10 +21,12 @@ typedef struct PortList {
         size_t n;
 } PortList;
 
-/* Holds others off until the returned descriptor is closed. Negative errno: -ENOENT, no such VM runs. */
+/* Locks other writers out until the returned descriptor is closed. Negative errno; -ENOENT: no such VM runs.
+ */
 int ports_lock(const char *vm_dir);
 
-/* Reads the list; one that is not there is empty. 0, -EIO for a file that is none, other negative errno. */
+/* Reads the list; a missing file is an empty list. 0, -EIO for a file that is not a list, other negative
+ * errno. */
 int ports_read(const char *vm_dir, PortList *ret);
 
 /* The same of a text, which is taken apart. 0; -EIO, -E2BIG. */

@@ -11,7 +11,7 @@
 #include "common/why.h"
 #include "helper/ssh/ports.h"
 
-/* As ssh will do it in a moment. 0, negative errno. */
+/* Binds the port as ssh will in a moment. 0, negative errno. */
 static int try_bind(const PortForward *f) {
         struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons((uint16_t) f->host_port) };
         struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons((uint16_t) f->host_port) };

@@ -63,7 +63,7 @@ static void print_fstab_field(FILE *f, const char *s) {
 }
 
 /* Its name and how it starts: `boot` (in a terminal), `plain` (on pipes) or `session`. Which of the first
- * two it is hangs on the agent, which the guest knows by its name only. */
+ * two it is depends on the agent, which the guest knows by name only. */
 static int add_agent(GuestCredentials *c, const Parameters *p) {
         const char *agent = setting_value(p->values, SETTING_AGENT),
                    *start = setting_value(p->values, SETTING_AGENT_START);
@@ -131,7 +131,7 @@ static int add_environment(
         return finish(c, "claude-vm.environment", f, fd);
 }
 
-/* The instance's name as a host name: `_` and a dot at the end are none. */
+/* Turns the instance's name into a host name, which has no `_` and no dot at its end. */
 static int add_hostname(GuestCredentials *c, const Parameters *p) {
         char name[64];
         size_t n;
@@ -177,7 +177,7 @@ int guest_credentials_make(const Parameters *p, const SshKeys *keys, const Secre
                 r = add_text(&c, "claude-vm.authorized_keys", keys->authorized_key);
         if (r >= 0)
                 r = add_text(&c, "claude-vm.host_key", keys->host_key);
-        /* who has evaluated it, or is to try */
+        /* the side that has evaluated it, or should try */
         if (r >= 0 && p->dev_shell)
                 r = add_text(&c, "claude-vm.devshell", have_dev_shell ? "host" : "guest");
         if (r < 0) {

@@ -1,6 +1,6 @@
 /* Escape sequences are dropped whole (ECMA-48: ESC, CSI … final byte, and the strings
  * OSC, DCS, PM, APC up to BEL or ST), so that what is left reads well and can do
- * nothing to the terminal of whoever reads the journal. */
+ * nothing to the terminal of a user who reads the journal. */
 
 #include "helper/vm/guest-lines.h"
 

@@ -19,9 +19,9 @@ typedef struct GuestLines {
  * control characters, in valid UTF-8. Empty lines are left out. */
 void guest_lines_feed(GuestLines *t, const char *data, size_t size);
 
-/* The stream has ended: what is there is a line. */
+/* Ends the stream: what is buffered becomes the last line. */
 void guest_lines_end(GuestLines *t);
 
-/* The guest's words as the guest's, inside double quotes: each of its own becomes a single one, so that none
- * ends ours. Owned; NULL without memory. */
+/* Marks the guest's words as the guest's, inside double quotes: each of its own becomes a single one, so
+ * that none ends ours. Owned; NULL without memory. */
 char *guest_lines_quote(const char *text);

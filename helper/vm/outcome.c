@@ -26,10 +26,10 @@ static int print_qemu(const Facts *f, char **ret) {
                                 sigabbrev_np(WTERMSIG(f->qemu_status)) ?: "?",
                                 f->qemu_message[0] ? ": " : "", f->qemu_message);
         return asprintf(ret, "QEMU exited with status %d: %s", WEXITSTATUS(f->qemu_status),
-                        f->qemu_message[0] ? f->qemu_message : "it did not say why");
+                        f->qemu_message[0] ? f->qemu_message : "it gave no reason");
 }
 
-/* The first that holds is the reason; what comes later is its consequence. */
+/* The first fact that holds is the reason; the later ones are its consequences. */
 int outcome_of(const Facts *f, char **ret) {
         _cleanup_free_ char *said = guest_says(f);
         int r, status;

@@ -1,4 +1,4 @@
-/* From what is known when QEMU has gone to the unit's exit status and the sentence for its status. */
+/* Turns the facts that are known after QEMU's end into the unit's exit status and its status text. */
 #pragma once
 
 #include <stdbool.h>

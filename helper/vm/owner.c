@@ -1,4 +1,4 @@
-/* The VM of a claude-run that asks one question ends with it, however that ends. */
+/* A VM that was started for one question ends with its claude-run, however that ends. */
 
 #include <errno.h>
 #include <unistd.h>

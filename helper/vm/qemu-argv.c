@@ -26,7 +26,7 @@ static char *quote_option(const char *value) {
         return quoted;
 }
 
-/* Errors are counted and looked at once, at the end. */
+/* Counts errors; the caller looks at them once, at the end. */
 typedef struct Argv {
         char **v;
         bool failed;
@@ -54,18 +54,18 @@ static void add_machine(Argv *a, const QemuConfig *c) {
         add(a, "-cpu", c->kvm ? "host" : "max");
         addf(a, "-smp", "%" PRIu64, setting_number(c->parameters->values, SETTING_CPUS));
         addf(a, "-m", "%" PRIu64 "M", memory_mib);
-        /* vhost-user daemons map the guest's memory, so it has to be a shared file */
+        /* vhost-user daemons map the guest's memory, so it must be a shared file */
         addf(a, "-object", "memory-backend-memfd,id=mem,share=on,size=%" PRIu64 "M", memory_mib);
 }
 
 static void add_process(Argv *a, const QemuConfig *c) {
         addf(a, "-name", "claude-vm@%s", c->parameters->id);
         add(a, "-uuid", c->parameters->uuid);
-        /* no device and no configuration file that is not named here */
+        /* only the devices and configuration files that are named here */
         add(a, "-nodefaults");
         add(a, "-no-user-config");
         add(a, "-display", "none");
-        /* a guest's reboot is its end: the kernel's reboot=t makes one of every power-off too */
+        /* a guest's reboot ends the VM; the kernel's reboot=t turns every power-off into a reboot */
         add(a, "-no-reboot");
         add(a, "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
         addf(a, "-chardev", "socket,id=qmp,fd=%d", c->qmp_fd);
@@ -80,7 +80,7 @@ static void add_boot(Argv *a, const QemuConfig *c) {
         add(a, "-initrd", c->image->initrd);
         /* a panic ends the VM instead of leaving it there; quiet: the console is for what goes wrong */
         /* Under TCG the kernel's own measurement of the counter fails now and then (on a busy host one boot
-         * in four), and then it waits for timer interrupts that nobody has set up: a guest that hangs before
+         * in four). It then waits for timer interrupts that never come, and the guest hangs before
          * its first word. */
         if (c->tsc_khz > 0)
                 snprintf(tsc, sizeof(tsc), "tsc_early_khz=%u ", c->tsc_khz);
@@ -115,7 +115,7 @@ static void add_network(Argv *a, const QemuConfig *c) {
          * through QMP, when QEMU's version is known. */
         addf(a, "-netdev", "user,id=net0,restrict=%s",
                         setting_is(c->parameters->values, SETTING_NETWORK, "none") ? "on" : "off");
-        /* without the boot ROM, which nobody boots from */
+        /* without the boot ROM, because no guest boots from the network */
         add(a, "-device", "virtio-net-pci,netdev=net0,romfile=");
 }
 
@@ -136,7 +136,7 @@ static void add_rest(Argv *a, const QemuConfig *c) {
 static void add_dev_shell(Argv *a, const QemuConfig *c) {
         if (c->dev_shell_fd < 0)
                 return;
-        /* the open file: its path is nothing that QEMU may open */
+        /* pass the open file: QEMU may not open its path */
         addf(a, "-add-fd", "fd=%d,set=1", c->dev_shell_fd);
         add(a, "-blockdev", "driver=file,node-name=devshell,filename=/dev/fdset/1,read-only=on,locking=off");
         add(a, "-device", "virtio-blk-pci,drive=devshell,serial=devshell");

@@ -1,4 +1,4 @@
-/* QEMU's command line: a function of what it is to be, and of nothing else. */
+/* Builds QEMU's command line from its configuration, and from nothing else. */
 #pragma once
 
 #include <stdbool.h>

@@ -179,8 +179,8 @@ static void __attribute__((noreturn)) exec_qemu(const Vm *vm, const Launch *l) {
         let_inherit(vm, l);
         if (dup2(l->ends.their_errors, STDERR_FILENO) < 0 || dup2(l->ends.their_errors, STDOUT_FILENO) < 0)
                 _exit(127);
-        /* who must not be looked at cannot write its own maps of users either; QEMU is another program
-         * anyway */
+        /* A non-dumpable process may not write its own uid_map, so become dumpable again; execv() soon
+         * replaces this memory, which has the guest's host key in it until then. */
         prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
         r = access(l->qemu, X_OK) < 0 ? 0 : enter_sandbox(vm, l);
         if (r < 0) {
@@ -235,7 +235,7 @@ static int on_last_word(sd_event_source *source, uint64_t usec, void *userdata) 
 
 static int on_qemu_exit(sd_event_source *source, const siginfo_t *info, void *userdata) {
         Vm *vm = userdata;
-        /* one that is killed takes its virtiofsds along, and their end may be seen first */
+        /* a killed QEMU takes its virtiofsds along, and we may see their end first */
         bool gave_up = info->si_code == CLD_EXITED && info->si_status != 0;
 
         vm->qemu_ended = true;
@@ -243,7 +243,7 @@ static int on_qemu_exit(sd_event_source *source, const siginfo_t *info, void *us
         vm->facts.qemu_status = info->si_code == CLD_EXITED ? info->si_status << 8 : info->si_status;
         vm_streams_finish(vm);
         vm->share_timer = sd_event_source_disable_unref(vm->share_timer);
-        /* a QEMU that gives up while it starts may do so for a share's sake: its unit says so in a moment */
+        /* a QEMU that gives up at its start may do so because of a share, whose unit says so in a moment */
         if (gave_up && vm_share_has_failed(vm))
                 vm_share_has_died(vm);
         else if (gave_up && !vm->facts.ready && !vm->facts.stop_requested)

@@ -9,7 +9,7 @@
 #include "common/cleanup.h"
 #include "helper/json.h"
 
-/* A command that waits for a reply; QEMU answers in order. More than a handful is a mistake of ours. */
+/* A command that waits for a reply; QEMU answers in order. More than a handful is a bug of ours. */
 #define PENDING_MAX 16
 
 struct Qmp {
@@ -60,7 +60,7 @@ static void reply(Qmp *qmp, sd_json_variant *result, sd_json_variant *error) {
         qmp_reply_handler handler;
 
         if (qmp->n_pending == 0) {
-                close_connection(qmp, "it answers what was not asked");
+                close_connection(qmp, "it replied to no command of ours");
                 return;
         }
         handler = qmp->pending[0];
@@ -78,7 +78,7 @@ static void handle_message(Qmp *qmp, sd_json_variant *message) {
         sd_json_variant *v;
 
         if (!sd_json_variant_is_object(message))
-                close_connection(qmp, "it does not send objects");
+                close_connection(qmp, "it sent something other than an object");
         else if ((v = sd_json_variant_by_key(message, "QMP")) && !qmp->greeted)
                 greet(qmp, v);
         else if (!qmp->greeted)
@@ -98,7 +98,7 @@ static void handle_line(Qmp *qmp, const char *line) {
         if (line[strspn(line, " \r\t")] == '\0')
                 return;
         if (sd_json_parse(line, 0, &message, NULL, NULL) < 0)
-                close_connection(qmp, "what it sends is no JSON");
+                close_connection(qmp, "it sent invalid JSON");
         else
                 handle_message(qmp, message);
 }
@@ -115,7 +115,7 @@ static void handle_buffer(Qmp *qmp) {
         qmp->size -= (size_t) (start - qmp->buffer);
         memmove(qmp->buffer, start, qmp->size);
         if (qmp->source && qmp->size == QMP_LINE_MAX)
-                close_connection(qmp, "a message of it is too long");
+                close_connection(qmp, "it sent a message that is too long");
 }
 
 static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *userdata) {

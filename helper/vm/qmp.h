@@ -17,7 +17,7 @@ typedef struct QmpHandlers {
         /* the greeting has come and commands may be sent; QEMU's version */
         void (*ready)(void *userdata, unsigned major, unsigned minor);
         void (*event)(void *userdata, const char *name, sd_json_variant *data);
-        /* the connection is of no more use: end of file, or something that is not QMP */
+        /* the connection is lost: end of file, or something that is not QMP */
         void (*closed)(void *userdata, const char *why);
 } QmpHandlers;
 

@@ -41,8 +41,8 @@ static bool choose_kvm(const Parameters *p) {
         return false;
 }
 
-/* claude-vm-devshell@.service has evaluated it before us, or said why not: a VM without it is one all the
- * same. */
+/* claude-vm-devshell@.service has already evaluated it, or logged why it could not. The VM starts either
+ * way. */
 static void open_dev_shell(Vm *vm) {
         int r = devshell_open(vm->config->dev_shell_dir, parameters_share_directory(vm->parameters, "work"),
                         vm->parameters->dev_shell);
@@ -56,7 +56,7 @@ static void open_dev_shell(Vm *vm) {
                                 vm->parameters->id);
 }
 
-/* All that QEMU finds when it starts, and QEMU. A sentence in `ret_why` if it is the user's to mend. */
+/* Prepares the files that QEMU reads, then starts it. Sets `ret_why` if the user can fix the problem. */
 static int start(Vm *vm, const GuestImage *image, bool kvm, char **ret_why) {
         const Secrets secrets = {
                 .secrets_dir = vm->config->secrets_dir,
@@ -80,7 +80,7 @@ static int start(Vm *vm, const GuestImage *image, bool kvm, char **ret_why) {
         if (r >= 0)
                 r = guest_credentials_make(vm->parameters, &keys, &secrets, vm->dev_shell_fd >= 0,
                                 &credentials, ret_why);
-        /* read, so they are nobody's any more */
+        /* the helper has read them, so remove them */
         caller_credentials_remove(vm->config->runtime_dir, vm->parameters->id);
         if (r >= 0)
                 r = vm_start_qemu(vm, image, &credentials, kvm);

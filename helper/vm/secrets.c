@@ -1,6 +1,6 @@
 /* systemd loads the plain ones. The encrypted ones are decrypted here, straight into
  * memory, because the user manager of systemd 257 cannot do it: it looks for the key of
- * the machine itself, which only root reads (systemd issue 33796, mended in 258), while
+ * the machine itself, which only root reads (systemd issue 33796, fixed in 258), while
  * systemd-creds asks the system's service. */
 
 #include "helper/vm/secrets.h"

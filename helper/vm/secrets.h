@@ -1,4 +1,4 @@
-/* The secret variables of the agent, wherever they come from. */
+/* The secret variables of the agent, from all their sources. */
 #pragma once
 
 #include <stdio.h>

@@ -43,7 +43,7 @@ static void set_grace(Vm *vm) {
                 on_share_grace(NULL, 0, vm);
 }
 
-/* Not the end that comes with QEMU's, nor one of which nobody has said how. */
+/* False for a share that ended normally with QEMU, and while its unit has not yet reported how it ended. */
 static bool is_failure(const char *result) {
         return strcmp(result, SHARE_ENDED) != 0 && strcmp(result, "exited with status 0") != 0;
 }
@@ -61,7 +61,7 @@ static void share_has_ended(Vm *vm, const char *tag, const char *result) {
                 set_grace(vm);
                 return;
         }
-        /* the first that failed is the reason of the others' ends */
+        /* the first failure is the reason for the others */
         if (other && (vm_share_has_failed(vm) || !is_failure(result)))
                 return;
         if (!known || strcmp(result, SHARE_ENDED) != 0) {
@@ -85,7 +85,7 @@ static int on_share_process(sd_event_source *source, int fd, uint32_t revents, v
         return 0;
 }
 
-/* The sender is about to become virtiofsd: its end is seen here, whoever else is killed with it. */
+/* The sender is about to become virtiofsd. The pidfd shows its end even if its whole unit is killed. */
 static void share_has_started(Vm *vm, const char *tag, pid_t pid) {
         ShareProcess *p = vm->processes + vm->n_processes;
 
@@ -105,7 +105,7 @@ static void share_has_started(Vm *vm, const char *tag, pid_t pid) {
 
 /* --- the socket ------------------------------------------------------------------------ */
 
-/* One message and the process that it is from; the length, 0 for none or a stranger's. */
+/* Receives one message and its sender. Returns its length, or 0 for none or another user's. */
 static size_t receive(int fd, char *buffer, size_t size, pid_t *ret_pid) {
         union {
                 char bytes[CMSG_SPACE(sizeof(struct ucred))];

@@ -39,7 +39,7 @@ static void guest_is_ready(Vm *vm) {
         log_message(LOG_INFO, "The guest is ready");
 }
 
-/* The first word counts: each further one would begin the limit anew. */
+/* Only the first one counts: each further one would restart the limit. */
 static void agent_has_ended(Vm *vm, int status) {
         if (vm->facts.agent_status >= 0)
                 return;
@@ -71,7 +71,7 @@ static void on_notify_line(void *userdata, const char *line) {
                 agent_has_ended(vm, message.number);
                 break;
         case GUEST_UNKNOWN:
-                /* not even repeated: the console is the place for what a guest has to say */
+                /* not logged either: the console is the place for a guest's words */
                 break;
         }
 }
@@ -107,7 +107,7 @@ static void on_console_line(void *userdata, const char *line) {
         log_stream(vm, &vm->console, LOG_INFO, GUEST_IDENTIFIER, line);
 }
 
-/* One read; false when there is no more to come. */
+/* Reads once. Returns false when no more will come. */
 static bool stream_read(Stream *s) {
         char buffer[8192];
         ssize_t n = read(s->fd, buffer, sizeof(buffer));
@@ -128,7 +128,8 @@ static int on_stream(sd_event_source *source, int fd, uint32_t revents, void *us
         return 0;
 }
 
-/* The last of the states that came at once, so that a flood of them is none for the manager. */
+/* Forwards only the latest STATUS= of each read, so that a flooding guest does not flood the service
+ * manager. */
 static int on_notify(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
         Stream *s = userdata;
         Vm *vm = s->text.userdata;
@@ -163,7 +164,7 @@ static int stream_begin(Vm *vm, Stream *s, int64_t priority, sd_event_io_handler
         r = sd_event_add_io(vm->event, &s->source, s->fd, EPOLLIN, read_handler, s);
         if (r >= 0)
                 r = sd_event_source_set_priority(s->source, priority);
-        /* a guest that floods waits, and neither signals nor timers do */
+        /* a flooding guest waits; signals and timers do not */
         return r < 0 ? r : sd_event_source_set_ratelimit(s->source, READS_WINDOW, READS_MAX);
 }
 
@@ -174,7 +175,7 @@ static void stream_done(Stream *s) {
 }
 
 int vm_streams_begin(Vm *vm) {
-        /* the word before the noise, QEMU's end after both */
+        /* the notify port comes before the console, QEMU's end after both */
         int r = stream_begin(vm, &vm->notify, SD_EVENT_PRIORITY_NORMAL - 1, on_notify, on_notify_line);
 
         if (r >= 0)

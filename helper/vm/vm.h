@@ -59,7 +59,7 @@ typedef struct Vm {
 
 /* stop.c: ending it. */
 
-/* At once, without a word. */
+/* Kills QEMU at once. */
 void vm_kill_qemu(Vm *vm);
 
 /* The one timer of the VM's life; a new one replaces what was set. Without memory for it QEMU is killed. */
@@ -68,7 +68,7 @@ void vm_set_timer(Vm *vm, uint64_t usec, sd_event_time_handler_t handler);
 /* A step of the ladder; the first call begins it. */
 void vm_request_stop(Vm *vm);
 
-/* For a guest that is not to be asked: QEMU quits, or is killed soon after. */
+/* Ends the VM without asking the guest: QEMU quits, or is killed soon after. */
 void vm_end(Vm *vm);
 
 /* QEMU has begun to end: it is killed unless it is gone soon. */
@@ -85,10 +85,10 @@ void vm_streams_done(Vm *vm);
 int vm_control_listen(Vm *vm);
 void vm_control_done(Vm *vm);
 
-/* The share that has ended is the reason of the VM's end. */
+/* Ends the VM and names the ended share as the reason. */
 void vm_share_has_died(Vm *vm);
 
-/* A share has ended, and not in good order. */
+/* Returns true if a share has ended in error. */
 bool vm_share_has_failed(const Vm *vm);
 
 /* owner.c: ends the VM with the claude-run that it is for, if there is one. 0; -EPIPE: that has ended

@@ -127,7 +127,7 @@ static void test_wrong_command_lines(void **state) {
         refused("--json takes no value", ARGV("--json=1"));
         refused("--since needs a value: TIME", ARGV("logs", "--since"));
         refused("--memory needs a value: SIZE", ARGV("-m"));
-        refused("--env NOT_SET_HERE: has to be NAME[=VALUE]", ARGV("-e", "NOT_SET_HERE"));
+        refused("--env NOT_SET_HERE: must be NAME[=VALUE]", ARGV("-e", "NOT_SET_HERE"));
         refused("--memory: the value has ", ARGV("--memory", "8G\nCPUs=9"));
         assert_int_equal(run_with("/nonexistent", ARGV("--help")), 0);
         assert_int_equal(run_with("/nonexistent", ARGV("list", "--version")), 0);

@@ -41,19 +41,19 @@ static void test_memory(void **state) {
         parsed(ROW(MEMORY_MIB), "128M", "128");
         parsed(ROW(MEMORY_MIB), "131072K", "128");
         parsed(ROW(MEMORY_MIB), "1T", "1048576");
-        refused(ROW(MEMORY_MIB), "127M", "has to be between 128M and 1T");
-        refused(ROW(MEMORY_MIB), "1025G", "has to be between 128M and 1T");
-        refused(ROW(MEMORY_MIB), "18446744073709551615T", "has to be between 128M and 1T");
+        refused(ROW(MEMORY_MIB), "127M", "must be between 128M and 1T");
+        refused(ROW(MEMORY_MIB), "1025G", "must be between 128M and 1T");
+        refused(ROW(MEMORY_MIB), "18446744073709551615T", "must be between 128M and 1T");
         for (size_t i = 0; i < ELEMENTSOF(unclear); i++) {
-                snprintf(reason, sizeof(reason), "has to be a number with K, M, G or T, like %s",
+                snprintf(reason, sizeof(reason), "must be a number with K, M, G or T, like %s",
                                 unclear[i][1]);
                 refused(ROW(MEMORY_MIB), unclear[i][0], reason);
         }
         /* the same bounds in a drop-in */
-        spoiled(ROW(MEMORY_MIB), "127", "has to be between 128M and 1T");
-        spoiled(ROW(MEMORY_MIB), "1048577", "has to be between 128M and 1T");
-        spoiled(ROW(MEMORY_MIB), "2G", "has to be a number of MiB");
-        spoiled(ROW(MEMORY_MIB), "", "has to be a number of MiB");
+        spoiled(ROW(MEMORY_MIB), "127", "must be between 128M and 1T");
+        spoiled(ROW(MEMORY_MIB), "1048577", "must be between 128M and 1T");
+        spoiled(ROW(MEMORY_MIB), "2G", "must be a number of MiB");
+        spoiled(ROW(MEMORY_MIB), "", "must be a number of MiB");
 }
 
 static void test_number(void **state) {
@@ -64,8 +64,8 @@ static void test_number(void **state) {
         parsed(ROW(CPUS), "255", "255");
         parsed(ROW(CPUS), "007", "7");
         for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
-                refused(ROW(CPUS), bad[i], "has to be a number from 1 to 255");
-                spoiled(ROW(CPUS), bad[i], "has to be a number from 1 to 255");
+                refused(ROW(CPUS), bad[i], "must be a number from 1 to 255");
+                spoiled(ROW(CPUS), bad[i], "must be a number from 1 to 255");
         }
 }
 
@@ -75,10 +75,10 @@ static void test_words(void **state) {
         parsed(ROW(ACCELERATOR), "auto", "auto");
         parsed(ROW(ACCELERATOR), "tcg", "tcg");
         for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
-                refused(ROW(ACCELERATOR), bad[i], "has to be one of: auto kvm tcg");
-                spoiled(ROW(ACCELERATOR), bad[i], "has to be one of: auto kvm tcg");
+                refused(ROW(ACCELERATOR), bad[i], "must be one of: auto kvm tcg");
+                spoiled(ROW(ACCELERATOR), bad[i], "must be one of: auto kvm tcg");
         }
-        refused(ROW(AGENT), "emacs", "has to be one of: claude gemini codex");
+        refused(ROW(AGENT), "emacs", "must be one of: claude gemini codex");
 }
 
 static void test_booleans(void **state) {
@@ -90,12 +90,12 @@ static void test_booleans(void **state) {
                 parsed(ROW(DEV_SHELL), words[i][0], words[i][1]);
         }
         parsed(ROW(DEV_SHELL), "devenv", "devenv");
-        refused(ROW(READ_ONLY), "devenv", "has to be yes or no");
-        refused(ROW(READ_ONLY), "", "has to be yes or no");
-        refused(ROW(DEV_SHELL), "maybe", "has to be one of: no yes devenv");
+        refused(ROW(READ_ONLY), "devenv", "must be yes or no");
+        refused(ROW(READ_ONLY), "", "must be yes or no");
+        refused(ROW(DEV_SHELL), "maybe", "must be one of: no yes devenv");
         /* other spellings are the ini's */
-        spoiled(ROW(READ_ONLY), "on", "has to be yes or no");
-        spoiled(ROW(DEV_SHELL), "1", "has to be one of: no yes devenv");
+        spoiled(ROW(READ_ONLY), "on", "must be yes or no");
+        spoiled(ROW(DEV_SHELL), "1", "must be one of: no yes devenv");
 }
 
 static void test_paths(void **state) {
@@ -103,8 +103,8 @@ static void test_paths(void **state) {
 
         assert_int_equal(setting_check(ROW(GUEST), "debian", why), 0);
         assert_int_equal(setting_check(ROW(GUEST), "/opt/guest", why), 0);
-        spoiled(ROW(GUEST), "../x", "has to be a name or an absolute directory");
-        spoiled(ROW(WORK_DIRECTORY), "x", "has to be an absolute directory");
+        spoiled(ROW(GUEST), "../x", "must be a name or an absolute directory");
+        spoiled(ROW(WORK_DIRECTORY), "x", "must be an absolute directory");
 }
 
 static void test_access(void **state) {

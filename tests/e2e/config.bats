@@ -125,7 +125,7 @@ kept() {
 @test "a new user's mistakes: one line that says what to do" {
         run -1 env --unset XDG_RUNTIME_DIR claude-run list
         [[ "$output" == *XDG_RUNTIME_DIR*"log in"* ]]
-        # a file where a directory has to be
+        # a file where a directory must be
         rmdir "$(project_dir set)"
         touch "$(project_dir set)"
         run -78 claude-run start set
@@ -139,7 +139,7 @@ kept() {
         cp "$CONFIG/set.ini" "$CONFIG/set-too.ini"
         cd "$(project_dir set)"
         run -78 claude-run start
-        [[ "$output" == *"set.ini too: claude-run in it will ask which one"* ]]
+        [[ "$output" == *"set.ini: claude-run in it will ask which one"* ]]
         [[ "$output" == *"claude-run attach set-too"* ]]
         rm "$CONFIG/set-too.ini"
         # written, and no reload yet

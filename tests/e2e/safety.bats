@@ -190,7 +190,7 @@ in_guest() {
         local name=$'evil\n[Project]\nShare=x:/home/tester/secrets:\n'
         mkdir -p "$BATS_TEST_TMPDIR/$name" "$BATS_TEST_TMPDIR/blank "
         run -78 claude-run --directory "$BATS_TEST_TMPDIR/$name" -- -p question
-        [[ "$output" == *"no ini can have"* ]]
+        [[ "$output" == *"an ini cannot contain"* ]]
         run -78 claude-run --directory "$BATS_TEST_TMPDIR/blank " -- -p question
         [[ "$output" == *"blank at the end"* ]]
         run -2 env EVIL=$'a\n[Project]\nShare=x:/home/tester/secrets:/x' claude-run --env EVIL -- -p question

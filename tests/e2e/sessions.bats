@@ -68,7 +68,7 @@ serve_in_guest() {
         run -0 ssh claude-vm.in cat /tmp/by-rsync/file
         [ "$output" = by-name ]
         run ! ssh claude-vm.nobody true
-        [[ "$output" == *"does not run"*"systemctl --user start claude-vm@nobody"* ]]
+        [[ "$output" == *"is not running"*"systemctl --user start claude-vm@nobody"* ]]
         run -0 claude-run ssh in -- -o LogLevel=QUIET id -u
         [ "$output" = 1000 ]
 }
@@ -95,7 +95,7 @@ serve_in_guest() {
         claude-run ports in add 127.0.0.1:18081:8080
         [ "$(get http://127.0.0.1:18081/)" = guest ]
         run -1 claude-run ports in add 18081:9
-        [[ "$output" == *"forwarded already"* ]]
+        [[ "$output" == *"already forwarded"* ]]
         run -2 claude-run ports in add nonsense
         # the API of the tests listens on the host's loopback
         run -1 claude-run ports in add "$API_PORT:1"

@@ -125,7 +125,7 @@ static void test_refused(void **state) {
         } bad[] = {
                 { "[VM]\nMemory=4G\n", ": WorkDirectory= is missing", "that the agent works on" },
                 { WORK "WorkDirectory=/nonexistent/b\n",
-                                ":3: WorkDirectory=/nonexistent/b: ", "line 2 already" },
+                                ":3: WorkDirectory=/nonexistent/b: ", "already set in line 2" },
                 { WORK "Home=/nonexistent/work/home\n", "'home' (/nonexistent/work/home) lies in",
                                 "'work' (/nonexistent/work)" },
                 { WORK "Home=relative\n", ":3: Home=relative: ", "absolute" },

@@ -23,7 +23,7 @@ static void test_outcomes(void **state) {
         check(7, (Facts) { .ready = true, .qemu_status = 9 }, 7, "status 7");
         check(-1, (Facts) { .ready = true, .qemu_status = 9 }, 70, "SIGKILL");
         check(-1, (Facts) { .qemu_status = 256, .qemu_message = "no" }, 70, "status 1: no");
-        check(-1, (Facts) { .qemu_status = 256 }, 70, "did not say");
+        check(-1, (Facts) { .qemu_status = 256 }, 70, "gave no reason");
         check(143, (Facts) { .ready = true, .stop_requested = true }, 0, "Stopped");
         check(-1, (Facts) { .ready = true, .stop_requested = true, .qemu_status = 9 }, 0, "Stopped");
         check(-1, (Facts) { .guest_status = "mount" }, 75, "; the guest said last: \"mount\"");

@@ -88,7 +88,7 @@ static void test_refused(void **state) {
         /* the generator's bound */
         refused(ENVIRONMENT(UUID, "CLAUDE_VM_MEMORY_MIB=127"), "between 128M and 1T");
         refused(ENVIRONMENT(GOOD, "CLAUDE_VM_NETWORK=off"),
-                        "NETWORK=off in the unit: has to be one of: user none");
+                        "NETWORK=off in the unit: must be one of: user none");
         refused(ENVIRONMENT(GOOD, "CLAUDE_VM_DEV_SHELL=1"), "no yes devenv");
         refused(ENVIRONMENT(GOOD, "CLAUDE_VM_WORK_DIRECTORY=w"), "absolute directory");
         refused(ENVIRONMENT(UUID, "CLAUDE_VM_MEMORY_MIB=2048", "CLAUDE_VM_CPUS=0"), "CPUS");
