@@ -13,6 +13,7 @@
 #include "common/strv.h"
 #include "config.h"
 #include "generator/messages.h"
+#include "generator/shareable.h"
 
 #define PROJECTS_MAX 10000U
 
@@ -20,7 +21,7 @@ int directories_protect(Generator *g) {
         int r = 0;
 
         for (size_t i = 0; r >= 0 && g->config_dirs && g->config_dirs[i]; i++)
-                r = user_paths_protect(&g->paths, g->config_dirs[i],
+                r = shareable_close(&g->paths, g->config_dirs[i],
                                 "holds the projects of claude-microvm, which a guest could change");
         return r;
 }

@@ -16,6 +16,7 @@
 #include "generator/json-writer.h"
 #include "generator/project-list.h"
 #include "generator/project.h"
+#include "generator/shareable.h"
 #include "generator/show.h"
 
 int generator_init(Generator *g) {
@@ -25,7 +26,9 @@ int generator_init(Generator *g) {
         r = user_paths_init(&g->paths);
         if (r < 0)
                 return r;
-        r = directories_from_environment(g);
+        r = shareable_close_places(&g->paths);
+        if (r >= 0)
+                r = directories_from_environment(g);
         if (r >= 0)
                 r = directories_protect(g);
         if (r < 0)

@@ -11,6 +11,7 @@
 #include "config.h"
 #include "generator/parser.h"
 #include "generator/paths.h"
+#include "generator/shareable.h"
 
 /* Tags of the shares that do not come from Share=. */
 static bool is_own_tag(const char *tag) {
@@ -137,7 +138,7 @@ void shares_check_hidden(Parser *parser) {
                 const Share *share = &p->shares[i];
 
                 /* without a line it is a directory of ours */
-                if (share->line == 0 || !user_paths_is_hidden(parser->paths, share->directory) ||
+                if (share->line == 0 || !shareable_is_hidden(parser->paths, share->directory) ||
                                 is_opened(p, share->directory))
                         continue;
                 parser->line = share->line;
@@ -166,7 +167,7 @@ void parse_allow_hidden(Parser *parser, const Setting *key, const char *value) {
                 refuse(parser, "%s=%s: the path %s", key->key, value, why ?: "needs memory");
         else if (!(canonical = resolve_file(parser, key->key, value, path)))
                 return;
-        else if ((why = user_paths_stays_closed(parser->paths, canonical)))
+        else if ((why = shareable_stays_closed(parser->paths, canonical)))
                 refuse(parser, "%s=%s: cannot be opened for a guest: '%s' %s", key->key, value, canonical,
                                 why);
         else if (strv_append(&parser->project->allow_hidden, canonical) < 0)

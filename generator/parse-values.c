@@ -10,6 +10,7 @@
 #include "common/strv.h"
 #include "generator/parser.h"
 #include "generator/paths.h"
+#include "generator/shareable.h"
 
 #define ARGUMENTS_MAX 256U
 
@@ -84,7 +85,7 @@ char *parser_directory(Parser *parser, const char *key, const char *value, bool 
         }
         if (resolve_path(parser, key, value, path, &place) < 0)
                 return NULL;
-        why = user_paths_refused(parser->paths, &place, is_agent_home);
+        why = shareable_refused(parser->paths, &place, is_agent_home);
         path_place_done(&place);
         if (why)
                 refuse(parser, "%s=%s: cannot be shared with a guest: '%s' %s", key, value, place.path, why);

@@ -108,8 +108,8 @@ assert_no_vm() {
 
 @test "with a terminal: start, detach, find it again, exit; --name makes a project" {
         terminal adhoc "$DIRECTORY"
-        tmux send-keys -t adhoc "claude-run ${SETTINGS[*]} -- --dangerously-skip-permissions; echo status=\$?" Enter
-        wait_agent adhoc ready
+        tmux send-keys -t adhoc "claude-run ${SETTINGS[*]} ; echo status=\$?" Enter
+        wait_agent adhoc drawn
         tmux send-keys -t adhoc 'C-\'
         wait_screen adhoc 'status=0'
         [ "$(ids | wc -l)" = 1 ]

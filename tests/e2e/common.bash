@@ -150,12 +150,14 @@ wait_screen() {
 
 # All that the tests know of Claude Code's own screen, which an update of it may change.
 #
-#   wait_agent TERMINAL ready        it takes input
+#   wait_agent TERMINAL drawn        its head is there
+#   wait_agent TERMINAL ready        it takes input (with --dangerously-skip-permissions)
 #   wait_agent TERMINAL typed TEXT   this is in its input line
 #   wait_agent TERMINAL wrote        its tool has made a file
 #   wait_agent TERMINAL columns N    it has drawn itself for so many columns
 wait_agent() {
         case $2 in
+        drawn) wait_screen "$1" 'Claude Code v[0-9]' ;;
         ready) wait_screen "$1" 'bypass permissions on' ;;
         typed) wait_screen "$1" "^.\{1,3\}$3" ;;
         wrote) wait_screen "$1" 'Done: File created' ;;

@@ -6,7 +6,7 @@
 
 #include "common/path.h"
 #include "generator/paths.h"
-#include "generator/user-paths.h"
+#include "generator/shareable.h"
 
 static UserPaths paths;
 
@@ -17,7 +17,7 @@ static int setup(void **state) {
         unsetenv("XDG_CONFIG_HOME");
         unsetenv("XDG_DATA_HOME");
         unsetenv("XDG_CACHE_HOME");
-        return user_paths_init(&paths);
+        return user_paths_init(&paths) < 0 ? -1 : shareable_close_places(&paths);
 }
 
 static int teardown(void **state) {
@@ -72,7 +72,7 @@ static const char *refused(const UserPaths *p, const char *path, bool is_agent_h
         const char *why;
 
         assert_int_equal(user_paths_resolve(p, path, &place), 0);
-        why = user_paths_refused(p, &place, is_agent_home);
+        why = shareable_refused(p, &place, is_agent_home);
         path_place_done(&place);
         return why;
 }
@@ -122,10 +122,10 @@ static void test_hidden(void **state) {
                 "/srv/.x", "/home/u/.local/share/claude-microvm/x" };
 
         for (size_t i = 0; i < sizeof(hidden) / sizeof(*hidden); i++)
-                if (!user_paths_is_hidden(&paths, hidden[i]))
+                if (!shareable_is_hidden(&paths, hidden[i]))
                         fail_msg("%s is not hidden", hidden[i]);
         for (size_t i = 0; i < sizeof(seen) / sizeof(*seen); i++)
-                if (user_paths_is_hidden(&paths, seen[i]))
+                if (shareable_is_hidden(&paths, seen[i]))
                         fail_msg("%s is hidden", seen[i]);
 }
 
@@ -139,11 +139,11 @@ static void test_stays_closed(void **state) {
                 "/home/u/.local/share/chezmoi" };
 
         for (size_t i = 0; i < sizeof(closed) / sizeof(*closed); i++)
-                if (!user_paths_stays_closed(&paths, closed[i]))
+                if (!shareable_stays_closed(&paths, closed[i]))
                         fail_msg("%s can be opened", closed[i]);
         for (size_t i = 0; i < sizeof(open) / sizeof(*open); i++)
-                if (user_paths_stays_closed(&paths, open[i]))
-                        fail_msg("%s: %s", open[i], user_paths_stays_closed(&paths, open[i]));
+                if (shareable_stays_closed(&paths, open[i]))
+                        fail_msg("%s: %s", open[i], shareable_stays_closed(&paths, open[i]));
 }
 
 /* Whose configuration is somewhere else by way of a link has it there. */
@@ -162,6 +162,7 @@ static void test_refused_behind_links(void **state) {
         assert_int_equal(symlink(dotfiles, ssh), 0);
         setenv("HOME", directory, 1);
         assert_int_equal(user_paths_init(&p), 0);
+        assert_int_equal(shareable_close_places(&p), 0);
         assert_non_null(refused(&p, dotfiles, false));
         /* a directory that is still to be made is where it will be */
         assert_int_equal(user_paths_resolve(&p, new, &place), 0);
