@@ -22,6 +22,11 @@ fuzz: ## each fuzz target for TIME (1h, 10m, default 1m), as many at once as the
 build: ## compile in the test host's root
 	tests/host/run --no-boot -- /src/tests/stages/build gcc
 
+golden: build ## write the golden files of the generator; read the diff
+	chmod -R a+w tests/generator/cases
+	tests/host/run --no-boot --writable -- /src/tests/generator/run-cases /build/gcc/generator/claude-vm-generator /src/tests/generator/cases --update
+	chmod -R go-w tests/generator/cases
+
 format: ## clang-format on all C sources
 	tests/host/run --no-boot --writable --root -- sh -c 'cd /src && find common generator helper tests -name "*.[ch]" -exec clang-format -i {} +'
 
@@ -41,5 +46,5 @@ host: ## a shell in the test host, with the project installed
 clean: ## remove build directories, the test host's root and its guest images
 	tests/host/clean
 
-.PHONY: help demo check quick fuzz build format bench install vm.run host clean
+.PHONY: help demo check quick fuzz build golden format bench install vm.run host clean
 .DEFAULT_GOAL := help

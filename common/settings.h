@@ -19,11 +19,9 @@
  * becomes: VARIABLE of the drop-in, which leaves out what the ini does not set; DIRECTIVE of its [Service];
  *     CODE: the generator has code of its own for it
  * option: of claude-run, its letter (0: none) and its name (NULL: none); the value's name in the help (NULL:
- * the option takes none and means yes); the help (NULL: the allowed words)
- *
- *         NAME             section    key                type       range       default  becomes    option,
- * value, help */
+ * the option takes none and means yes); the help (NULL: the allowed words) */
 /* clang-format off */
+/*        NAME             section    key                type       range       default  becomes    option, value, help */
 #define SETTINGS(X) \
         X(WORK_DIRECTORY,  "Project", "WorkDirectory",   DIRECTORY, NULL,       NULL,    VARIABLE,  0, NULL, NULL, NULL) \
         X(HOME,            "Project", "Home",            HOME,      NULL,       NULL,    CODE,      0, "home", "DIR", "the agent's home") \
