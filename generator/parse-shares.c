@@ -152,7 +152,7 @@ void shares_check_hidden(Parser *parser) {
 
 /* Root is a user, too, and the administrator's projects are root's. */
 static bool is_of_the_user(const Project *p) {
-        return p->file.is_own && !p->is_request && !path_is_in(p->path, SYSTEM_CONFIG_DIR);
+        return p->file.is_own && !path_is_in(p->path, SYSTEM_CONFIG_DIR);
 }
 
 /* Refuses an ini of another user and a command line: neither may give a part of this user's home away. */
@@ -160,7 +160,10 @@ void parse_allow_hidden(Parser *parser, const Setting *key, const char *value) {
         _cleanup_free_ char *path = NULL, *canonical = NULL;
         const char *why = NULL;
 
-        if (!is_of_the_user(parser->project))
+        if (parser->project->is_request)
+                refuse(parser, "%s=%s: does not count in a VM that is made for one call: start the project first, with: claude-run start NAME",
+                                key->key, value);
+        else if (!is_of_the_user(parser->project))
                 refuse(parser, "%s=%s: counts only in a project of your own, in your configuration directory: take the line out",
                                 key->key, value);
         else if (path_parse(parser->paths->home, value, &path, &why) < 0)
