@@ -33,7 +33,10 @@ static int result_of(const char *id, const UnitState *state) {
                         : strcmp(state->result, "exit-code") == 0 ? state->exec_main_status
                                                                   : EXIT_LOST;
 
-        if (status != 0 && strncmp(state->status_text, "The agent exited", strlen("The agent exited")) != 0)
+        /* with a reason there is more than what the terminal has shown */
+        if (status != 0 &&
+                        (strncmp(state->status_text, "The agent exited", strlen("The agent exited")) != 0 ||
+                                        strchr(state->status_text, ';')))
                 fail(0, "VM '%s': %s", id, state->status_text[0] ? state->status_text : state->result);
         return status;
 }

@@ -47,7 +47,10 @@ int outcome_of(const Facts *f, char **ret) {
                 r = asprintf(ret, "Stopped");
         } else if (f->agent_status >= 0) {
                 status = f->agent_status;
-                r = asprintf(ret, "The agent exited with status %d", status);
+                /* its last words, or why the guest's kernel killed it */
+                r = status != 0 && f->guest_status[0]
+                                ? asprintf(ret, "The agent exited with status %d; %s", status, said ?: "")
+                                : asprintf(ret, "The agent exited with status %d", status);
         } else if (f->panicked) {
                 status = EXIT_QEMU_FAILED;
                 r = asprintf(ret, "The guest's kernel panicked; %s", said ?: "");

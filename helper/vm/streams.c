@@ -62,7 +62,9 @@ static void on_notify_line(void *userdata, const char *line) {
                 guest_is_ready(vm);
                 break;
         case GUEST_STATUS:
-                snprintf(vm->guest_status, sizeof(vm->guest_status), "%s", message.text);
+                /* what comes after the agent's end is not why it ended */
+                if (vm->facts.agent_status < 0)
+                        snprintf(vm->guest_status, sizeof(vm->guest_status), "%s", message.text);
                 /* once it is ready the status is ours to say */
                 vm->status_pending =
                                 !vm->facts.ready && vm->facts.agent_status < 0 && !vm->facts.stop_requested;

@@ -21,6 +21,8 @@ static void test_outcomes(void **state) {
         check(-1, (Facts) { .ready = true }, 0, "powered off");
         check(0, (Facts) { .ready = true }, 0, "status 0");
         check(7, (Facts) { .ready = true, .qemu_status = 9 }, 7, "status 7");
+        check(1, (Facts) { .ready = true, .guest_status = "no network" }, 1,
+                        "status 1; the guest said last: \"no network\"");
         check(-1, (Facts) { .ready = true, .qemu_status = 9 }, 70, "SIGKILL");
         check(-1, (Facts) { .qemu_status = 256, .qemu_message = "no" }, 70, "status 1: no");
         check(-1, (Facts) { .qemu_status = 256 }, 70, "gave no reason");

@@ -1,0 +1,111 @@
+#!/usr/bin/env bats
+# A day in the guest: it feels like the host, and nothing kills the work. One VM for all but the last tests.
+
+load common
+
+setup_file() {
+        start_api
+        new_project day_1 'AgentArguments=--dangerously-skip-permissions'
+        claude-run start day_1
+}
+
+teardown_file() {
+        claude-run stop day_1
+        stop_api
+}
+
+teardown() {
+        [ -n "${BATS_TEST_COMPLETED:-}" ] || journalctl --user --no-pager --since "@$BATS_TEST_STARTED" | tail -n 40
+}
+
+# The kernel's own way out of a lack of memory, without the minutes of one: it takes the process with the highest score.
+run_out_of_memory() {
+        guest sudo sh -c 'echo f >/proc/sysrq-trigger'
+}
+
+# A command in the guest that holds more memory than all else, and then makes this file.
+hog() {
+        echo "import time; l = bytearray(500 << 20); open('/work/$1', 'w').close(); time.sleep(300)"
+}
+
+guest() {
+        claude-run exec day_1 -- "$@"
+}
+
+attach() {
+        local steps=()
+        while [ "$1" != -- ]; do
+                steps+=("$1")
+                shift
+        done
+        "$BATS_TEST_DIRNAME/in-terminal" "${steps[@]}" -- claude-run attach day_1
+}
+
+@test "a session's command that is killed for memory is the only one" {
+        local other
+        guest sh -c 'sleep 20; echo alive' >"$BATS_TEST_TMPDIR/other" 3>&- 4>&- &
+        other=$!
+        guest python3 -c "$(hog hog-1)" >"$BATS_TEST_TMPDIR/hog" 2>&1 3>&- 4>&- &
+        local hog=$!
+        wait_file "$(project_dir day_1)/hog-1"
+        run_out_of_memory
+        # ssh's own word for a signal
+        local status=0
+        wait $hog || status=$?
+        [ $status = 255 ]
+        wait $other
+        [ "$(cat "$BATS_TEST_TMPDIR/other")" = alive ]
+        [ "$(vm_property day_1 ActiveState)" = active ]
+}
+
+@test "the agent's command that is killed for memory does not end the agent" {
+        hog hog-2 >"$(project_dir day_1)/hog.py"
+        attach 'expect:bypass permissions' 'send:run: python3 /work/hog.py; echo "rc $?" >/work/hogged' 'expect:hogged' 'send:\r' \
+                'expect:Done' 'send:\x1c' -- >"$BATS_TEST_TMPDIR/viewer" 2>&1 3>&- 4>&- &
+        local viewer=$!
+        wait_file "$(project_dir day_1)/hog-2"
+        run_out_of_memory
+        wait $viewer
+        grep --quiet 'rc 137' "$(project_dir day_1)/hogged"
+        [ "$(vm_property day_1 ActiveState)" = active ]
+        # the agent is the last that the kernel takes, its commands are like all else
+        [ "$(guest sh -c 'cat /proc/$(cat /run/claude-vm/agent/pid)/oom_score_adj')" = -500 ]
+}
+
+@test "a viewer that comes later gets the modes that the agent has set" {
+        run -0 attach 'expect:bypass permissions' 'send:\x1c' --
+        [[ "$output" == *$'\e[?2004h'* ]]
+        [[ "$output" == *$'\e[?1004h'* ]]
+        [[ "$output" == *"Detached; the agent goes on"* ]]
+}
+
+@test "Ctrl-\\ detaches in terminals that encode keys, and pasted it is text" {
+        local key
+        for key in '\x1b[92;5u' '\x1b[92;69u' '\x1b[92::124;6:1u' '\x1b[27;5;92~'; do
+                run -0 attach 'expect:bypass permissions' "send:$key" --
+                [[ "$output" == *"Detached; the agent goes on"* ]]
+        done
+        run -0 attach 'expect:bypass permissions' 'send:\x1b[200~one\x1ctwo\x1b[201~' 'expect:two' 'send:\x15\x1c' --
+}
+
+@test "an agent that is killed for memory says so, to its terminals too" {
+        "$BATS_TEST_DIRNAME/in-terminal" 'expect:\\$ ' 'send:echo re\x27\x27ady\r' 'expect:ready' 'expect:agent of this VM has exited' -- \
+                claude-run shell day_1 >"$BATS_TEST_TMPDIR/shell" 2>&1 3>&- 4>&- &
+        local shell=$!
+        timeout 60 grep --quiet --max-count=1 ready <(tail --follow=name --retry "$BATS_TEST_TMPDIR/shell" 2>/dev/null)
+        guest sudo sh -c 'echo 1000 >/proc/$(cat /run/claude-vm/agent/pid)/oom_score_adj; echo f >/proc/sysrq-trigger' || true
+        wait_inactive day_1
+        [ "$(vm_property day_1 ExecMainStatus)" = 137 ]
+        [[ "$(vm_property day_1 StatusText)" == *"The agent exited with status 137; the guest said last: "*"ran out of memory"* ]]
+        wait $shell || true
+        grep --quiet 'The agent of this VM has exited with status 137' "$BATS_TEST_TMPDIR/shell"
+        systemctl --user reset-failed
+}
+
+@test "an agent that ends with an error leaves its last words in the journal and in the status" {
+        new_project wrong AgentArguments=--no-such-option
+        run ! run_vm wrong
+        [[ "$(vm_property wrong StatusText)" == *"exited with status 1; the guest said last: "*"no-such-option"* ]]
+        vm_journal wrong --since "@$BATS_TEST_STARTED" | grep --quiet "The agent's last screen: .*no-such-option"
+        systemctl --user reset-failed
+}
