@@ -67,6 +67,7 @@ static int verb_run(const char *id) {
                 .qemu = QEMU_PATH,
                 .ssh_keygen = SSH_KEYGEN_PATH,
                 .systemd_creds = SYSTEMD_CREDS_PATH,
+                .git = GIT_PATH,
                 .runtime_dir = runtime_dir(),
                 .vm_dir = getenv("RUNTIME_DIRECTORY"),
                 .data_home = data,

@@ -208,7 +208,14 @@ in
       }
     ];
     # The project's dev shell, for every shell, also those of sshd's sessions.
-    environment.shellInit = "[ ! -e /run/claude-vm/devshell ] || . /usr/lib/claude-vm/devshell.bash";
+    environment.shellInit = ''
+      . /usr/lib/claude-vm/login.sh
+      [ ! -e /run/claude-vm/devshell ] || . /usr/lib/claude-vm/devshell.bash
+    '';
+    # ~/.local/bin, which lies in the home that stays
+    environment.localBinInPath = true;
+    # descriptions of the terminals that a user may sit at
+    environment.enableAllTerminfo = true;
 
     # The guest's journal is the host's.
     services.journald.storage = "volatile";
@@ -282,6 +289,8 @@ in
       enable = true;
       # the work directory may be another user's on the host
       config.safe.directory = "*";
+      # the user's name and address, if the host's git has them, see setup
+      config.include.path = "/run/claude-vm/gitconfig";
     };
     programs.direnv.enable = true;
     programs.direnv.nix-direnv.enable = true;

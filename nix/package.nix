@@ -9,6 +9,7 @@
   pkg-config,
   python3,
   cmocka,
+  git,
   inih,
   libuuid,
   linkFarm,
@@ -89,6 +90,7 @@ stdenv.mkDerivation {
     (lib.mesonOption "systemd_creds" "${systemd}/bin/systemd-creds")
     (lib.mesonOption "systemctl" "${systemd}/bin/systemctl")
     (lib.mesonOption "journalctl" "${systemd}/bin/journalctl")
+    (lib.mesonOption "git" "${git}/bin/git")
     (lib.mesonOption "guest_dirs" (lib.concatStringsSep ":" (guests ++ [ "/var/lib/claude-microvm/guests" ])))
     (lib.mesonOption "default_guest" (if guest == null then "debian" else "nixos"))
     (lib.mesonEnable "tests" doCheck)

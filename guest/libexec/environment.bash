@@ -2,6 +2,8 @@
 # does. Values come from the host's configuration, byte for byte.
 
 export HOME=/home/claude SHELL=/bin/bash
+# as for sessions, see login.sh
+export PATH=$HOME/.local/bin:$PATH
 export LANG=${LANG:-C.UTF-8} TERM=${TERM:-xterm-256color} COLORTERM=${COLORTERM:-truecolor}
 # The VM is the sandbox, and the image has the version that was asked for.
 export IS_SANDBOX=1 DISABLE_AUTOUPDATER=1

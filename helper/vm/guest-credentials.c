@@ -13,6 +13,7 @@
 #include "common/cleanup.h"
 #include "common/printable.h"
 #include "common/why.h"
+#include "helper/vm/user-settings.h"
 
 /* Takes what `f` wrote to the memory file `fd`. */
 static int finish(GuestCredentials *c, const char *name, FILE *f, int fd) {
@@ -157,8 +158,22 @@ static int add_machine_id(GuestCredentials *c, const Parameters *p) {
         return add_text(c, "system.machine_id", id);
 }
 
+/* Each is left out where the host has none. */
+static int add_user_settings(GuestCredentials *c, const char *git) {
+        _cleanup_free_ char *zone = NULL, *identity = NULL;
+        int r = user_settings_time_zone("/etc/localtime", &zone);
+
+        if (r >= 0)
+                r = add_text(c, "claude-vm.timezone", zone);
+        if (r >= 0 || r == -ENODATA)
+                r = user_settings_git(git, &identity);
+        if (r >= 0)
+                r = add_text(c, "claude-vm.gitconfig", identity);
+        return r == -ENODATA ? 0 : r;
+}
+
 int guest_credentials_make(const Parameters *p, const SshKeys *keys, const Secrets *secrets,
-                bool have_dev_shell, GuestCredentials *ret, char **ret_why) {
+                bool have_dev_shell, const char *git, GuestCredentials *ret, char **ret_why) {
         GuestCredentials c = {};
         int r;
 
@@ -177,6 +192,8 @@ int guest_credentials_make(const Parameters *p, const SshKeys *keys, const Secre
                 r = add_text(&c, "claude-vm.authorized_keys", keys->authorized_key);
         if (r >= 0)
                 r = add_text(&c, "claude-vm.host_key", keys->host_key);
+        if (r >= 0)
+                r = add_user_settings(&c, git);
         /* the side that has evaluated it, or should try */
         if (r >= 0 && p->dev_shell)
                 r = add_text(&c, "claude-vm.devshell", have_dev_shell ? "host" : "guest");

@@ -79,7 +79,7 @@ static int start(Vm *vm, const GuestImage *image, bool kvm, char **ret_why) {
                 open_dev_shell(vm);
         if (r >= 0)
                 r = guest_credentials_make(vm->parameters, &keys, &secrets, vm->dev_shell_fd >= 0,
-                                &credentials, ret_why);
+                                vm->config->git, &credentials, ret_why);
         /* the helper has read them, so remove them */
         caller_credentials_remove(vm->config->runtime_dir, vm->parameters->id);
         if (r >= 0)

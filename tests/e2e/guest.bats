@@ -5,12 +5,17 @@ load common
 
 setup_file() {
         start_api
+        git config --global user.name 'Tester "T" \ é'
+        git config --global user.email tester@example.org
+        git config --global alias.evil '!touch /tmp/evil'
+        git config --global credential.helper store
         new_project day_1 'AgentArguments=--dangerously-skip-permissions'
         claude-run start day_1
 }
 
 teardown_file() {
         claude-run stop day_1
+        rm -f "$HOME/.gitconfig"
         stop_api
 }
 
@@ -39,6 +44,56 @@ attach() {
                 shift
         done
         "$BATS_TEST_DIRNAME/in-terminal" "${steps[@]}" -- claude-run attach day_1
+}
+
+@test "the guest's name is the VM's, and resolves" {
+        [ "$(guest hostname)" = day-1 ]
+        [ "$(guest hostname -f)" = day-1 ]
+        run -0 --separate-stderr guest sudo true
+        [ "$stderr" = "" ]
+        guest python3 -c 'import socket; socket.gethostbyname(socket.gethostname())'
+}
+
+@test "the host's locale makes no warnings, whatever it is" {
+        LC_ALL=en_US.UTF-8 run -0 guest bash -c 'echo "$LANG"; locale charmap'
+        [ "$output" = $'C.UTF-8\nUTF-8' ]
+        LANG=de_DE.UTF-8 LC_TIME=nonsense run -0 guest perl -e 'print "well"'
+        [ "$output" = well ]
+}
+
+@test "terminals of today are known, and others are like xterm" {
+        local terminal
+        for terminal in xterm-kitty foot alacritty wezterm xterm-ghostty tmux-256color screen-256color linux nonsense; do
+                TERM=$terminal run -0 --separate-stderr script -qec 'claude-run exec -t day_1 -- sh -c "tput colors; tput clear >/dev/null && echo cleared"' /dev/null
+                [[ "$output" = *cleared* ]] || { echo "$terminal: $output"; return 1; }
+                [[ "$output" = *256* || $terminal = linux ]]
+        done
+        # one that is known keeps its name
+        TERM=foot run -0 script -qec 'claude-run exec -t day_1 -- sh -c "echo =\$TERM="' /dev/null
+        [[ "$output" = *=foot=* ]]
+}
+
+@test "git has the host's name and address, and nothing else of it" {
+        [ "$(guest git config user.name)" = 'Tester "T" \ é' ]
+        [ "$(guest git config user.email)" = tester@example.org ]
+        run -1 guest git config alias.evil
+        run -1 guest git config credential.helper
+        guest bash -c 'rm -rf g && git init -q g && cd g && echo a >a && git add a && git commit -qm one'
+        [ "$(git -C "$(project_dir day_1)/g" -c safe.directory='*' log --format=%ae)" = tester@example.org ]
+}
+
+@test "the time zone is the host's" {
+        # tests/stages/install has set another than the guest's own
+        [ "$(date +%Z)" != UTC ]
+        [ "$(guest date +%Z%z)" = "$(date +%Z%z)" ]
+        [ "$(guest readlink /etc/localtime)" = "/usr/share/zoneinfo/$(readlink /etc/localtime | sed 's|.*/zoneinfo/||')" ]
+}
+
+@test "what a tool installs in the home is found, by sessions, shells and the agent" {
+        guest sh -c 'mkdir -p ~/.local/bin && printf "#!/bin/sh\necho found\n" >~/.local/bin/own-tool && chmod +x ~/.local/bin/own-tool'
+        [ "$(guest own-tool)" = found ]
+        [ "$(guest bash -lc own-tool)" = found ]
+        [ "$(guest sh -c 'tr "\0" "\n" </proc/$(cat /run/claude-vm/agent/pid)/environ' | grep ^PATH= | cut -d: -f1)" = PATH=/home/claude/.local/bin ]
 }
 
 @test "a session's command that is killed for memory is the only one" {

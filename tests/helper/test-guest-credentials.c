@@ -21,7 +21,7 @@ static int make(const char *guest_directory, char *ret, size_t size, char **ret_
         const SshKeys keys = { .authorized_key = (char *) "key\n", .host_key = (char *) "key\n" };
         const Secrets secrets = { .caller = "" };
         GuestCredentials c = {};
-        int r = guest_credentials_make(&p, &keys, &secrets, false, &c, ret_why);
+        int r = guest_credentials_make(&p, &keys, &secrets, false, NULL, &c, ret_why);
 
         memset(ret, 0, size);
         for (unsigned i = 0; i < c.n; i++)

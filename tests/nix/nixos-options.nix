@@ -92,8 +92,10 @@ in
       };
     });
 
-    # config/{system-path,shells-environment,users-groups}.nix, security/sudo.nix, misc/documentation.nix
+    # config/{system-path,shells-environment,terminfo,users-groups}.nix, security/sudo.nix, misc/documentation.nix
     environment.shellInit = lines;
+    environment.localBinInPath = bool false;
+    environment.enableAllTerminfo = bool false;
     environment.systemPackages = d (types.listOf types.package) [ ];
     users.allowNoPasswordLogin = bool false;
     users.users = set (types.submodule {

@@ -17,6 +17,7 @@ let
     "gawk"
     "gdb"
     "gemini-cli"
+    "git"
     "inih"
     "jq"
     "libuuid"
