@@ -74,16 +74,17 @@ static void add_process(Argv *a, const QemuConfig *c) {
 
 static void add_boot(Argv *a, const QemuConfig *c) {
         _cleanup_free_ char *root = quote_option(c->image->root);
-        char tsc[32] = "";
+        char tsc[48] = "";
 
         add(a, "-kernel", c->image->kernel);
         add(a, "-initrd", c->image->initrd);
         /* a panic ends the VM instead of leaving it there; quiet: the console is for what goes wrong */
         /* Under TCG the kernel's own measurement of the counter fails now and then (on a busy host one boot
-         * in four). It then waits for timer interrupts that never come, and the guest hangs before
-         * its first word. */
+         * in four). It then waits for timer interrupts that never come, and the guest hangs before its first
+         * word. Nor does it believe that the counters of two CPUs agree. It counts ticks instead, of which a
+         * busy host loses many: such a clock was 8 s late after two minutes. */
         if (c->tsc_khz > 0)
-                snprintf(tsc, sizeof(tsc), "tsc_early_khz=%u ", c->tsc_khz);
+                snprintf(tsc, sizeof(tsc), "tsc=reliable tsc_early_khz=%u ", c->tsc_khz);
         addf(a, "-append", "console=hvc0 reboot=t panic=-1 quiet %s%s", tsc, c->image->cmdline);
         /* read-only, so all VMs of an image share one page cache; no lock, for the same reason */
         addf(a, "-blockdev", "driver=file,node-name=root,filename=%s,read-only=on,locking=off", root ?: "");

@@ -89,6 +89,10 @@ attach() {
         [ "$(guest readlink /etc/localtime)" = "/usr/share/zoneinfo/$(readlink /etc/localtime | sed 's|.*/zoneinfo/||')" ]
 }
 
+@test "the clock is one that loses no time under emulation" {
+        [ "$(guest cat /sys/devices/system/clocksource/clocksource0/current_clocksource)" = tsc ]
+}
+
 @test "what a tool installs in the home is found, by sessions, shells and the agent" {
         guest sh -c 'mkdir -p ~/.local/bin && printf "#!/bin/sh\necho found\n" >~/.local/bin/own-tool && chmod +x ~/.local/bin/own-tool'
         [ "$(guest own-tool)" = found ]
