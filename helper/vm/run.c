@@ -222,6 +222,7 @@ static void vm_free(Vm *vm) {
         sd_event_source_disable_unref(vm->timer);
         vm_streams_done(vm);
         vm_control_done(vm);
+        vm_clock_done(vm);
         vm_owner_done(vm);
         if (vm->control_fd >= 0)
                 close(vm->control_fd);

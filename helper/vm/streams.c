@@ -37,6 +37,8 @@ static void guest_is_ready(Vm *vm) {
                                         ? "Ready for sessions"
                                         : "The agent runs");
         log_message(LOG_INFO, "The guest is ready");
+        if (vm_clock_begin(vm) < 0)
+                log_message(LOG_WARNING, "The guest's clock is not kept right");
 }
 
 /* Only the first one counts: each further one would restart the limit. */

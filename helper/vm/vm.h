@@ -45,6 +45,7 @@ typedef struct Vm {
         Stream console, notify, errors;
         sd_event_source *timer;       /* of the boot, then of the power-off or the stop */
         sd_event_source *share_timer; /* a share has ended: has QEMU too? */
+        sd_event_source *clock;       /* when the guest is told the time */
         unsigned stop_step;
         bool ending; /* the timer is that of the stop or the kill */
         char guest_status[256];
@@ -73,6 +74,10 @@ void vm_end(Vm *vm);
 
 /* QEMU has begun to end: it is killed unless it is gone soon. */
 void vm_expect_end(Vm *vm);
+
+/* clock.c: tells the guest, which is ready, the time from now on. 0, negative errno. */
+int vm_clock_begin(Vm *vm);
+void vm_clock_done(Vm *vm);
 
 /* streams.c: what guest and QEMU write. 0, negative errno. */
 int vm_streams_begin(Vm *vm);

@@ -93,6 +93,23 @@ attach() {
         [ "$(guest cat /sys/devices/system/clocksource/clocksource0/current_clocksource)" = tsc ]
 }
 
+# Microseconds from the host's clock to the guest's, asked for in between.
+clock_offset() {
+        local before=${EPOCHREALTIME/./} there
+        there=$(guest bash -c 'echo "${EPOCHREALTIME/./}"')
+        echo $((there - (before + ${EPOCHREALTIME/./}) / 2))
+}
+
+@test "the clock is the host's within a second, and again after it has stood still" {
+        local offset limit=$((SECONDS + 80))
+        guest sudo date --set='-1 hour'
+        while offset=$(clock_offset) && ((offset < -1000000)); do
+                ((SECONDS < limit))
+                sleep 2
+        done
+        ((offset < 1000000))
+}
+
 @test "what a tool installs in the home is found, by sessions, shells and the agent" {
         guest sh -c 'mkdir -p ~/.local/bin && printf "#!/bin/sh\necho found\n" >~/.local/bin/own-tool && chmod +x ~/.local/bin/own-tool'
         [ "$(guest own-tool)" = found ]
