@@ -110,6 +110,12 @@ clock_offset() {
         ((offset < 1000000))
 }
 
+@test "Python does not compile its library at each start" {
+        run -0 guest python3 -v -ISc 'import re'
+        [[ "$output" = *"code object from"*pyc* ]]
+        run ! grep --quiet 'bytecode is stale' <<<"$output"
+}
+
 @test "what a tool installs in the home is found, by sessions, shells and the agent" {
         guest sh -c 'mkdir -p ~/.local/bin && printf "#!/bin/sh\necho found\n" >~/.local/bin/own-tool && chmod +x ~/.local/bin/own-tool'
         [ "$(guest own-tool)" = found ]
