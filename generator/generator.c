@@ -59,8 +59,6 @@ int generator_run(Generator *g, UnitWriter *w) {
         return r;
 }
 
-DEFINE_CLEANUP(UnitWriter *, unit_writer_free, unit_writer_cleanup)
-
 /* What could not be written into a unit is broken also where none is written. */
 static int check_units(Project *const *projects, size_t n) {
         _cleanup_(unit_writer_cleanup) UnitWriter *w = NULL;

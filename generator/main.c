@@ -24,8 +24,6 @@ static int usage(FILE *f) {
         return f == stdout ? EXIT_SUCCESS : 2;
 }
 
-DEFINE_CLEANUP(UnitWriter *, unit_writer_free, unit_writer_cleanup)
-
 static int write_to(Generator *g, const char *dir, const char *request) {
         _cleanup_(unit_writer_cleanup) UnitWriter *w = NULL;
         int r;

@@ -1,12 +1,15 @@
 /* Writes unit files into the generator's output directory, and nothing anywhere else. */
 #pragma once
 
+#include "common/cleanup.h"
+
 typedef struct UnitWriter UnitWriter;
 
 /* For the directory `path`, which exists; NULL for `path` prints each file on stdout under a line
  * `# PATH` instead. 0, negative errno. */
 int unit_writer_new(const char *path, UnitWriter **ret);
 UnitWriter *unit_writer_free(UnitWriter *w);
+DEFINE_CLEANUP(UnitWriter *, unit_writer_free, unit_writer_cleanup)
 
 /* Begins the drop-in of `unit`; what is printed until unit_writer_end() is its text. 0, negative errno. */
 int unit_writer_begin_dropin(UnitWriter *w, const char *unit);

@@ -31,8 +31,6 @@
 
 extern char **environ;
 
-DEFINE_CLEANUP(Parameters *, parameters_free, parameters_cleanup)
-
 static const char *runtime_dir(void) {
         return getenv("XDG_RUNTIME_DIR") ?: "/run";
 }

@@ -146,8 +146,6 @@ static int read_settings(Parameters *p, char *const *variables, char **ret_why) 
         return 0;
 }
 
-DEFINE_CLEANUP(Parameters *, parameters_free, parameters_cleanup)
-
 int parameters_read(const char *id, char *const *variables, Parameters **ret, char **ret_why) {
         _cleanup_(parameters_cleanup) Parameters *p = calloc(1, sizeof(Parameters));
         const char *error = strv_value(variables, PARAMETER_CONFIG_ERROR),

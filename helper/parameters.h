@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 
+#include "common/cleanup.h"
 #include "common/dev-shell.h"
 #include "common/port-forward.h"
 #include "common/settings.h"
@@ -42,3 +43,4 @@ void parameters_drop_missing_shares(Parameters *p);
 const char *parameters_share_directory(const Parameters *p, const char *tag);
 
 Parameters *parameters_free(Parameters *p);
+DEFINE_CLEANUP(Parameters *, parameters_free, parameters_cleanup)

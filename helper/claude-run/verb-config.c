@@ -16,8 +16,7 @@
 #include "helper/claude-run/say.h"
 #include "helper/claude-run/verbs.h"
 #include "helper/claude-run/which-vm.h"
-
-DEFINE_CLEANUP(sd_json_variant *, sd_json_variant_unref, json_cleanup)
+#include "helper/json.h"
 
 /* An object of the generator's --show; without file and line it is a default. */
 typedef struct Setting {
@@ -51,7 +50,7 @@ static int print_setting(const Setting *s) {
 }
 
 static int add_setting(const Setting *s, sd_json_variant **array) {
-        _cleanup_(json_cleanup) sd_json_variant *object = NULL;
+        _cleanup_json_ sd_json_variant *object = NULL;
         int r;
 
         r = sd_json_buildo(&object, SD_JSON_BUILD_PAIR_STRING("section", s->section),
@@ -64,7 +63,7 @@ static int add_setting(const Setting *s, sd_json_variant **array) {
 }
 
 static int print_settings(const Context *c, sd_json_variant *settings) {
-        _cleanup_(json_cleanup) sd_json_variant *array = NULL;
+        _cleanup_json_ sd_json_variant *array = NULL;
         int r = c->options->json ? sd_json_variant_new_array(&array, NULL, 0) : 0;
 
         for (size_t i = 0; r >= 0 && i < sd_json_variant_elements(settings); i++) {
@@ -109,7 +108,7 @@ static int find_id(Context *c, const char *name, char **ret) {
 }
 
 static int config_show(Context *c, const char *name) {
-        _cleanup_(json_cleanup) sd_json_variant *settings = NULL;
+        _cleanup_json_ sd_json_variant *settings = NULL;
         _cleanup_free_ char *id = NULL, *word = NULL;
         int r = find_id(c, name, &id);
 
