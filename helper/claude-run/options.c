@@ -14,6 +14,7 @@
 #include "common/settings.h"
 #include "common/strv.h"
 #include "helper/claude-run/fail.h"
+#include "helper/claude-run/memory.h"
 
 #define MEMBER(name) offsetof(RunOptions, name)
 
@@ -142,7 +143,8 @@ static int add_own_variable(RunOptions *o, const Option *option, const char *nam
                         return r;
         }
         r = strv_appendf(&o->settings, "[%s]\n%s=%s\n", option->section, name, secret ? "" : value);
-        return r < 0 ? fail(EXIT_FAILURE, "No memory") : 0;
+        memory_need(r >= 0);
+        return 0;
 }
 
 /* A setting becomes the lines that an ini would have. The generator judges the value. */
@@ -157,12 +159,12 @@ static int add_setting(RunOptions *o, const Option *option, const char *value) {
                 r = strv_appendf(&o->settings, "[%s]\n%s=%s\n", option->section, option->key, value);
         else
                 r = strv_appendf(&o->settings, "[%s]\n%s\n", option->section, value);
-        return r < 0 ? fail(EXIT_FAILURE, "No memory") : 0;
+        memory_need(r >= 0);
+        return 0;
 }
 
 static int take_option(RunOptions *o, const Option *option, const char *value) {
-        if (strv_append(&o->given, option->name) < 0)
-                return fail(EXIT_FAILURE, "No memory");
+        memory_need(strv_append(&o->given, option->name) >= 0);
         if (option->section)
                 return add_setting(o, option, value ?: "yes");
         if (value)
@@ -246,7 +248,7 @@ int options_parse(RunOptions *o, int argc, char **argv) {
                         break;
                 }
                 if (c == WORD)
-                        r = strv_append(&o->words, optarg) < 0 ? fail(EXIT_FAILURE, "No memory") : 0;
+                        memory_need(strv_append(&o->words, optarg) >= 0);
                 else
                         r = parse_option(o, c, argv[at]);
         }

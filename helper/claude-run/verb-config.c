@@ -12,6 +12,7 @@
 #include "helper/claude-run/config-edit.h"
 #include "helper/claude-run/context.h"
 #include "helper/claude-run/fail.h"
+#include "helper/claude-run/memory.h"
 #include "helper/claude-run/project-ini.h"
 #include "helper/claude-run/say.h"
 #include "helper/claude-run/verbs.h"
@@ -103,8 +104,8 @@ static int find_id(Context *c, const char *name, char **ret) {
                 return find_here(c, ret);
         if (!vm_name_is_project(name))
                 return which_vm_resolve(c, name, ret);
-        *ret = strdup(name);
-        return *ret ? 0 : fail(EXIT_FAILURE, "No memory");
+        *ret = NEED(strdup(name));
+        return 0;
 }
 
 static int config_show(Context *c, const char *name) {
@@ -114,9 +115,7 @@ static int config_show(Context *c, const char *name) {
 
         if (r != 0)
                 return r;
-        word = word_of(c, id);
-        if (!word)
-                return fail(EXIT_FAILURE, "No memory");
+        word = NEED(word_of(c, id));
         r = generator_ask(c->options->generator, "--show", word, &settings);
         if (r < 0)
                 return fail(EXIT_FAILURE, "Failed to run '%s': %s", c->options->generator, strerror(-r));
@@ -139,9 +138,9 @@ static int config_edit_project(Context *c, const char *name) {
 static char *name_of(const char *directory) {
         static const char first[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_";
         const char *base = strrchr(directory, '/') + 1;
-        char *name = strndup(base, VM_NAME_MAX);
+        char *name = NEED(strndup(base, VM_NAME_MAX));
 
-        for (char *p = name; p && *p; p++)
+        for (char *p = name; *p; p++)
                 if (!strchr(first, *p) && (p == name || (*p != '.' && *p != '-')))
                         *p = p == name ? '_' : '-';
         return name;
@@ -153,9 +152,7 @@ static int config_new(Context *c, const char *name) {
 
         if (r != 0)
                 return r;
-        own = name ? strdup(name) : name_of(directory);
-        if (!own)
-                return fail(EXIT_FAILURE, "No memory");
+        own = name ? NEED(strdup(name)) : name_of(directory);
         if (!own[0])
                 return fail(EXIT_USAGE,
                                 "cannot make a project name of '%s'; use: claude-run config new NAME",
