@@ -12,8 +12,8 @@
 #define PARAMETER_UUID "CLAUDE_VM_UUID"
 #define PARAMETER_WORK_DIRECTORY "CLAUDE_VM_WORK_DIRECTORY" /* on the host; for messages and lists */
 /* Lists: one variable an element. */
-/* + TAG = OPTIONS:GUESTDIR:HOSTDIR; options are rw or ro, and `,create`: make HOSTDIR (0700) if
- * it is missing, or `,optional`: without HOSTDIR there is no share. GUESTDIR has no colon. */
+/* + TAG = OPTIONS:GUESTDIR:HOSTDIR. OPTIONS are rw or ro, and one of these for a missing HOSTDIR: `,create`
+ * makes it (0700), `,optional` leaves the share out. GUESTDIR has no colon. */
 #define PARAMETER_SHARE_PREFIX "CLAUDE_VM_SHARE_"
 #define PARAMETER_ARGUMENT_PREFIX "CLAUDE_VM_ARGUMENT_" /* + 0, 1, 2 … = one agent argument */
 #define PARAMETER_PUBLISH_PREFIX "CLAUDE_VM_PUBLISH_"   /* + 0, 1, 2 … = ADDRESS:HOSTPORT:GUESTPORT */

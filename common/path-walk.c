@@ -80,7 +80,7 @@ static int enter(PathPlace *place, const char *name, int fd) {
         return append_name(place, name);
 }
 
-/* What does not exist has no links, so it stays as it is written. */
+/* Keeps the rest as it is written: what does not exist has no links to follow. */
 static int append_rest(Walk *walk, const char *name, int error) {
         char component[PATH_MAX];
         int r = append_name(walk->place, name);
@@ -174,8 +174,8 @@ static int follow(Walk *walk, const char *name, const char *target) {
         return put_before_rest(walk, target);
 }
 
-/* `..` in a link's target: the place has no links in it, so the path without its last component is the
- * parent. */
+/* Follows a `..` in a link's target. The place has no links in it, so its parent is the path without the
+ * last component. */
 static int go_up(Walk *walk) {
         char parent[PATH_MAX] = "/";
         const char *slash = strrchr(walk->place->path, '/');

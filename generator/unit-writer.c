@@ -1,6 +1,6 @@
-/* A value may be the target of a link, whose name a guest has chosen, so nothing is taken on trust: what is
- * no literal of ours is checked here, byte by byte, and one bad character means that there is no file at
- * all. systemd's quotes, escapes and specifiers are legal in a value; those are escaped. */
+/* Trusts no value: one may be the target of a link, whose name a guest has chosen. The writer checks each
+ * byte that is not from a literal in the program, and one bad character means that it writes no file at
+ * all. It escapes systemd's quotes, escapes and specifiers, which are legal in a value. */
 
 #include "generator/unit-writer.h"
 

@@ -15,8 +15,8 @@
 #include "helper/claude-run/memory.h"
 #include "helper/json.h"
 
-/* Each becomes the rest of a line of an ini, which has no quotes. A guest can create directories with any
- * name, and a newline in one would smuggle extra lines into the ini. */
+/* Refuses a value that would not stay on its line: an ini has no quotes, a guest can create directories with
+ * any name, and a newline in one would smuggle extra lines into the ini. */
 static int check_line(const char *what, const char *value) {
         size_t n = strlen(value);
         const char *why = printable_check(value);
