@@ -10,11 +10,15 @@
 
 #include "tests/test.h"
 
-static char scratch[] = "/tmp/test.XXXXXX";
+static char scratch[64]; /* has no links */
 
 static inline int scratch_setup(void **state) {
-        memcpy(scratch + strlen(scratch) - 6, "XXXXXX", 6);
-        return mkdtemp(scratch) ? 0 : -1;
+        char template[] = "/tmp/test.XXXXXX", resolved[PATH_MAX];
+
+        if (!mkdtemp(template) || !realpath(template, resolved) || strlen(resolved) >= sizeof(scratch))
+                return -1;
+        strcpy(scratch, resolved);
+        return 0;
 }
 
 static inline int scratch_remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw) {

@@ -1,6 +1,6 @@
 /* In processes of their own, because nobody comes back from a namespace. */
 
-#include "tests/tree.h"
+#include "tests/scratch.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -13,30 +13,30 @@
 
 /* Below /tmp, which is covered: a home with work directory, results and secrets. */
 static int setup(void **state) {
-        if (tree_make() < 0)
+        if (scratch_setup(state) < 0)
                 return -1;
-        mkdir(in("home"), 0700);
-        mkdir(in("home/work"), 0700);
-        mkdir(in("home/results"), 0700);
-        mkdir(in("home/.nix-profile"), 0700);
-        mkdir(in("home/.ssh"), 0700);
-        mkdir(in("temporary"), 0700);
-        make_file(in("home/work/flake.nix"));
-        make_file(in("home/.nix-profile/nix"));
-        make_file(in("home/.ssh/id_test"));
-        make_file(in("canary"));
-        setenv("HOME", in("home"), 1);
-        setenv("TMPDIR", in("temporary"), 1);
+        mkdir(scratch_path("home"), 0700);
+        mkdir(scratch_path("home/work"), 0700);
+        mkdir(scratch_path("home/results"), 0700);
+        mkdir(scratch_path("home/.nix-profile"), 0700);
+        mkdir(scratch_path("home/.ssh"), 0700);
+        mkdir(scratch_path("temporary"), 0700);
+        scratch_write("home/work/flake.nix", "x", 0600);
+        scratch_write("home/.nix-profile/nix", "x", 0600);
+        scratch_write("home/.ssh/id_test", "x", 0600);
+        scratch_write("canary", "x", 0600);
+        setenv("HOME", scratch_path("home"), 1);
+        setenv("TMPDIR", scratch_path("temporary"), 1);
         unsetenv("XDG_RUNTIME_DIR");
         return 0;
 }
 
 static bool has(const char *name) {
-        return access(in(name), F_OK) == 0;
+        return access(scratch_path(name), F_OK) == 0;
 }
 
 static bool can_make(const char *name) {
-        FILE *f = fopen(in(name), "we");
+        FILE *f = fopen(scratch_path(name), "we");
 
         if (f)
                 fclose(f);
@@ -45,7 +45,7 @@ static bool can_make(const char *name) {
 
 /* The number of what is wrong. */
 static int look(void) {
-        int r = devshell_view_enter(in("home/work"), in("home/results"));
+        int r = devshell_view_enter(scratch_path("home/work"), scratch_path("home/results"));
 
         if (r < 0)
                 return -r;
@@ -85,23 +85,23 @@ static void test_view(void **state) {
 
 /* A guest of a VM above it has put a link in the place of the work directory, or of what it lies in. */
 static void test_links(void **state) {
-        assert_int_equal(rename(in("home/work"), in("home/aside")), 0);
-        assert_int_equal(symlink(".ssh", in("home/work")), 0);
+        assert_int_equal(rename(scratch_path("home/work"), scratch_path("home/aside")), 0);
+        assert_int_equal(symlink(".ssh", scratch_path("home/work")), 0);
         if (in_child(look) == EUSERS)
                 skip();
         assert_int_equal(in_child(look), ELOOP);
-        unlink(in("home/work"));
+        unlink(scratch_path("home/work"));
         assert_int_equal(in_child(look), ENOENT);
-        assert_int_equal(rename(in("home"), in("other")), 0);
-        assert_int_equal(symlink("other", in("home")), 0);
-        assert_int_equal(rename(in("other/aside"), in("other/work")), 0);
+        assert_int_equal(rename(scratch_path("home"), scratch_path("other")), 0);
+        assert_int_equal(symlink("other", scratch_path("home")), 0);
+        assert_int_equal(rename(scratch_path("other/aside"), scratch_path("other/work")), 0);
         assert_int_equal(in_child(look), ELOOP);
 }
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test_setup_teardown(test_view, setup, tree_remove),
-                cmocka_unit_test_setup_teardown(test_links, setup, tree_remove),
+                cmocka_unit_test_setup_teardown(test_view, setup, scratch_teardown),
+                cmocka_unit_test_setup_teardown(test_links, setup, scratch_teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
