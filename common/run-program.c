@@ -15,14 +15,16 @@
 extern char **environ;
 
 /* Returns the process, or negative errno. A negative descriptor stands for our own. */
-static int spawn(const char *const argv[], int output, int errors) {
+static int spawn(const char *const argv[], int input, int output, int errors) {
         posix_spawn_file_actions_t actions;
         pid_t pid = -1;
         int r;
 
         if (posix_spawn_file_actions_init(&actions) != 0)
                 return -ENOMEM;
-        r = output >= 0 ? posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO) : 0;
+        r = input >= 0 ? posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO) : 0;
+        if (r == 0 && output >= 0)
+                r = posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
         if (r == 0 && errors >= 0)
                 r = posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO);
         if (r == 0)
@@ -42,14 +44,20 @@ static int wait_for(pid_t pid) {
 }
 
 int run_program(const char *const argv[], int output) {
-        pid_t pid = spawn(argv, output, -1);
+        pid_t pid = spawn(argv, -1, output, -1);
+
+        return pid < 0 ? pid : wait_for(pid);
+}
+
+int run_program_input(const char *const argv[], int input) {
+        pid_t pid = spawn(argv, input, -1, -1);
 
         return pid < 0 ? pid : wait_for(pid);
 }
 
 int run_program_quietly(const char *const argv[]) {
         _cleanup_close_ int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-        pid_t pid = null < 0 ? -errno : spawn(argv, null, null);
+        pid_t pid = null < 0 ? -errno : spawn(argv, -1, null, null);
 
         return pid < 0 ? pid : wait_for(pid);
 }
@@ -89,7 +97,7 @@ int run_program_read(const char *const argv[], char **ret) {
         if (pipe2(fds, O_CLOEXEC) < 0)
                 return -errno;
         output = fds[0];
-        pid = spawn(argv, fds[1], -1);
+        pid = spawn(argv, -1, fds[1], -1);
         close(fds[1]);
         if (pid < 0)
                 return pid;

@@ -6,6 +6,9 @@
  * errno if it could not be run. */
 int run_program(const char *const argv[], int output);
 
+/* The same with `input` as its standard input. */
+int run_program_input(const char *const argv[], int input);
+
 /* The same with standard output and error thrown away. */
 int run_program_quietly(const char *const argv[]);
 

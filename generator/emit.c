@@ -69,6 +69,15 @@ static void print_publish(UnitWriter *w, const Project *p) {
         }
 }
 
+static void print_allow(UnitWriter *w, const Project *p) {
+        char name[64];
+
+        for (size_t i = 0; p->allow && p->allow[i]; i++) {
+                snprintf(name, sizeof(name), PARAMETER_ALLOW_PREFIX "%zu", i);
+                unit_writer_print_environment(w, name, p->allow[i]);
+        }
+}
+
 static void print_agent(UnitWriter *w, const Project *p) {
         char name[192];
 
@@ -189,6 +198,18 @@ static void print_wants(UnitWriter *w, const Project *p) {
         }
 }
 
+/* The VM's network is there before the VM is, and ends after it; the holder's own drop-in wants the rest. */
+static void print_network_dependencies(UnitWriter *w, const Project *p) {
+        static const char *const directives[] = { "Wants", "After" };
+
+        for (size_t i = 0; i < sizeof(directives) / sizeof(directives[0]); i++) {
+                unit_writer_print_raw(w, directives[i]);
+                unit_writer_print_literal(w, "=claude-vm-net@");
+                unit_writer_print_raw(w, p->id);
+                unit_writer_print_literal(w, ".service\n");
+        }
+}
+
 static int print_dropin(UnitWriter *w, const Project *p) {
         char unit[UNIT_NAME_MAX];
         int r;
@@ -199,6 +220,7 @@ static int print_dropin(UnitWriter *w, const Project *p) {
                 return r;
         print_description(w, p);
         print_share_dependencies(w, p);
+        print_network_dependencies(w, p);
         print_wants(w, p);
         if (p->is_request)
                 unit_writer_print_literal(w, "CollectMode=inactive-or-failed\n");
@@ -221,6 +243,37 @@ static int add_dev_shell(UnitWriter *w, const Project *p) {
         unit_writer_print_environment(
                         w, settings[SETTING_WORK_DIRECTORY].variable, p->values[SETTING_WORK_DIRECTORY]);
         unit_writer_print_environment(w, settings[SETTING_DEV_SHELL].variable, p->values[SETTING_DEV_SHELL]);
+        return unit_writer_end(w);
+}
+
+/* Writes the parameters of the VM's network. With Mode=none nothing leads out of it. */
+static int add_network(UnitWriter *w, const Project *p) {
+        char unit[sizeof("claude-vm-net@.service") + VM_NAME_MAX];
+        int r;
+
+        snprintf(unit, sizeof(unit), "claude-vm-net@%s.service", p->id);
+        r = begin_dropin(w, unit, p->path);
+        if (r < 0)
+                return r;
+        if (!setting_is(p->values, SETTING_NETWORK, "none")) {
+                unit_writer_print_literal(w, "Wants=claude-vm-pasta@");
+                unit_writer_print_raw(w, p->id);
+                unit_writer_print_literal(w, ".service claude-vm-dns@");
+                unit_writer_print_raw(w, p->id);
+                unit_writer_print_literal(w, ".service\n");
+        }
+        if (p->is_request)
+                unit_writer_print_literal(w, "CollectMode=inactive-or-failed\n");
+        unit_writer_print_literal(w, "\n[Service]\n");
+        print_config(w, p);
+        unit_writer_print_environment(w, PARAMETER_UUID, p->uuid);
+        if (p->values[SETTING_NETWORK])
+                unit_writer_print_environment(
+                                w, settings[SETTING_NETWORK].variable, p->values[SETTING_NETWORK]);
+        if (p->values[SETTING_LOG_ALLOWED])
+                unit_writer_print_environment(
+                                w, settings[SETTING_LOG_ALLOWED].variable, p->values[SETTING_LOG_ALLOWED]);
+        print_allow(w, p);
         return unit_writer_end(w);
 }
 
@@ -284,6 +337,8 @@ static int add_vm(UnitWriter *w, const Project *p) {
 
         if (r >= 0)
                 r = unit_writer_end(w);
+        if (r >= 0)
+                r = add_network(w, p);
         if (r >= 0 && project_has_dev_shell(p))
                 r = add_dev_shell(w, p);
         if (r >= 0 && p->values[SETTING_WANTED_BY]) {

@@ -24,6 +24,7 @@ void parse_allow_hidden(Parser *parser, const Setting *key, const char *value);
 void parse_uuid(Parser *parser, const Setting *key, const char *value);
 void parse_guest(Parser *parser, const Setting *key, const char *value);
 void parse_arguments(Parser *parser, const Setting *key, const char *value);
+void parse_allow(Parser *parser, const Setting *key, const char *value);
 void parse_publish(Parser *parser, const Setting *key, const char *value);
 void parse_directive(Parser *parser, const Setting *key, const char *value);
 void parse_wanted(Parser *parser, const Setting *key, const char *value);

@@ -41,6 +41,7 @@ static const Type types[N_TYPES] = {
         [TYPE_SHARE] = { parse_share, .any_text = true },
         [TYPE_HIDDEN] = { parse_allow_hidden },
         [TYPE_PUBLISH] = { parse_publish },
+        [TYPE_ALLOW] = { parse_allow },
 };
 
 const char *project_meaning(const Project *p, SettingId id) {
@@ -254,6 +255,7 @@ Project *project_free(Project *p) {
         messages_done(&p->messages);
         free(p->id);
         free(p->path);
+        strv_free(p->allow);
         free(p->publish);
         for (size_t i = 0; i < N_SETTINGS; i++)
                 free(p->values[i]);

@@ -45,6 +45,7 @@ typedef struct Project {
         unsigned lines[N_SETTINGS]; /* that set them; 0: none did */
         char **allow_hidden;        /* canonical */
         char **agent_arguments;
+        char **allow; /* canonical words of Allow= */
         PortForward *publish;
         size_t n_publish;
         Share *shares;

@@ -31,6 +31,19 @@ void log_line(int priority, const char *identifier, const char *line) {
                 fprintf(stderr, "%s: %s\n", identifier, line);
 }
 
+void log_network(const LogNetwork *entry) {
+        if (!getenv("JOURNAL_STREAM") ||
+                        sd_journal_send("PRIORITY=%d", LOG_INFO, "SYSLOG_IDENTIFIER=" IDENTIFIER,
+                                        "CLAUDE_VM=%s", vm_id, "CLAUDE_VM_UUID=%s", vm_uuid,
+                                        "CLAUDE_VM_NETWORK_VERDICT=%s", entry->verdict,
+                                        "CLAUDE_VM_NETWORK_NAME=%s", entry->name,
+                                        "CLAUDE_VM_NETWORK_ADDRESS=%s", entry->address,
+                                        "CLAUDE_VM_NETWORK_PROTOCOL=%s", entry->protocol,
+                                        "CLAUDE_VM_NETWORK_PORT=%u", entry->port, "MESSAGE=%s", entry->line,
+                                        NULL) < 0)
+                fprintf(stderr, IDENTIFIER ": %s\n", entry->line);
+}
+
 /* A sentence of ours, cleaned: a path in it may have a name that a guest has chosen, and in a message for
  * systemd a line end would begin another word of the protocol. Owned; NULL without memory. */
 static char *__attribute__((format(printf, 1, 0))) print_sentence(const char *format, va_list ap) {

@@ -14,3 +14,13 @@ void log_status(int priority, const char *format, ...) __attribute__((format(pri
 
 /* Logs a line of another program: `identifier` names it ("claude-vm-guest", "qemu"). */
 void log_line(int priority, const char *identifier, const char *line);
+
+/* A verdict on the guest's network, with fields of its own: CLAUDE_VM_NETWORK_VERDICT=, _NAME=, _ADDRESS=,
+ * _PROTOCOL=, _PORT=. */
+typedef struct LogNetwork {
+        const char *verdict, *name, *address, *protocol;
+        unsigned port;
+        const char *line;
+} LogNetwork;
+
+void log_network(const LogNetwork *entry);

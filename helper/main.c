@@ -22,6 +22,8 @@
 #include "helper/host/accelerator.h"
 #include "helper/host/config-check.h"
 #include "helper/log.h"
+#include "helper/net/holder.h"
+#include "helper/net/tools.h"
 #include "helper/parameters.h"
 #include "helper/proxy.h"
 #include "helper/share/virtiofsd.h"
@@ -142,6 +144,34 @@ static int verb_share_exited(const char *instance) {
         return share_exited(runtime_dir(), instance);
 }
 
+static int verb_net(const char *id) {
+        _cleanup_free_ char *why = NULL, *config_home = path_xdg("XDG_CONFIG_HOME", "/.config");
+        const NetConfig config = {
+                .nft = NFT_PATH,
+                .runtime_dir = getenv("RUNTIME_DIRECTORY"),
+                .config_home = config_home,
+        };
+
+        log_set_vm(id, getenv(PARAMETER_UUID) ?: "");
+        if (!vm_name_is_id(id) || !config.runtime_dir || !config_home)
+                return refuse("RUNTIME_DIRECTORY is not set: this program is run by claude-vm-net@.service");
+        if (check_config(&why) < 0)
+                return refuse(why ?: "No memory");
+        return net_run(&config, id, environ);
+}
+
+static int verb_pasta(const char *id) {
+        log_set_vm(id, "");
+        return vm_name_is_id(id) ? net_become_pasta(PASTA_PATH, runtime_dir(), id)
+                                 : refuse("The instance is not a valid VM name");
+}
+
+static int verb_dns(const char *id) {
+        log_set_vm(id, "");
+        return vm_name_is_id(id) ? net_become_dnsmasq(DNSMASQ_PATH, runtime_dir(), id)
+                                 : refuse("The instance is not a valid VM name");
+}
+
 static int verb_connect(const char *id) {
         return connect_run(runtime_dir(), id);
 }
@@ -173,6 +203,9 @@ static const Verb verbs[] = {
         { "virtiofsd", "VM:TAG", "become a share's virtiofsd (claude-vm-virtiofsd@.service)",
                         verb_virtiofsd },
         { "share-exited", "VM:TAG", "tell the VM that a virtiofsd has ended", verb_share_exited },
+        { "net", "VM", "make the network of a VM (claude-vm-net@.service)", verb_net },
+        { "pasta", "VM", "become its pasta (claude-vm-pasta@.service)", verb_pasta },
+        { "dns", "VM", "become its dnsmasq (claude-vm-dns@.service)", verb_dns },
         { "connect", "VM", "connect ssh to a VM (ProxyCommand)", verb_connect },
         { "master", "VM", "become the ssh master (claude-vm-ssh@.service)", verb_master },
         { "probe", NULL, "say whether KVM works here, and how fast the clock counts", verb_probe },

@@ -70,6 +70,9 @@ static int start(Vm *vm, const GuestImage *image, bool kvm, char **ret_why) {
         SshKeys keys = {};
         int r;
 
+        r = vm_network_begin(vm, ret_why);
+        if (r < 0)
+                return r;
         r = ssh_files_make(vm->config->ssh_keygen, vm->config->vm_dir, vm->parameters->id, &keys);
         if (r >= 0)
                 r = share_write_files(vm->config->vm_dir, vm->parameters);
@@ -213,6 +216,7 @@ static Vm *vm_new(const RunConfig *config, const Parameters *parameters) {
         vm->parameters = parameters;
         vm->facts.agent_status = -1;
         vm->control_fd = vm->socket_fd = vm->owner_fd = vm->dev_shell_fd = -EBADF;
+        vm->tap_fd = vm->network_fd = -EBADF;
         vm->console.fd = vm->notify.fd = vm->errors.fd = -EBADF;
         return vm;
 }
@@ -224,6 +228,7 @@ static void vm_free(Vm *vm) {
         vm_control_done(vm);
         vm_clock_done(vm);
         vm_owner_done(vm);
+        vm_network_done(vm);
         if (vm->control_fd >= 0)
                 close(vm->control_fd);
         if (vm->dev_shell_fd >= 0)

@@ -1,0 +1,67 @@
+/* The VM's network is another unit, claude-vm-net@ID.service, which is up before this one starts. */
+
+#include <errno.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+#include "common/why.h"
+#include "helper/host/manager.h"
+#include "helper/log.h"
+#include "helper/net/client.h"
+#include "helper/vm/vm.h"
+
+/* Without it the guest has no way out and no session has a way in: the agent's work is saved in good order,
+ * and the VM ends. */
+static int on_network_end(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        Vm *vm = userdata;
+
+        sd_event_source_set_enabled(source, SD_EVENT_OFF);
+        if (vm->ending)
+                return 0;
+        log_message(LOG_ERR, "The VM's network has ended: stopping the VM");
+        vm->facts.network_lost = true;
+        vm_request_stop(vm);
+        return 0;
+}
+
+/* The unit that should have made it has said why it could not. */
+static int explain(const Vm *vm, char **ret_why) {
+        _cleanup_free_ char *unit = NULL;
+        _cleanup_manager_ Manager *m = NULL;
+        UnitState state = {};
+        int r;
+
+        if (asprintf(&unit, "claude-vm-net@%s.service", vm->parameters->id) < 0) {
+                unit = NULL;
+                return -ENOMEM;
+        }
+        r = manager_connect(&m);
+        if (r >= 0)
+                r = manager_state(m, unit, &state);
+        r = why_say(ret_why, -EINVAL, "The VM has no network: %s",
+                        r >= 0 && state.status_text && state.status_text[0]
+                                        ? state.status_text
+                                        : "claude-vm-net@.service has not made it; see: systemctl --user daemon-reload");
+        unit_state_done(&state);
+        return r;
+}
+
+int vm_network_begin(Vm *vm, char **ret_why) {
+        int fds[NET_FDS_MAX],
+                        r = net_request_fds(vm->config->runtime_dir, vm->parameters->id, "tap", fds,
+                                        &vm->network_fd);
+
+        if (r == -ENOENT || r == -ECONNREFUSED || r == -ECONNRESET)
+                return explain(vm, ret_why);
+        if (r < 0)
+                return r;
+        vm->tap_fd = fds[0];
+        return sd_event_add_io(vm->event, NULL, vm->network_fd, EPOLLIN, on_network_end, vm);
+}
+
+void vm_network_done(Vm *vm) {
+        if (vm->tap_fd >= 0)
+                close(vm->tap_fd);
+        if (vm->network_fd >= 0)
+                close(vm->network_fd);
+}
