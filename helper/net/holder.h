@@ -5,6 +5,7 @@
  *             namespaces       user and network namespace, for dnsmasq
  *             resolver-log     where dnsmasq's log goes
  *             resolver         dnsmasq's configuration
+ *             resolver-ready   answered when a dnsmasq with that configuration has started
  *             show             all about the policy and what it refused, as JSON
  *             allow, deny      with a word of Allow= on each further line
  *             mode MODE
