@@ -9,11 +9,14 @@
   pkg-config,
   python3,
   cmocka,
+  dnsmasq,
   git,
   inih,
   libuuid,
   linkFarm,
+  nftables,
   openssh,
+  passt,
   qemu_kvm,
   systemd,
   virtiofsd,
@@ -91,6 +94,9 @@ stdenv.mkDerivation {
     (lib.mesonOption "systemctl" "${systemd}/bin/systemctl")
     (lib.mesonOption "journalctl" "${systemd}/bin/journalctl")
     (lib.mesonOption "git" "${git}/bin/git")
+    (lib.mesonOption "nft" "${nftables}/bin/nft")
+    (lib.mesonOption "pasta" "${passt}/bin/pasta")
+    (lib.mesonOption "dnsmasq" "${dnsmasq}/bin/dnsmasq")
     (lib.mesonOption "guest_dirs" (lib.concatStringsSep ":" (guests ++ [ "/var/lib/claude-microvm/guests" ])))
     (lib.mesonOption "default_guest" (if guest == null then "debian" else "nixos"))
     (lib.mesonEnable "tests" doCheck)
