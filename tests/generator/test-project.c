@@ -27,7 +27,7 @@ static Project *load(const char *name, const char *text) {
         Project *p = NULL;
 
         assert_int_equal(write(fd, text, strlen(text)), strlen(text));
-        assert_int_equal(project_load(&paths, dir, directory, name, false, &p), 0);
+        assert_int_equal(project_load(&paths, NULL, dir, directory, name, false, &p), 0);
         assert_int_equal(unlinkat(dir, name, 0), 0);
         return p;
 }
@@ -228,7 +228,7 @@ static void shown(const char *text, char *ret, size_t size) {
         ssize_t n;
 
         assert_int_equal(write(fd, text, strlen(text)), strlen(text));
-        assert_int_equal(project_load(&paths, dir, directory, "shown.ini", false, &p), 0);
+        assert_int_equal(project_load(&paths, NULL, dir, directory, "shown.ini", false, &p), 0);
         assert_int_equal(p->messages.n_errors, 0);
         fflush(stdout);
         saved = dup(STDOUT_FILENO);
