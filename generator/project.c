@@ -102,7 +102,7 @@ static void parse_key(Parser *parser, const char *section, const char *key, cons
         SettingId id = setting_find(section, key);
 
         if (id == N_SETTINGS)
-                unknown_key_warn(&parser->project->messages, parser->line, section, key);
+                unknown_key_refuse(&parser->project->messages, parser->line, section, key);
         else if (parser->project->is_defaults && !setting_is_for_all(&settings[id]))
                 refuse(parser, "%s=%s: is for one project, and " DEFAULTS_FILE
                                " is below all of them: move the line to the project's own file",

@@ -21,7 +21,7 @@ setup() {
 }
 
 teardown() {
-        rm -rf "$CONFIG"/set.ini "$CONFIG"/.edit-*
+        rm -rf "$CONFIG"/{set,defaults}.ini "$CONFIG"/.edit-*
         common_teardown
 }
 
@@ -44,6 +44,25 @@ kept() {
         run -78 claude-run config nobody
         [[ "$output" == *"claude-run config new nobody"* ]]
         run -2 claude-run config a/b
+}
+
+@test "config: defaults of all projects count below their own keys, and a start notices a change of them" {
+        EDITOR='printf "[VM]\nMemory=3G\n[Service]\nMemoryMax=9G\n" >' claude-run config edit defaults
+        run -0 claude-run config set
+        grep --quiet "^VM.Memory=1536M  *$CONFIG/set.ini:5$" <<<"$output"
+        grep --quiet "^Service.MemoryMax=9G  *$CONFIG/defaults.ini:4$" <<<"$output"
+        run -0 claude-run config defaults
+        grep --quiet "^VM.Memory=3G  *$CONFIG/defaults.ini:2$" <<<"$output"
+        [ "$(vm_property set MemoryMax)" = $((9 << 30)) ]
+        # a tightened default must not be skipped, whoever starts the VM
+        printf '[VM]\nMachine=pc\n' >"$CONFIG/defaults.ini"
+        run ! systemctl --user start claude-vm@set
+        [[ "$(vm_property set StatusText)" == "'$CONFIG/defaults.ini' has changed since systemd read it: "* ]]
+        run -78 claude-run start set
+        [[ "$output" == *"$CONFIG/defaults.ini:2: Machine=pc: must be one of"* ]]
+        # the name is the file's
+        run -2 claude-run config new defaults
+        systemctl --user reset-failed
 }
 
 @test "config edit: the file changes in one step, keeps its mode, and the manager knows it" {
