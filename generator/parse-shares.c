@@ -117,6 +117,12 @@ void parse_share(Parser *parser, const Setting *key, const char *value) {
                 refuse(parser, "%s=%s: more than %u shares", key->key, value, SHARES_MAX - 3);
                 return;
         }
+        for (size_t i = 0; i < parser->project->n_shares; i++)
+                if (strcmp(parser->project->shares[i].guest_directory, guest_directory) == 0) {
+                        refuse(parser, "%s=%s: would hide the share '%s', which is at '%s' too: take another place in the guest",
+                                        key->key, value, parser->project->shares[i].tag, guest_directory);
+                        return;
+                }
         if (!is_guest_directory(parser->paths, guest_directory)) {
                 refuse(parser, "%s=%s: '%s' must be an absolute directory of its own in the guest, like /data",
                                 key->key, value, guest_directory);
