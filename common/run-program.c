@@ -80,20 +80,21 @@ static int read_all(int fd, char **ret) {
         return 0;
 }
 
-int run_program_read(const char *const argv[], char **ret) {
+/* Keeps what comes from one of the two descriptors; the other one becomes `other`. */
+static int run_and_read(const char *const argv[], int which, int other, char **ret) {
         _cleanup_free_ char *text = NULL;
-        _cleanup_close_ int output = -EBADF;
+        _cleanup_close_ int input = -EBADF;
         int fds[2], r, status;
         pid_t pid;
 
         if (pipe2(fds, O_CLOEXEC) < 0)
                 return -errno;
-        output = fds[0];
-        pid = spawn(argv, fds[1], -1);
+        input = fds[0];
+        pid = which == STDOUT_FILENO ? spawn(argv, fds[1], other) : spawn(argv, other, fds[1]);
         close(fds[1]);
         if (pid < 0)
                 return pid;
-        r = read_all(output, &text);
+        r = read_all(input, &text);
         if (r < 0)
                 kill(pid, SIGKILL);
         status = wait_for(pid);
@@ -101,4 +102,20 @@ int run_program_read(const char *const argv[], char **ret) {
                 return r < 0 ? r : status;
         *ret = TAKE_PTR(text);
         return status;
+}
+
+int run_program_read(const char *const argv[], char **ret) {
+        return run_and_read(argv, STDOUT_FILENO, -1, ret);
+}
+
+int run_program_read_quietly(const char *const argv[], char **ret) {
+        _cleanup_close_ int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+        return null < 0 ? -errno : run_and_read(argv, STDOUT_FILENO, null, ret);
+}
+
+int run_program_read_errors(const char *const argv[], char **ret) {
+        _cleanup_close_ int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+        return null < 0 ? -errno : run_and_read(argv, STDERR_FILENO, null, ret);
 }

@@ -11,3 +11,9 @@ int run_program_quietly(const char *const argv[]);
 
 /* Like run_program(), and what it printed, ended with NUL and owned; -ENOMEM if that is too much to keep. */
 int run_program_read(const char *const argv[], char **ret);
+
+/* The same with its standard error thrown away. */
+int run_program_read_quietly(const char *const argv[], char **ret);
+
+/* The same with its standard error kept and its output thrown away. */
+int run_program_read_errors(const char *const argv[], char **ret);

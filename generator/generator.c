@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "common/printable.h"
 #include "common/strjoin.h"
 #include "common/strv.h"
 #include "config.h"
@@ -82,6 +83,20 @@ static int list_project(JsonWriter *w, const Project *p) {
         return json_writer_add(w, members, ELEMENTSOF(members));
 }
 
+/* A project with a mistake still has its place: nobody wants a VM with other settings there. A path that no
+ * program may have is left out, and without a name there is no unit either. */
+static int list_broken(JsonWriter *w, const Project *p) {
+        const char *work = p->values[SETTING_WORK_DIRECTORY];
+        const JsonMember members[] = {
+                { "name", p->id },
+                { "workDirectory", work && !printable_check(work) ? work : NULL },
+                { "file", p->path },
+                { "error", p->messages.first_error ?: "see: claude-run doctor" },
+        };
+
+        return !p->id[0] || printable_check(p->path) ? 0 : json_writer_add(w, members, ELEMENTSOF(members));
+}
+
 int generator_list(Generator *g) {
         _cleanup_(project_list_done) ProjectList list = {};
         JsonWriter w = { .f = stdout };
@@ -94,8 +109,8 @@ int generator_list(Generator *g) {
 
                 if (p->messages.n_errors > 0)
                         g->failed = true;
-                else if (!p->is_request)
-                        r = list_project(&w, p);
+                if (!p->is_request)
+                        r = p->messages.n_errors > 0 ? list_broken(&w, p) : list_project(&w, p);
         }
         return r < 0 ? r : json_writer_end(&w);
 }

@@ -42,7 +42,7 @@ _claude_run_value_words() {
 }
 
 _claude_run_names() {
-        claude-run list 2>/dev/null | awk 'NR > 1 { print $1 }'
+        claude-run list 2>/dev/null | awk 'NR > 1 && /^[^ ]/ { print $1 }'
 }
 
 # The words between the program and the cursor that are no options or their values.

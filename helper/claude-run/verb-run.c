@@ -169,7 +169,8 @@ static int run_arguments(Context *c, const char *id) {
                 if (r != 0)
                         return r;
                 p = project_entries_find(&c->projects, id);
-                if (p)
+                /* the start says what is wrong with it */
+                if (p && !p->error)
                         return run_fresh(c, p->work_directory, p);
         }
         r = start_vm(c, id);
@@ -185,6 +186,13 @@ static int run_vm(Context *c, const char *id) {
                 return no_terminal();
         r = start_vm(c, id);
         return r != 0 ? r : attach(c, id);
+}
+
+/* An ini whose directory cannot be read may be this directory's. */
+static void say_unplaced(const Context *c) {
+        for (size_t i = 0; i < c->projects.n; i++)
+                if (c->projects.items[i].error && !c->projects.items[i].work_directory)
+                        fail(0, "%s", c->projects.items[i].error);
 }
 
 /* A fresh VM when a setting asks for one, or nothing is here yet. */
@@ -211,5 +219,8 @@ int verb_run(Context *c) {
                 r = which_vm_here(c, &id);
         if (r != 0)
                 return r;
-        return id ? run_vm(c, id) : run_fresh(c, directory, NULL);
+        if (id)
+                return run_vm(c, id);
+        say_unplaced(c);
+        return run_fresh(c, directory, NULL);
 }

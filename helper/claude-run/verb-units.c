@@ -1,9 +1,11 @@
 /* Starts and stops VMs, and shows their journal. */
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/cleanup.h"
 #include "common/strv.h"
+#include "common/vm-name.h"
 #include "helper/claude-run/context.h"
 #include "helper/claude-run/fail.h"
 #include "helper/claude-run/memory.h"
@@ -26,8 +28,23 @@ static int stop_one(Context *c, const char *id) {
         return r != 0 ? r : start_job(c, MANAGER_STOP, id);
 }
 
+/* A start that failed or waits is stopped as well; of what is not there the user hears. */
+static int stop_running(Context *c, const char *id) {
+        _cleanup_free_ char *unit = NEED(vm_unit_name(id)), *state = NULL;
+        int r = which_vm_check(c, id);
+
+        if (r == 0)
+                r = context_manager(c);
+        if (r != 0)
+                return r;
+        r = manager_active_state(c->manager, unit, &state);
+        if (r >= 0 && (strcmp(state, "inactive") == 0 || strcmp(state, "failed") == 0))
+                fail(0, "VM '%s' does not run", id);
+        return start_job(c, MANAGER_STOP, id);
+}
+
 int verb_stop(Context *c) {
-        return which_vm_each(c, stop_one);
+        return which_vm_each(c, stop_running);
 }
 
 static int restart_one(Context *c, const char *id) {
