@@ -96,6 +96,10 @@ static int parse_entry(sd_json_variant *object, ProjectEntry *ret) {
         return is_good(ret) ? 0 : -EIO;
 }
 
+static int compare_names(const void *a, const void *b) {
+        return strcmp(((const ProjectEntry *) a)->name, ((const ProjectEntry *) b)->name);
+}
+
 int project_entries_parse(sd_json_variant *array, ProjectEntries *ret) {
         size_t n = sd_json_variant_elements(array);
         ProjectEntries e = { .items = calloc(n + 1, sizeof(ProjectEntry)) };
@@ -107,6 +111,8 @@ int project_entries_parse(sd_json_variant *array, ProjectEntries *ret) {
                 project_entries_done(&e);
                 return r;
         }
+        if (e.n > 0)
+                qsort(e.items, e.n, sizeof(ProjectEntry), compare_names);
         *ret = e;
         return 0;
 }
