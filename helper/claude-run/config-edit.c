@@ -140,7 +140,7 @@ static int edit_until_good(const Context *c, const Edit *e) {
 
         do {
                 r = run_editor(e);
-                if (r != 0 || project_ini_check(c, e->copy))
+                if (r != 0 || project_ini_check(c, &(IniOrigin) { .path = e->copy, .as = e->own }))
                         return r;
                 answer = ask();
         } while (answer == 'e');

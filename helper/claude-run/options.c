@@ -166,8 +166,10 @@ static int add_setting(RunOptions *o, const Option *option, const char *value) {
 
 static int take_option(RunOptions *o, const Option *option, const char *value) {
         memory_need(strv_append(&o->given, option->name) >= 0);
-        if (option->section)
+        if (option->section) {
+                memory_need(strv_append(&o->set_by, option->name) >= 0);
                 return add_setting(o, option, value ?: "yes");
+        }
         if (value)
                 *(const char **) (void *) ((char *) o + option->offset) = value;
         else
@@ -291,5 +293,6 @@ int options_check(const RunOptions *o, const char *verb) {
 void options_done(RunOptions *o) {
         o->words = strv_free(o->words);
         o->settings = strv_free(o->settings);
+        o->set_by = strv_free(o->set_by);
         o->given = strv_free(o->given);
 }

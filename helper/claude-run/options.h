@@ -13,6 +13,7 @@ typedef struct RunOptions {
         const char *directory; /* instead of the working directory */
         const char *name;      /* of the project to make of an ad-hoc VM */
         char **settings;       /* of an ad-hoc VM: sections and lines of an ini */
+        char **set_by;         /* the name of the option of each */
         char **given;          /* names of the options of the command line */
         char **words;          /* names before `--` */
         char **arguments;      /* what follows `--`; NULL: there was none */

@@ -132,6 +132,7 @@ static void test_bad(void **state) {
         const char *said;
 
         assert_int_equal(edit("echo bad >\"$1\"", &said), EXIT_CONFIGURATION);
+        assert_says(said, scratch_path("p.ini:1: bad"));
         assert_says(said, "p.ini' is not changed");
         assert_says(said, "what you wrote is kept in ");
         assert_string_equal(kept(), "bad\n");

@@ -96,7 +96,7 @@ assert_no_vm() {
 # bats test_tags=no-vm
 @test "a wrong setting is refused with its value, and starts nothing" {
         run -78 claude-run --memory 4X -- -p question
-        [[ "$output" == *"Memory=4X"*"like 4G"* ]]
+        [[ "$output" == "claude-run: --memory: Memory=4X: "*"like 4G" ]]
         run -78 claude-run --publish 1:2:3 -- -p question
         [[ "$output" == *"Publish=1:2:3"* ]]
         run -2 claude-run --env NOT_SET_HERE -- -p question
