@@ -34,7 +34,7 @@ static const Verb verbs[] = {
         { "start", "[NAME…]", "start VMs and wait until they are ready", verb_start },
         { "stop", "[NAME…]", "stop VMs", verb_stop },
         { "restart", "[NAME…]", "stop, then start", verb_restart },
-        { "exec", "[NAME] -- COMMAND…", "run a command in the VM", verb_exec },
+        { "exec", "NAME|-- COMMAND…", "run a command in the VM", verb_exec },
         { "shell", "[NAME]", "a shell in the VM", verb_shell },
         { "ssh", "[NAME] [-- ARGUMENTS…]", "ssh to the VM, with arguments of ssh", verb_ssh },
         { "cp", "SOURCE… DESTINATION", "copy files; NAME:PATH is in the VM", verb_cp },
@@ -43,6 +43,8 @@ static const Verb verbs[] = {
         { "list", "", "projects and VMs", verb_list },
         { "status", "[NAME]", "what systemd says of a VM", verb_status },
         { "logs", "[NAME]", "the journal of a VM, host and guest", verb_logs },
+        { "rename", "OLD NEW", "give a project another name", verb_rename },
+        { "rm", "NAME…", "remove projects and their agents' homes", verb_rm },
         { "doctor", "", "check whether VMs can run here, and say what to do", verb_doctor },
 };
 
@@ -57,9 +59,13 @@ static int print_help(void) {
              "run and config new take.\n\nVerbs:");
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++) {
                 char form[64];
+                int width = 38;
 
                 snprintf(form, sizeof(form), "%s %s", verbs[i].name, verbs[i].arguments);
-                printf("  %-38s %s\n", form, verbs[i].help);
+                /* printf() counts bytes, and an ellipsis has three */
+                for (const char *p = form; *p; p++)
+                        width += ((unsigned char) *p & 0xC0) == 0x80;
+                printf("  %-*s %s\n", width, form, verbs[i].help);
         }
         options_print();
         puts("\nSee claude-run(1) and claude-vm.ini(5).");
@@ -89,7 +95,9 @@ static const struct {
         { "up", "start" },
         { "down", "stop" },
         { "kill", "stop" },
-        { "rm", "stop" },
+        { "remove", "rm" },
+        { "delete", "rm" },
+        { "mv", "rename" },
         { "sh", "shell" },
         { "enter", "shell" },
         { "scp", "cp" },

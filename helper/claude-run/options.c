@@ -38,9 +38,12 @@ static const Option own[] = {
         { 0, "json", NULL, "for programs", NULL, "list status ports logs config doctor", MEMBER(json) },
         { 0, "wide", NULL, "with viewers, UUID and the whole directory", NULL, "list", MEMBER(wide) },
         { 't', "tty", NULL, "with a terminal", NULL, "exec", MEMBER(terminal) },
+        { 'd', "detach", NULL, "in the background", NULL, "run exec", MEMBER(detach) },
         { 'u', "user", "USER", "as root instead of claude", NULL, "exec shell ssh cp", MEMBER(user) },
         { 'f', "follow", NULL, "go on as lines come", NULL, "logs", MEMBER(follow) },
+        { 'n', "lines", "N", "only the last ones", NULL, "logs", MEMBER(lines) },
         { 0, "since", "TIME", "from this time on", NULL, "logs", MEMBER(since) },
+        { 'y', "yes", NULL, "without a question", NULL, "rm", MEMBER(yes) },
         { 'h', "help", NULL, "this text", NULL, NULL, MEMBER(help) },
         { 0, "version", NULL, "the version", NULL, NULL, MEMBER(version) },
 };
@@ -233,6 +236,11 @@ static int parse_option(RunOptions *o, int c, const char *word) {
         return take_option(o, &option, option.value ? optarg : NULL);
 }
 
+/* As with ssh and docker, the word after the VM's name begins a command, whose options are its own. */
+static bool begins_command(const RunOptions *o) {
+        return o->words && strcmp(o->words[0], "exec") == 0 && o->words[1];
+}
+
 int options_parse(RunOptions *o, int argc, char **argv) {
         int c, at, r = 0;
         Syntax syntax;
@@ -248,6 +256,10 @@ int options_parse(RunOptions *o, int argc, char **argv) {
                         /* it has stepped over the `--` */
                         if (optind > at)
                                 o->arguments = argv + optind;
+                        break;
+                }
+                if (c == WORD && begins_command(o)) {
+                        o->arguments = argv + optind - 1;
                         break;
                 }
                 if (c == WORD)

@@ -7,9 +7,10 @@
 
 typedef struct RunOptions {
         const char *generator, *ssh, *scp, *systemctl, *journalctl; /* absolute paths */
-        bool json, wide, follow, terminal, help, version, read_only, new, dev_shell;
+        bool json, wide, follow, detach, yes, terminal, help, version, read_only, new, dev_shell;
         const char *user;      /* in the guest */
         const char *since;     /* for logs */
+        const char *lines;     /* the same */
         const char *directory; /* instead of the working directory */
         const char *name;      /* of the project to make of an ad-hoc VM */
         char **settings;       /* of an ad-hoc VM: sections and lines of an ini */

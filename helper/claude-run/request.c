@@ -8,6 +8,7 @@
 
 #include "common/cleanup.h"
 #include "common/directory.h"
+#include "common/printable.h"
 #include "common/run-program.h"
 #include "common/runtime-path.h"
 #include "common/settings.h"
@@ -40,6 +41,36 @@ static int read_base(const ProjectEntry *base, char **ret) {
         return -EINVAL;
 }
 
+/* A word of AgentArguments=, which is quoted as in a shell; no ini has a line end. 0, -EINVAL. */
+static int print_argument(FILE *f, const char *word) {
+        const char *why = printable_check(word);
+
+        if (why) {
+                fail(0, "an argument of the agent has %s, which an ini cannot contain: leave --detach out",
+                                why);
+                return -EINVAL;
+        }
+        fputs(" \"", f);
+        for (; *word; word++) {
+                if (strchr("\"\\", *word))
+                        fputc('\\', f);
+                fputc(*word, f);
+        }
+        fputc('"', f);
+        return 0;
+}
+
+/* An agent that nobody waits for starts with its VM. */
+static int print_detached(FILE *f, char *const *arguments) {
+        int r = 0;
+
+        fputs("[Project]\nAgentStart=boot\nAgentArguments=\nAgentArguments=", f);
+        for (; r >= 0 && *arguments; arguments++)
+                r = print_argument(f, *arguments);
+        fputc('\n', f);
+        return r;
+}
+
 /* The text of the ini: the base, then the options, which count for more. */
 static int compose(const Context *c, const char *directory, const ProjectEntry *base, bool session,
                 char ***origins, char **ret) {
@@ -58,9 +89,11 @@ static int compose(const Context *c, const char *directory, const ProjectEntry *
         if (session)
                 ini_origin_print(f, origins, INI_ORIGIN_CALL, "[Project]\nAgentStart=session\n");
         project_ini_print(f, c, directory, origins);
+        if (c->options->detach && c->options->arguments)
+                r = print_detached(f, c->options->arguments);
         login_secrets_print(f, base ? base->agent : settings[SETTING_AGENT].fallback, c->options->settings);
         memory_need(!ferror(f) && fclose(f) == 0);
-        return 0;
+        return r;
 }
 
 /* The generator reads the request and writes its units where a fresh name is seen without a reload. */

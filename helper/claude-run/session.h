@@ -16,12 +16,18 @@ typedef struct Session {
         const char *user;        /* in the guest; NULL: claude */
         bool terminal;           /* ssh -t, else ssh -T */
         bool read_only;          /* a terminal that nothing can be typed into */
-        const char *program;     /* of ours in the guest; NULL: what `words` say, in /work */
+        const char *program;     /* of ours in the guest; NULL: what `words` say, in a directory */
+        const char *below;       /* the work directory there: the place to be in; NULL: the directory itself */
+        bool detached;           /* the command goes on without us, and writes to the journal */
         char *const *words;      /* its arguments, or the command; NULL: a login shell */
 } Session;
 
 /* One word for the guest's shell: whatever bytes it has but NUL arrive as they are. Owned. */
 char *session_quote(const char *word);
+
+/* The directory that this call is about as a path below the VM's work directory, owned; NULL if it is that
+ * directory, or elsewhere. */
+char *session_find_below(Context *c, const char *id);
 
 /* ssh's argument vector. Owned. */
 char **session_argv(const Session *s);

@@ -16,29 +16,54 @@
 #include "helper/claude-run/verbs.h"
 #include "helper/claude-run/which-vm.h"
 
+/* `exec npm test` in a project means a command, and is told so: npm could be a VM. */
+static int check_name(Context *c) {
+        _cleanup_free_ char *here = NULL;
+        const char *word = c->options->n_words > 0 ? c->options->words[0] : NULL;
+
+        if (!word || which_vm_has_sessions(c, word) || which_vm_exists(c, word))
+                return 0;
+        if (which_vm_here(c, &here) == 0 && here)
+                return fail(EXIT_CONFIGURATION,
+                                "no project and no VM is called '%s'; for a command in the VM of this directory: claude-run exec -- %s",
+                                word, word);
+        return which_vm_check(c, word);
+}
+
 int verb_exec(Context *c) {
-        _cleanup_free_ char *id = NULL;
+        _cleanup_free_ char *id = NULL, *below = NULL;
+        const RunOptions *o = c->options;
         Session session;
         int r;
 
-        if (!c->options->arguments || !c->options->arguments[0])
-                return fail(EXIT_USAGE, "no command given; usage: claude-run exec [NAME] -- COMMAND…");
-        r = start_vm_for_session(c, &id);
+        if (!o->arguments || !o->arguments[0])
+                return fail(EXIT_USAGE,
+                                "no command given; usage: claude-run exec NAME COMMAND…, or in the VM of this directory: claude-run exec -- COMMAND…");
+        if (o->detach && o->terminal)
+                return fail(EXIT_USAGE, "--detach and --tty exclude each other");
+        r = check_name(c);
+        if (r == 0)
+                r = start_vm_for_session(c, &id);
         if (r != 0)
                 return r;
-        session = session_make(c, id, NULL, c->options->arguments, c->options->terminal);
+        below = session_find_below(c, id);
+        session = session_make(c, id, NULL, o->arguments, o->terminal);
+        session.below = below;
+        session.detached = o->detach;
         r = session.terminal ? session_run(&session) : session_exec(&session);
         return r < 0 ? session_not_run(session.ssh, r) : r;
 }
 
 int verb_shell(Context *c) {
-        _cleanup_free_ char *id = NULL;
+        _cleanup_free_ char *id = NULL, *below = NULL;
         Session session;
         int r = start_vm_for_session(c, &id);
 
         if (r != 0)
                 return r;
+        below = session_find_below(c, id);
         session = session_make(c, id, NULL, NULL, isatty(STDIN_FILENO));
+        session.below = below;
         r = session_run(&session);
         return r < 0 ? session_not_run(session.ssh, r) : r;
 }
