@@ -106,6 +106,22 @@ assert_no_vm() {
         assert_no_vm
 }
 
+@test "in the background, by the beginning of its name, and its journal when it has ended" {
+        local id
+        run -0 --separate-stderr claude-run "${SETTINGS[@]}" --detach -- -p --dangerously-skip-permissions 'run: touch /work/begun; while [ ! -e /work/go ]; do sleep 1; done'
+        id=$output
+        [[ "$stderr" == *"claude-run attach $id"* ]]
+        wait_file "$DIRECTORY/begun"
+        [ "$(claude-run exec "${id:0:8}" pwd)" = /work ]
+        [[ "$(claude-run list)" == *$'\n'"${id:0:8} "* ]]
+        touch "$DIRECTORY/go"
+        assert_no_vm
+        [[ "$(claude-run logs -n 200)" == *"guest is ready"* ]]
+        run -78 claude-run "${SETTINGS[@]}" --detach -- -p $'two\nlines'
+        [[ "$output" == *"leave --detach out"* ]]
+        assert_no_vm
+}
+
 @test "with a terminal: start, detach, find it again, exit; --name makes a project" {
         terminal adhoc "$DIRECTORY"
         tmux send-keys -t adhoc "claude-run ${SETTINGS[*]} ; echo status=\$?" Enter

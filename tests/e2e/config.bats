@@ -123,6 +123,65 @@ kept() {
         rm "$CONFIG/my-site.ini"
 }
 
+@test "a file with a mistake: only what it is about tells of it, and no other VM takes its directory" {
+        new_project other-one
+        sed -i 's/^Memory=1536M/Mdoe=none/' "$CONFIG/set.ini"
+        run -0 claude-run config other-one
+        [[ "$output" != *Mdoe* ]]
+        run -0 claude-run stop other-one
+        [ "$output" = "claude-run: VM 'other-one' does not run" ]
+        run -0 claude-run list
+        [[ "$output" == *$'\n'"set "*broken*"~/projects/set"$'\n'"  $CONFIG/set.ini:5: Mdoe=: unknown key in [VM]; Mode= belongs in [Network]"* ]]
+        [ "$(claude-run list --json | jq --compact-output '.[] | select(.name == "other-one") | [.error, .status, .memoryBytes, .activeSinceUSec]')" = '[null,null,null,null]' ]
+        run -0 bash -c 'claude-run list | grep --invert-match "^  " | awk "length > 80"'
+        [ -z "$output" ]
+        mkdir -p "$(project_dir set)/sub"
+        cd "$(project_dir set)/sub"
+        run -78 claude-run -- -p question
+        [[ "$output" == *"Failed to start 'set'"*"Mdoe="* ]]
+        run -78 claude-run stop nobody
+        [[ "$output" == *"no project and no VM is called 'nobody'"* ]]
+        run -2 claude-run list set
+        systemctl --user reset-failed
+        rm "$CONFIG/other-one.ini"
+}
+
+@test "rename and rm: the ini and the home that nobody else has, never the work directory" {
+        local home
+        sed -i '/^Home=/d' "$CONFIG/set.ini"
+        claude-run rename set renamed
+        [ ! -e "$CONFIG/set.ini" ]
+        [ "$(claude-run list --json | jq --raw-output '.[] | select(.name == "renamed").directory')" = "$(project_dir set)" ]
+        home=$(claude-run config renamed --json | jq --raw-output '.[] | select(.key == "Home").value')
+        mkdir -p "$home/go/mod/deep"
+        ln -s "$(project_dir set)" "$home/link"
+        touch "$home/go/mod/deep/file" "$(project_dir set)/mine"
+        chmod -R a-w "$home/go"
+        # another project on this directory has the same home
+        cp "$CONFIG/renamed.ini" "$CONFIG/second.ini"
+        run -78 claude-run rename renamed second
+        run -78 claude-run rename nobody third
+        run -2 claude-run rename renamed 'a/b'
+        run -2 claude-run rm renamed </dev/null
+        [[ "$output" == *"--yes"* ]]
+        claude-run rm --yes second
+        [ -e "$home/go/mod/deep/file" ]
+        # asked in a terminal
+        run -1 script --quiet --return --command 'claude-run rm renamed' /dev/null <<<n
+        [[ "$output" == *"$CONFIG/renamed.ini"*"$home"*"The work directory $(project_dir set) stays."* ]]
+        [ -e "$CONFIG/renamed.ini" ]
+        run -0 script --quiet --return --command 'claude-run rm renamed' /dev/null <<<y
+        [ ! -e "$CONFIG/renamed.ini" ]
+        [ ! -e "$home" ]
+        [ -e "$(project_dir set)/mine" ]
+        run -78 claude-run rm --yes renamed
+}
+
+@test "rm: a home that the ini names stays, and the administrator's file does" {
+        claude-run rm --yes set
+        [ -d "$HOME/homes/set" ]
+}
+
 @test "the examples: good units, nothing to complain about" {
         local name names=()
         cp /usr/share/claude-microvm/examples/*.ini "$CONFIG"
@@ -158,8 +217,9 @@ kept() {
         cp "$CONFIG/set.ini" "$CONFIG/set-too.ini"
         cd "$(project_dir set)"
         run -78 claude-run start
-        [[ "$output" == *"set.ini: claude-run in it will ask which one"* ]]
         [[ "$output" == *"claude-run attach set-too"* ]]
+        run claude-run doctor
+        [[ "$output" == *"set.ini: claude-run in it will ask which one"* ]]
         rm "$CONFIG/set-too.ini"
         # written, and no reload yet
         rm "$CONFIG/set.ini"

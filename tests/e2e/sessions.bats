@@ -45,6 +45,25 @@ serve_in_guest() {
         claude-run exec in -- cat <"$BATS_TEST_TMPDIR/bytes" | cmp - "$BATS_TEST_TMPDIR/bytes"
 }
 
+@test "exec without --, in the directory of the caller, and in the background" {
+        mkdir -p "$(project_dir in)/front end"
+        cd "$(project_dir in)/front end"
+        [ "$(claude-run exec in pwd)" = '/work/front end' ]
+        [ "$(claude-run exec -u root in sh -c 'id -un; pwd')" = $'root\n/work/front end' ]
+        [ "$(claude-run exec -- pwd 2>/dev/null)" = '/work/front end' ]
+        run -78 claude-run exec pwd now
+        [[ "$output" == *"claude-run exec -- pwd"* ]]
+        cd /
+        [ "$(claude-run exec in pwd)" = /work ]
+        run -0 timeout 20 claude-run exec --detach in sh -c 'echo in the journal; sleep 1; touch /work/detached; sleep 100'
+        [ -z "$output" ]
+        wait_file "$(project_dir in)/detached"
+        wait_journal in 'exec.*: in the journal'
+        run -2 claude-run exec --detach --tty in true
+        run -1 claude-run rm --yes in
+        run -1 claude-run rename in other
+}
+
 @test "output and errors apart, exit status, SIGINT and a closed pipe" {
         run -9 --separate-stderr claude-run exec in -- sh -c 'echo out; echo err >&2; exit 9'
         [ "$output" = out ] && [ "$stderr" = err ]
@@ -160,12 +179,15 @@ serve_in_guest() {
 
 @test "list and status know memory, viewers, directory and state; logs are this VM's" {
         run -0 claude-run list
-        [[ "$output" == *MEMORY*VIEWERS*DIRECTORY* ]]
+        [[ "$output" == *MEMORY*DIRECTORY* ]]
+        run -0 claude-run list --wide
+        [[ "$output" == *MEMORY*VIEWERS*UUID*DIRECTORY* ]]
         [ "$(claude-run list --json | jq --raw-output '.[] | select(.name == "in") | .state')" = active ]
         [ "$(claude-run status in --json | jq --raw-output .directory)" = "$(project_dir in)" ]
         run -0 claude-run logs in --since -1h
         [[ "$output" == *"guest is ready"* ]]
         claude-run logs in --json --since -1h | tail -n 1 | jq --exit-status .MESSAGE
+        [ "$(claude-run logs in -n 2 | wc -l)" = 2 ]
 }
 
 @test "a wedged guest: verbs say so instead of hanging" {
