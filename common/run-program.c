@@ -15,7 +15,7 @@
 extern char **environ;
 
 /* Returns the process, or negative errno. A negative descriptor stands for our own. */
-static int spawn(const char *const argv[], int output, int errors) {
+static int spawn_with(const char *const argv[], int input, int output, int errors) {
         posix_spawn_file_actions_t actions;
         pid_t pid = -1;
         int r;
@@ -23,6 +23,8 @@ static int spawn(const char *const argv[], int output, int errors) {
         if (posix_spawn_file_actions_init(&actions) != 0)
                 return -ENOMEM;
         r = output >= 0 ? posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO) : 0;
+        if (r == 0 && input >= 0)
+                r = posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
         if (r == 0 && errors >= 0)
                 r = posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO);
         if (r == 0)
@@ -30,6 +32,10 @@ static int spawn(const char *const argv[], int output, int errors) {
                 r = posix_spawn(&pid, argv[0], &actions, NULL, (char **) argv, environ);
         posix_spawn_file_actions_destroy(&actions);
         return r != 0 ? -r : pid;
+}
+
+static int spawn(const char *const argv[], int output, int errors) {
+        return spawn_with(argv, -1, output, errors);
 }
 
 static int wait_for(pid_t pid) {
@@ -118,4 +124,23 @@ int run_program_read_errors(const char *const argv[], char **ret) {
         _cleanup_close_ int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 
         return null < 0 ? -errno : run_and_read(argv, STDERR_FILENO, null, ret);
+}
+
+int run_program_pipe(const char *const first[], const char *const second[]) {
+        int fds[2], status, status_of_second;
+        pid_t writer, reader;
+
+        if (pipe2(fds, O_CLOEXEC) < 0)
+                return -errno;
+        writer = spawn(first, fds[1], -1);
+        reader = writer < 0 ? writer : spawn_with(second, fds[0], -1, -1);
+        close(fds[0]);
+        close(fds[1]);
+        if (writer < 0)
+                return writer;
+        status = wait_for(writer);
+        if (reader < 0)
+                return reader;
+        status_of_second = wait_for(reader);
+        return status != 0 ? status : status_of_second;
 }

@@ -10,6 +10,7 @@
   python3,
   cmocka,
   git,
+  gnutar,
   inih,
   libuuid,
   linkFarm,
@@ -85,7 +86,7 @@ stdenv.mkDerivation {
     (lib.mesonOption "qemu" "${qemu_kvm}/bin/qemu-system-${qemuArch}")
     (lib.mesonOption "virtiofsd" (lib.getExe virtiofsd))
     (lib.mesonOption "ssh" "${openssh}/bin/ssh")
-    (lib.mesonOption "scp" "${openssh}/bin/scp")
+    (lib.mesonOption "tar" "${gnutar}/bin/tar")
     (lib.mesonOption "ssh_keygen" "${openssh}/bin/ssh-keygen")
     (lib.mesonOption "systemd_creds" "${systemd}/bin/systemd-creds")
     (lib.mesonOption "systemctl" "${systemd}/bin/systemctl")

@@ -40,6 +40,7 @@ static const Option own[] = {
         { 't', "tty", NULL, "with a terminal", NULL, "exec", MEMBER(terminal) },
         { 'd', "detach", NULL, "in the background", NULL, "run exec", MEMBER(detach) },
         { 'u', "user", "USER", "as root instead of claude", NULL, "exec shell ssh cp", MEMBER(user) },
+        { 'r', "recursive", NULL, "as it does anyway", NULL, "cp", MEMBER(recursive) },
         { 'f', "follow", NULL, "go on as lines come", NULL, "logs", MEMBER(follow) },
         { 'n', "lines", "N", "only the last ones", NULL, "logs", MEMBER(lines) },
         { 0, "since", "TIME", "from this time on", NULL, "logs", MEMBER(since) },

@@ -6,8 +6,8 @@
 #include <stddef.h>
 
 typedef struct RunOptions {
-        const char *generator, *ssh, *scp, *systemctl, *journalctl; /* absolute paths */
-        bool json, wide, follow, detach, yes, terminal, help, version, read_only, new, dev_shell;
+        const char *generator, *ssh, *tar, *systemctl, *journalctl; /* absolute paths */
+        bool json, wide, follow, detach, yes, recursive, terminal, help, version, read_only, new, dev_shell;
         const char *user;      /* in the guest */
         const char *since;     /* for logs */
         const char *lines;     /* the same */

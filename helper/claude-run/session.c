@@ -37,8 +37,6 @@ char *session_quote(const char *word) {
         return quoted;
 }
 
-#define WORK_DIRECTORY "/work" /* in the guest */
-
 /* What the share serves: options and the directory of the host, a line each. */
 char *session_find_below(Context *c, const char *id) {
         _cleanup_free_ char *file = NEED(runtime_path_vm_file(c->runtime_dir, id, "share.work")),
@@ -55,11 +53,11 @@ char *session_find_below(Context *c, const char *id) {
 /* Without a program of ours in between: under emulation that would double the time of a short command. The
  * guest sees the host's directories, but one that has come in this second may be new to it. */
 static char *begin_command(const Session *s) {
-        _cleanup_free_ char *path = s->below ? NEED(strjoin(WORK_DIRECTORY "/", s->below, NULL)) : NULL,
+        _cleanup_free_ char *path = s->below ? NEED(strjoin(SESSION_WORK_DIRECTORY "/", s->below, NULL)) : NULL,
                             *quoted = path ? session_quote(path) : NULL;
 
-        return NEED(strjoin(quoted ? "{ cd " : "cd " WORK_DIRECTORY, quoted ?: "",
-                        quoted ? " 2>/dev/null || cd " WORK_DIRECTORY "; }" : "", " && ",
+        return NEED(strjoin(quoted ? "{ cd " : "cd " SESSION_WORK_DIRECTORY, quoted ?: "",
+                        quoted ? " 2>/dev/null || cd " SESSION_WORK_DIRECTORY "; }" : "", " && ",
                         !s->words                     ? "exec \"$SHELL\" -l"
                                         : s->detached ? "</dev/null setsid --fork systemd-cat --identifier=exec --"
                                                       : "",
@@ -88,6 +86,17 @@ char **session_argv(const Session *s) {
                 memory_need(strv_extend(&argv, "-o", "ControlPath=none", "-l", s->user, NULL) >= 0);
         memory_need(strv_extend(&argv, "claude-vm", s->program ?: command, NULL) >= 0);
         append_words(&argv, s->words);
+        return argv;
+}
+
+char **session_begin_ssh(Context *c, const char *program, const char *id) {
+        _cleanup_free_ char *config = NEED(runtime_path_vm_file(c->runtime_dir, id, "ssh.config"));
+        char **argv = NULL;
+
+        memory_need(strv_extend(&argv, program, "-F", config, NULL) >= 0);
+        if (c->options->user)
+                memory_need(strv_extend(&argv, "-o", "ControlPath=none", "-o", NULL) >= 0 &&
+                                strv_appendf(&argv, "User=%s", c->options->user) >= 0);
         return argv;
 }
 

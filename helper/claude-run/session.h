@@ -9,6 +9,8 @@ typedef struct Context Context;
 #define PROGRAM_ATTACH "/usr/lib/claude-vm/attach"
 #define PROGRAM_AGENT "/usr/lib/claude-vm/agent-exec"
 
+#define SESSION_WORK_DIRECTORY "/work" /* in the guest */
+
 typedef struct Session {
         const char *ssh;         /* absolute path */
         const char *runtime_dir; /* $XDG_RUNTIME_DIR */
@@ -31,6 +33,9 @@ char *session_find_below(Context *c, const char *id);
 
 /* ssh's argument vector. Owned. */
 char **session_argv(const Session *s);
+
+/* `program -F CONFIG` and the user of the options, as the beginning of a command line. Owned. */
+char **session_begin_ssh(Context *c, const char *program, const char *id);
 
 /* Becomes ssh. Returns only if that fails: negative errno. */
 int session_exec(const Session *s);

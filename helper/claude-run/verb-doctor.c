@@ -143,7 +143,7 @@ static void check_virtiofsd(Doctor *d) {
 }
 
 static void check_ssh(Doctor *d) {
-        static const char *const programs[] = { SSH_PATH, SCP_PATH, SSH_KEYGEN_PATH };
+        static const char *const programs[] = { SSH_PATH, SSH_KEYGEN_PATH };
 
         for (size_t i = 0; i < ELEMENTSOF(programs); i++)
                 if (access(programs[i], X_OK) < 0) {

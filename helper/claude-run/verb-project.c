@@ -3,11 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <fts.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -19,6 +17,7 @@
 #include "helper/claude-run/fail.h"
 #include "helper/claude-run/memory.h"
 #include "helper/claude-run/project-ini.h"
+#include "helper/claude-run/remove-tree.h"
 #include "helper/claude-run/say.h"
 #include "helper/claude-run/verbs.h"
 #include "helper/claude-run/which-vm.h"
@@ -145,37 +144,6 @@ static bool ask(const ProjectEntry *p, const char *own, const char *home) {
                 say_line(stderr, "The work directory %s stays.", p->work_directory);
         fputs("Remove? [y/N] ", stderr);
         return getline(&line, &allocated, stdin) > 0 && (line[0] == 'y' || line[0] == 'Y');
-}
-
-/* A directory that its owner may not change, such as Go's cache of modules, is opened first. */
-static int remove_entry(FTSENT *e) {
-        switch (e->fts_info) {
-        case FTS_D:
-                (void) chmod(e->fts_accpath, 0700);
-                return 0;
-        case FTS_DP:
-                return rmdir(e->fts_accpath) < 0 ? -errno : 0;
-        case FTS_DNR:
-        case FTS_ERR:
-        case FTS_NS:
-                return -e->fts_errno;
-        default:
-                return unlink(e->fts_accpath) < 0 ? -errno : 0;
-        }
-}
-
-/* Follows no link, and stays on the file system of the home. */
-static int remove_tree(const char *path) {
-        char *const paths[] = { (char *) path, NULL };
-        FTS *fts = fts_open(paths, FTS_PHYSICAL | FTS_XDEV, NULL);
-        FTSENT *e;
-        int r = fts ? 0 : -errno;
-
-        while (r >= 0 && (e = fts_read(fts)))
-                r = remove_entry(e);
-        if (fts)
-                fts_close(fts);
-        return r;
 }
 
 static int remove_project(Context *c, const char *word) {

@@ -143,13 +143,19 @@ static bool is_configured(Context *c, const char *id) {
         return configured;
 }
 
+static bool is_prefix(Context *c, const char *word) {
+        _cleanup_free_ char *id = find_prefix(c, word);
+
+        return id;
+}
+
 bool which_vm_exists(Context *c, const char *word) {
         if (!vm_name_is_id(word))
                 return false;
         if (which_vm_has_sessions(c, word))
                 return true;
         return (context_projects(c) == 0 && project_entries_find(&c->projects, word)) ||
-                        is_configured(c, word);
+                        is_configured(c, word) || is_prefix(c, word);
 }
 
 int which_vm_check(Context *c, const char *id) {

@@ -104,6 +104,72 @@ serve_in_guest() {
         claude-run cp :relative "$BATS_TEST_TMPDIR/here"
         run -2 claude-run cp a b
         [[ "$output" == *NAME:PATH* ]]
+        run -2 claude-run cp in:a in:b
+        run -1 claude-run cp a b in:nowhere
+        [[ "$output" == *"a: No such file"* ]]
+        touch a b
+        run -1 claude-run cp a b in:nowhere/
+        [[ "$output" == *"nowhere/: no such directory in the VM"* ]]
+        run -1 claude-run cp in:missing .
+        [[ "$output" == *"missing: no such file in the VM"* ]]
+}
+
+@test "cp: links stay links, names are taken as they are, what is there is merged" {
+        cd "$BATS_TEST_TMPDIR"
+        mkdir -p lnk/sub
+        ln -s nowhere lnk/dangling
+        ln -s . lnk/loop
+        ln -s ../app lnk/toapp
+        echo star >'lnk/*'
+        echo dash >-r
+        touch -d @1000000000 lnk/sub/old
+        chmod 0640 lnk/sub/old
+        run -0 claude-run cp -r lnk ./-r 'in:/tmp/'
+        [ -z "$output" ]
+        run -0 claude-run cp in:/tmp/lnk ./back
+        [ -z "$output" ]
+        [ "$(readlink back/dangling back/loop back/toapp)" = $'nowhere\n.\n../app' ]
+        [ "$(find back | wc -l)" = "$(find lnk | wc -l)" ]
+        [ "$(stat --format '%a %Y' back/sub/old)" = '640 1000000000' ]
+        claude-run cp 'in:/tmp/lnk/*' 'in:/tmp/-r' sub-star 2>/dev/null && false
+        mkdir into
+        claude-run cp 'in:/tmp/lnk/*' 'in:/tmp/-r' into/
+        [ "$(cat 'into/*' into/-r)" = $'star\ndash' ]
+        # merged, and through no link that lies in the way
+        mkdir -p there/lnk
+        echo mine >there/lnk/mine
+        echo precious >precious
+        ln -s "$PWD/precious" 'there/lnk/*'
+        claude-run cp in:/tmp/lnk there
+        [ "$(cat there/lnk/mine precious 'there/lnk/*')" = $'mine\nprecious\nstar' ]
+        claude-run cp 'in:/tmp/-r' there/lnk/mine
+        [ "$(cat there/lnk/mine)" = dash ]
+        claude-run exec in -- mkdir -p /home/claude/kept
+        claude-run cp precious 'in:~/kept/other'
+        [ "$(claude-run exec in cat /home/claude/kept/other)" = precious ]
+        run ! ls -d .claude-run.* there/.claude-run.*
+}
+
+@test "cp: a guest that sends more than was asked for, or a path that leads out, writes nothing else" {
+        local evil=$BATS_TEST_TMPDIR/evil
+        cd "$BATS_TEST_TMPDIR"
+        mkdir -p "$evil/x" target
+        echo bad | tee "$evil/asked" "$evil/.bashrc" "$evil/x/file" >/dev/null
+        ln -s "$PWD" "$evil/out"
+        # the guest's own tar sends what it likes
+        claude-run exec -u root in sh -c 'printf "%s\n" "#!/bin/sh" "exec cat /tmp/evil.tar" >/usr/local/bin/tar && chmod +x /usr/local/bin/tar && touch /work/asked'
+        tar -cPf evil.tar -C "$evil" asked .bashrc x
+        claude-run exec in sh -c 'cat >/tmp/evil.tar' <evil.tar
+        claude-run cp in:asked target
+        [ "$(ls -A target)" = asked ] && [ "$(cat target/asked)" = bad ]
+        # over a link that it brings along, and with a name that leads out
+        tar -cPf evil.tar -C "$evil" asked out x/file --transform 's,^x/file,out/written,'
+        tar -rPf evil.tar -C "$evil" --transform 's,^,../climbed,' asked
+        claude-run exec in sh -c 'cat >/tmp/evil.tar' <evil.tar
+        rm target/asked
+        run ! claude-run cp in:asked target
+        claude-run exec -u root in rm /usr/local/bin/tar
+        [ -z "$(ls -A target)" ] && [ ! -e written ] && [ ! -e climbedasked ] && [ ! -e target/climbedasked ]
 }
 
 @test "ports: from the ini, added, removed, reverse; a port in use is an error" {
@@ -174,6 +240,12 @@ serve_in_guest() {
         sed "s|IdentityFile .*|IdentityFile $BATS_TEST_TMPDIR/other|; s|ControlPath .*|ControlPath none|" \
                 "$XDG_RUNTIME_DIR/claude-vm/in/ssh.config" >"$config"
         run -255 ssh -F "$config" claude-vm true
+        run ! claude-run exec in -- sh -c 'test -n "$SSH_AUTH_SOCK"'
+        # but with -A, for that session alone
+        run -1 env --unset SSH_AUTH_SOCK claude-run ssh in -- -A true
+        [[ "$output" == *"SSH_AUTH_SOCK is not set"* ]]
+        run -0 ssh-agent sh -c "ssh-keygen -q -t ed25519 -N '' -C lent -f '$BATS_TEST_TMPDIR/lent' && ssh-add -q '$BATS_TEST_TMPDIR/lent' && claude-run ssh in -- -A ssh-add -l"
+        [[ "$output" == *" lent "* ]]
         run ! claude-run exec in -- sh -c 'test -n "$SSH_AUTH_SOCK"'
 }
 

@@ -25,6 +25,7 @@ let
     "ninja"
     "nixfmt"
     "nixfmt-tree"
+    "gnutar"
     "openssh"
     "pkg-config"
     "python3"
