@@ -63,6 +63,8 @@ static int verb_run(const char *id) {
                             *dev_shells = dev_shell_dir(), *name = NULL;
         RunConfig config = {
                 .qemu = QEMU_PATH,
+                .virtiofsd = VIRTIOFSD_PATH,
+                .ssh = SSH_PATH,
                 .ssh_keygen = SSH_KEYGEN_PATH,
                 .systemd_creds = SYSTEMD_CREDS_PATH,
                 .git = GIT_PATH,

@@ -202,6 +202,24 @@ static int check_directories(const Parameters *p, char **ret_why) {
         return 0;
 }
 
+/* One that is missing would be found by a unit that has less to say, and by ssh's only when the VM runs. */
+static int check_programs(const RunConfig *config, char **ret_why) {
+        const struct {
+                const char *path, *package;
+        } programs[] = {
+                { config->qemu, "QEMU (Debian: qemu-system-x86)" },
+                { config->virtiofsd, "virtiofsd, the Rust one (Debian: virtiofsd)" },
+                { config->ssh, "the OpenSSH client (Debian: openssh-client)" },
+                { config->ssh_keygen, "the OpenSSH client (Debian: openssh-client)" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(programs); i++)
+                if (programs[i].path && access(programs[i].path, X_OK) < 0)
+                        return why_say(ret_why, -ENOENT, "'%s' is missing: install %s; what else is needed says: claude-run doctor",
+                                        programs[i].path, programs[i].package);
+        return 0;
+}
+
 static Vm *vm_new(const RunConfig *config, const Parameters *parameters) {
         Vm *vm = calloc(1, sizeof(Vm));
 
@@ -240,7 +258,9 @@ int run_vm(const RunConfig *config, const Parameters *parameters) {
         _cleanup_free_ char *why = NULL;
         int r;
 
-        r = check_directories(parameters, &why);
+        r = check_programs(config, &why);
+        if (r >= 0)
+                r = check_directories(parameters, &why);
         if (r >= 0)
                 r = publish_prepare(config->vm_dir, parameters, &why);
         if (r >= 0)

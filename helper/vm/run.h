@@ -8,6 +8,7 @@
 
 typedef struct RunConfig {
         const char *qemu, *ssh_keygen, *systemd_creds, *git; /* absolute paths */
+        const char *virtiofsd, *ssh; /* of units that the VM needs; NULL: not looked for */
         const char *runtime_dir;                             /* $XDG_RUNTIME_DIR */
         const char *vm_dir;                                  /* $RUNTIME_DIRECTORY, this VM's own */
         const char *data_home;                               /* $XDG_DATA_HOME */
