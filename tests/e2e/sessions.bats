@@ -64,6 +64,20 @@ serve_in_guest() {
         run -1 claude-run rename in other
 }
 
+@test "attributes of programs are kept in shares, and no others" {
+        touch "$(project_dir in)/marked"
+        run -0 claude-run exec -u root in python3 -c 'import os
+for d in "/work", "/home/claude":
+    p = d + "/marked"; open(p, "a").close()
+    os.setxattr(p, "user.color", b"red")
+    for name in "security.x", "trusted.x":
+        try: os.setxattr(p, name, b"x"); print(name, "is taken")
+        except OSError: pass
+    print(*os.listxattr(p))'
+        [ "$output" = $'user.color\nuser.color' ]
+        [ "$(python3 -c 'import os, sys; p = sys.argv[1]; print(os.listxattr(p), os.getxattr(p, "user.color"))' "$(project_dir in)/marked")" = "['user.color'] b'red'" ]
+}
+
 @test "output and errors apart, exit status, SIGINT and a closed pipe" {
         run -9 --separate-stderr claude-run exec in -- sh -c 'echo out; echo err >&2; exit 9'
         [ "$output" = out ] && [ "$stderr" = err ]
