@@ -167,13 +167,6 @@ static void pass_signals_on(void) {
                 sigaction(signals[i], &action, NULL);
 }
 
-int session_exec(const Session *s) {
-        _cleanup_strv_free_ char **argv = session_argv(s);
-
-        execv(argv[0], argv);
-        return -errno;
-}
-
 /* The child's side of fork(): becomes ssh. */
 static void __attribute__((noreturn)) exec_ssh(char **argv, int input) {
         /* a viewer must not outlive its claude-run: the terminal may belong to another program by then */

@@ -37,9 +37,6 @@ char **session_argv(const Session *s);
 /* `program -F CONFIG` and the user of the options, as the beginning of a command line. Owned. */
 char **session_begin_ssh(Context *c, const char *program, const char *id);
 
-/* Becomes ssh. Returns only if that fails: negative errno. */
-int session_exec(const Session *s);
-
 /* Runs ssh on our standard input, output and error and restores the terminal after it. Returns its exit
  * status, 255 when a signal ended it; negative errno if it could not be run. */
 int session_run(const Session *s);

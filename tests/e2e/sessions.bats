@@ -64,6 +64,22 @@ serve_in_guest() {
         run -1 claude-run rename in other
 }
 
+@test "a session that ends with its VM says why, and one that a signal ended says nothing" {
+        new_project ends AgentStart=session
+        claude-run start ends
+        run -255 timeout 5 claude-run exec ends sh -c 'kill -KILL $$'
+        [ -z "$output" ]
+        run -255 timeout 5 claude-run exec -u root ends sh -c 'kill -KILL $$'
+        [ -z "$output" ]
+        claude-run exec ends sleep 300 2>"$BATS_TEST_TMPDIR/said" 3>&- 4>&- &
+        local other=$!
+        pkill -KILL --full 'qemu-system.* -name claude-vm@ends '
+        wait $other && false
+        grep --quiet "^claude-run: VM 'ends' has ended: QEMU" "$BATS_TEST_TMPDIR/said"
+        systemctl --user reset-failed
+        rm ~/.config/claude-microvm/ends.ini
+}
+
 @test "attributes of programs are kept in shares, and no others" {
         touch "$(project_dir in)/marked"
         run -0 claude-run exec -u root in python3 -c 'import os
