@@ -35,7 +35,7 @@ static const Option own[] = {
         { 0, "new", NULL, "a fresh VM although one runs here", NULL, "run", MEMBER(new) },
         { 0, "name", "NAME", "make a project of it, as config new does", NULL, "run", MEMBER(name) },
         { 'C', "directory", "DIR", "instead of the working directory", NULL, NULL, MEMBER(directory) },
-        { 0, "json", NULL, "for programs", NULL, "list status ports logs config doctor", MEMBER(json) },
+        { 0, "json", NULL, "for programs", NULL, "list status ports logs config versions doctor", MEMBER(json) },
         { 0, "wide", NULL, "with viewers, UUID and the whole directory", NULL, "list", MEMBER(wide) },
         { 't', "tty", NULL, "with a terminal", NULL, "exec", MEMBER(terminal) },
         { 'd', "detach", NULL, "in the background", NULL, "run exec", MEMBER(detach) },

@@ -20,3 +20,5 @@ int verb_ssh(Context *c);
 int verb_start(Context *c);
 int verb_status(Context *c);
 int verb_stop(Context *c);
+int verb_update(Context *c);
+int verb_versions(Context *c);

@@ -14,6 +14,8 @@
 #include "common/cleanup.h"
 #include "common/exit-status.h"
 #include "common/path-walk.h"
+#include "common/strjoin.h"
+#include "common/whole-file.h"
 #include "common/why.h"
 #include "helper/devshell/devshell.h"
 #include "helper/host/accelerator.h"
@@ -56,6 +58,17 @@ static void open_dev_shell(Vm *vm) {
                                 vm->parameters->id);
 }
 
+/* What this VM runs, for claude-run: an image may be replaced while it does. */
+static int note_guest(const char *vm_dir, const GuestImage *image) {
+        _cleanup_free_ char *path = strjoin(vm_dir, "/guest", NULL),
+                            *text = strjoin(image->agents, "\n", image->directory, "\n", NULL);
+
+        if (!path || !text)
+                return -ENOMEM;
+        unlink(path);
+        return whole_file_create(path, 0600, text, strlen(text));
+}
+
 /* Prepares the files that QEMU reads, then starts it. Sets `ret_why` if the user can fix the problem. */
 static int start(Vm *vm, const GuestImage *image, bool kvm, char **ret_why) {
         const Secrets secrets = {
@@ -73,6 +86,8 @@ static int start(Vm *vm, const GuestImage *image, bool kvm, char **ret_why) {
         r = ssh_files_make(vm->config->ssh_keygen, vm->config->vm_dir, vm->parameters->id, &keys);
         if (r >= 0)
                 r = share_write_files(vm->config->vm_dir, vm->parameters);
+        if (r >= 0)
+                r = note_guest(vm->config->vm_dir, image);
         if (r >= 0)
                 r = vm_control_listen(vm);
         if (r >= 0 && vm->parameters->dev_shell)

@@ -80,6 +80,17 @@ serve_in_guest() {
         rm ~/.config/claude-microvm/ends.ini
 }
 
+@test "versions: what runs, and what the image has; an update of another user's image is that user's" {
+        local agents
+        agents="claude $(jq --raw-output .agents.claude /var/lib/claude-microvm/guests/debian/guest.json)"
+        [ "$(claude-run versions --json | jq --raw-output '.[] | select(.name == "in") | "\(.runs)|\(.image)|\(.directory)"')" = \
+                "$agents|$agents|/var/lib/claude-microvm/guests/debian" ]
+        run -0 claude-run versions
+        [[ "$output" == NAME*RUNS*IMAGE* ]]
+        run -1 claude-run update
+        [[ "$output" == *"sudo claude-vm-mkguest --update --directory /var/lib/claude-microvm/guests/debian" ]]
+}
+
 @test "attributes of programs are kept in shares, and no others" {
         touch "$(project_dir in)/marked"
         run -0 claude-run exec -u root in python3 -c 'import os
