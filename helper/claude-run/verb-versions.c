@@ -19,7 +19,6 @@
 #include "helper/claude-run/memory.h"
 #include "helper/claude-run/say.h"
 #include "helper/claude-run/verbs.h"
-#include "helper/claude-run/which-vm.h"
 #include "helper/host/guest-image.h"
 #include "helper/json.h"
 
@@ -51,12 +50,12 @@ static int print_versions(const Versions *v, sd_json_variant **array) {
         return r < 0 ? r : sd_json_variant_append_array(array, object);
 }
 
-/* What the helper has noted when it started the VM. */
+/* What the helper has noted when it started the VM, in a directory that goes with it. */
 static char *read_running(const Context *c, const char *id) {
         _cleanup_free_ char *path = NEED(runtime_path_vm_file(c->runtime_dir, id, "guest"));
         char *text = NULL;
 
-        if (!which_vm_has_sessions(c, id) || whole_file_read(path, GUEST_FILE_MAX, &text) < 0)
+        if (whole_file_read(path, GUEST_FILE_MAX, &text) < 0)
                 return NULL;
         text[strcspn(text, "\n")] = '\0';
         return text;
@@ -86,7 +85,9 @@ static int look_at_all(Context *c, const char *data, sd_json_variant **array) {
         for (char **unit = units; r >= 0 && unit && *unit; unit++) {
                 _cleanup_free_ char *id = vm_name_of_unit(*unit);
 
-                if (id && which_vm_has_sessions(c, id) && !project_entries_find(&c->projects, id))
+                _cleanup_free_ char *runs = id ? read_running(c, id) : NULL;
+
+                if (runs && !project_entries_find(&c->projects, id))
                         r = look_at(c, id, data, array);
         }
         return r;

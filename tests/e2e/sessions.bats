@@ -87,8 +87,8 @@ serve_in_guest() {
                 "$agents|$agents|/var/lib/claude-microvm/guests/debian" ]
         run -0 claude-run versions
         [[ "$output" == NAME*RUNS*IMAGE* ]]
-        run -1 claude-run update
-        [[ "$output" == *"sudo claude-vm-mkguest --update --directory /var/lib/claude-microvm/guests/debian" ]]
+        run -1 claude-run update /usr/lib/guest
+        [[ "$output" == *"sudo claude-vm-mkguest --update --directory /usr/lib/guest" ]]
 }
 
 @test "attributes of programs are kept in shares, and no others" {
