@@ -15,8 +15,8 @@ int run_program_read(const char *const argv[], char **ret);
 /* The same with its standard error thrown away. */
 int run_program_read_quietly(const char *const argv[], char **ret);
 
-/* Runs two programs, the output of the first being the input of the second. The exit status of the first that
- * failed, else of the second; negative errno. */
+/* Runs two programs, the output of the first being the input of the second. The exit status of the first
+ * that failed, else of the second; negative errno. */
 int run_program_pipe(const char *const first[], const char *const second[]);
 
 /* Like run_program_read(), with its standard error kept and its output thrown away. */

@@ -16,8 +16,8 @@
 bool vm_name_is_uuid(const char *s);
 
 /* True for [A-Za-z0-9_][A-Za-z0-9_.-]{0,39} that is not a UUID, is not `defaults`, and does not begin with
- * `claude-vm.`, which is what ssh's host names of VMs begin with: a project's name. The set needs no escaping in unit names,
- * paths, QEMU options and ssh. */
+ * `claude-vm.`, which is what ssh's host names of VMs begin with: a project's name. The set needs no
+ * escaping in unit names, paths, QEMU options and ssh. */
 bool vm_name_is_project(const char *s);
 
 /* True for an instance name of claude-vm@.service: a project's name or a lower-case UUID. */

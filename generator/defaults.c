@@ -1,5 +1,5 @@
-/* The text is kept, and each project parses it below its own: what a line means can depend on the project. It
- * is checked once here, so that a mistake in it is not told once for each project. */
+/* The text is kept, and each project parses it below its own: what a line means can depend on the project.
+ * It is checked once here, so that a mistake in it is not told once for each project. */
 
 #include "generator/defaults.h"
 
@@ -28,8 +28,8 @@ static int refuse(DefaultsFile *file, const char *path, const char *why) {
 static int read_file(const UserPaths *paths, int dir_fd, const char *path, DefaultsFile *file) {
         char why[TRUSTED_FILE_WHY_MAX];
         uid_t owner;
-        int r = trusted_file_read(dir_fd, DEFAULTS_FILE, CONFIG_FILE_MAX, &file->text, &file->size, &owner,
-                        why);
+        int r = trusted_file_read(
+                        dir_fd, DEFAULTS_FILE, CONFIG_FILE_MAX, &file->text, &file->size, &owner, why);
         const char *distrusted;
 
         if (r == -ENOMEM)

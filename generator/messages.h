@@ -13,7 +13,7 @@
 typedef struct Messages {
         const char *path;      /* borrowed; of the file being read */
         char *const *defaults; /* borrowed; the paths of files 1, 2 … */
-        char *first_error; /* owned: "PATH:LINE: text", NULL while there is none */
+        char *first_error;     /* owned: "PATH:LINE: text", NULL while there is none */
         unsigned n_errors, n_warnings;
 } Messages;
 

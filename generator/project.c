@@ -104,8 +104,9 @@ static void parse_key(Parser *parser, const char *section, const char *key, cons
         if (id == N_SETTINGS)
                 unknown_key_refuse(&parser->project->messages, parser->line, section, key);
         else if (parser->project->is_defaults && !setting_is_for_all(&settings[id]))
-                refuse(parser, "%s=%s: is for one project, and " DEFAULTS_FILE
-                               " is below all of them: move the line to the project's own file",
+                refuse(parser,
+                                "%s=%s: is for one project, and " DEFAULTS_FILE
+                                " is below all of them: move the line to the project's own file",
                                 key, value);
         /* a request's UUID is its name, and its end is that of its VM */
         else if (!setting_is_project_only(&settings[id]) || !parser->project->is_request)

@@ -34,10 +34,10 @@ typedef struct AssignmentList {
 } AssignmentList;
 
 typedef struct Project {
-        char *id;        /* instance name: of the file, without `.ini` */
-        char *path;      /* of the ini */
-        char uuid[37];   /* lower case */
-        bool is_request; /* ad-hoc: the id is the UUID */
+        char *id;                 /* instance name: of the file, without `.ini` */
+        char *path;               /* of the ini */
+        char uuid[37];            /* lower case */
+        bool is_request;          /* ad-hoc: the id is the UUID */
         const Defaults *defaults; /* borrowed; NULL: there are none */
         bool is_defaults;         /* not a project, but what counts below all of them */
         ConfigFile file;

@@ -65,7 +65,7 @@ static bool is_replaced(const Text *text, size_t i, bool is_list) {
                 const Line *later = &text->lines[j];
 
                 if (is_variable ? project_section_has_variables(later->section) &&
-                                                    strcmp(later->key, line->key) == 0
+                                                                strcmp(later->key, line->key) == 0
                                 : is_key(later, line->section, line->key) && (!is_list || !later->value[0]))
                         return true;
         }

@@ -1,5 +1,5 @@
-/* An unknown key is an error: a setting that its author meant to tighten must not be left out silently. A key
- * or section of one's own begins with X-, which the reader skips. */
+/* An unknown key is an error: a setting that its author meant to tighten must not be left out silently. A
+ * key or section of one's own begins with X-, which the reader skips. */
 
 #include "generator/unknown-key.h"
 
@@ -46,9 +46,8 @@ static void refuse_section(Messages *m, unsigned place, const char *section, con
                 messages_error(m, place, "%s=: unknown section [%s]; did you mean [%s]?", key, section,
                                 near);
         else
-                messages_error(m, place,
-                                "%s=: unknown section [%s]; one of your own begins with X-: [X-%s]", key,
-                                section, section);
+                messages_error(m, place, "%s=: unknown section [%s]; one of your own begins with X-: [X-%s]",
+                                key, section, section);
 }
 
 void unknown_key_refuse(Messages *m, unsigned place, const char *section, const char *key) {
@@ -60,8 +59,9 @@ void unknown_key_refuse(Messages *m, unsigned place, const char *section, const 
         else if (!is_section(section))
                 refuse_section(m, place, section, key);
         else if (!near)
-                messages_error(m, place, "%s=: unknown key in [%s]; one of your own begins with X-: X-%s=",
-                                key, section, key);
+                messages_error(m, place,
+                                "%s=: unknown key in [%s]; one of your own begins with X-: X-%s=", key,
+                                section, key);
         else if (strcmp(near->section, section) == 0)
                 messages_error(m, place, "%s=: unknown key in [%s]; did you mean %s=?", key, section,
                                 near->key);

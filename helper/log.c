@@ -32,7 +32,8 @@ void log_line(int priority, const char *identifier, const char *line) {
         if (!getenv("JOURNAL_STREAM") ||
                         sd_journal_send("PRIORITY=%d", priority, "SYSLOG_IDENTIFIER=%s", identifier,
                                         "CLAUDE_VM=%s", vm_id, "CLAUDE_VM_UUID=%s", vm_uuid,
-                                        "CLAUDE_VM_DIRECTORY=%s", vm_directory, "MESSAGE=%s", line, NULL) < 0)
+                                        "CLAUDE_VM_DIRECTORY=%s", vm_directory, "MESSAGE=%s", line,
+                                        NULL) < 0)
                 fprintf(stderr, "%s: %s\n", identifier, line);
 }
 

@@ -54,7 +54,8 @@ static int compare_shares(const void *a, const void *b) {
         return strcmp(x->guest_directory, y->guest_directory);
 }
 
-/* In the order in which the guest mounts them: a directory comes before what lies in it, or would hide it. */
+/* In the order in which the guest mounts them: a directory comes before what lies in it, or would hide it.
+ */
 static int read_shares(Parameters *p, char *const *variables, char **ret_why) {
         size_t n = strlen(PARAMETER_SHARE_PREFIX);
         int r;

@@ -85,10 +85,11 @@ _claude_run_candidates() {
         :0) _claude_run_verbs; _claude_run_names ;;
         config:1) printf '%s\n' show edit new defaults; _claude_run_names ;;
         config:2) echo defaults; _claude_run_names ;;
+        ports:1) _claude_run_names '^(active|activating|reloading)$' ;;
         ports:2) printf '%s\n' add remove reverse ;;
         ports:*) [ "${words[2]}" != remove ] || _claude_run_ports "${words[1]}" ;;
         start:*) _claude_run_names '^(inactive|failed)$' ;;
-        stop:* | restart:* | ports:1) _claude_run_names '^(active|activating|reloading)$' ;;
+        stop:* | restart:*) _claude_run_names '^(active|activating|reloading)$' ;;
         rm:* | rename:1) _claude_run_names '^(inactive|failed|broken)$' ;;
         *:1) _claude_run_names ;;
         esac
@@ -96,9 +97,9 @@ _claude_run_candidates() {
 
 # The word at the cursor of `cp`: the path behind NAME:, which readline takes for words of their own, or a word here.
 _claude_run_copied() {
-        local word=${COMP_WORDS[COMP_CWORD]} name= prefix= i=$((COMP_CWORD - 1))
+        local word=${COMP_WORDS[COMP_CWORD]} name='' prefix='' i=$((COMP_CWORD - 1))
         if [[ $word == : ]]; then
-                name=${COMP_WORDS[i]} word=
+                name=${COMP_WORDS[i]} word=''
         elif [[ ${COMP_WORDS[i]} == : ]]; then
                 name=${COMP_WORDS[i - 1]}
         elif [[ $word == *:* ]]; then

@@ -186,16 +186,17 @@ static int put_in_place(Context *c, const Edit *e, const char *name) {
 static int begin(Edit *e, const char *name) {
         if (is_defaults(name) && access(e->own, F_OK) < 0) {
                 e->mode = 0600;
-                e->before = NEED(strdup("# For all projects, unless their own file says otherwise; see claude-vm.ini(5).\n"
-                                        "#\n"
-                                        "# [VM]\n"
-                                        "# Memory=8G\n"
-                                        "#\n"
-                                        "# [Project]\n"
-                                        "# AgentArguments=--dangerously-skip-permissions\n"
-                                        "#\n"
-                                        "# [Credentials]\n"
-                                        "# ANTHROPIC_API_KEY=~/.config/anthropic/key\n"));
+                e->before = NEED(strdup(
+                                "# For all projects, unless their own file says otherwise; see claude-vm.ini(5).\n"
+                                "#\n"
+                                "# [VM]\n"
+                                "# Memory=8G\n"
+                                "#\n"
+                                "# [Project]\n"
+                                "# AgentArguments=--dangerously-skip-permissions\n"
+                                "#\n"
+                                "# [Credentials]\n"
+                                "# ANTHROPIC_API_KEY=~/.config/anthropic/key\n"));
                 return 0;
         }
         if (is_defaults(name)) {

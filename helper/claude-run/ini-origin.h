@@ -1,5 +1,5 @@
-/* Where the lines of an ini come from that claude-run has written: a message of the generator names a file that
- * the user has never seen. */
+/* Where the lines of an ini come from that claude-run has written: a message of the generator names a file
+ * that the user has never seen. */
 #pragma once
 
 #include <stdio.h>
@@ -7,11 +7,12 @@
 typedef struct IniOrigin {
         const char *path; /* that the generator reads */
         const char *as;   /* the file that it stands for; NULL: the command line alone */
-        /* An element a line: the name of an option, INI_ORIGIN_FILE or INI_ORIGIN_CALL. NULL: all are of the file. */
+        /* An element a line: the name of an option, INI_ORIGIN_FILE or INI_ORIGIN_CALL. NULL: all are of the
+         * file. */
         char **lines;
 } IniOrigin;
 
-#define INI_ORIGIN_FILE "" /* the line stands in `as` */
+#define INI_ORIGIN_FILE ""  /* the line stands in `as` */
 #define INI_ORIGIN_CALL "." /* it follows from the call, such as the working directory */
 
 /* Writes a text, and keeps where its lines come from. */

@@ -6,8 +6,8 @@
 #include "helper/claude-run/context.h"
 #include "helper/claude-run/ini-origin.h"
 
-/* Prints the settings of the command line for a VM on `directory`, as sections and lines, and adds where each
- * line is from. */
+/* Prints the settings of the command line for a VM on `directory`, as sections and lines, and adds where
+ * each line is from. */
 void project_ini_print(FILE *f, const Context *c, const char *directory, char ***origins);
 
 /* Refuses a directory, or a CLAUDE_HOME, whose name an ini cannot contain. 0 or an exit status. */

@@ -1,4 +1,5 @@
-/* fts(3) changes into each directory, so a guest that nests them deeply costs neither memory nor descriptors. */
+/* fts(3) changes into each directory, so a guest that nests them deeply costs neither memory nor
+ * descriptors. */
 
 #include "helper/claude-run/remove-tree.h"
 

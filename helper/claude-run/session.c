@@ -53,14 +53,16 @@ char *session_find_below(Context *c, const char *id) {
 /* Without a program of ours in between: under emulation that would double the time of a short command. The
  * guest sees the host's directories, but one that has come in this second may be new to it. */
 static char *begin_command(const Session *s) {
-        _cleanup_free_ char *path = s->below ? NEED(strjoin(SESSION_WORK_DIRECTORY "/", s->below, NULL)) : NULL,
+        _cleanup_free_ char *path = s->below ? NEED(strjoin(SESSION_WORK_DIRECTORY "/", s->below, NULL))
+                                             : NULL,
                             *quoted = path ? session_quote(path) : NULL;
 
         return NEED(strjoin(quoted ? "{ cd " : "cd " SESSION_WORK_DIRECTORY, quoted ?: "",
                         quoted ? " 2>/dev/null || cd " SESSION_WORK_DIRECTORY "; }" : "", " && ",
-                        !s->words                     ? "exec \"$SHELL\" -l"
-                                        : s->detached ? "</dev/null setsid --fork systemd-cat --identifier=exec --"
-                                                      : "",
+                        !s->words ? "exec \"$SHELL\" -l"
+                                        : s->detached
+                                        ? "</dev/null setsid --fork systemd-cat --identifier=exec --"
+                                        : "",
                         NULL));
 }
 

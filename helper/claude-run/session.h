@@ -19,9 +19,9 @@ typedef struct Session {
         bool terminal;           /* ssh -t, else ssh -T */
         bool read_only;          /* a terminal that nothing can be typed into */
         const char *program;     /* of ours in the guest; NULL: what `words` say, in a directory */
-        const char *below;       /* the work directory there: the place to be in; NULL: the directory itself */
-        bool detached;           /* the command goes on without us, and writes to the journal */
-        char *const *words;      /* its arguments, or the command; NULL: a login shell */
+        const char *below;  /* the work directory there: the place to be in; NULL: the directory itself */
+        bool detached;      /* the command goes on without us, and writes to the journal */
+        char *const *words; /* its arguments, or the command; NULL: a login shell */
 } Session;
 
 /* One word for the guest's shell: whatever bytes it has but NUL arrive as they are. Owned. */

@@ -1,6 +1,6 @@
-/* cp: tar on both sides of a session, so that links stay links and names are taken as they are, which scp does
- * not do. What a guest sends may hold more than was asked for, so it is unpacked into a directory of its own
- * beside the destination, and only the names that were asked for are moved out of that. */
+/* cp: tar on both sides of a session, so that links stay links and names are taken as they are, which scp
+ * does not do. What a guest sends may hold more than was asked for, so it is unpacked into a directory of
+ * its own beside the destination, and only the names that were asked for are moved out of that. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -147,7 +147,8 @@ static int add_source(const char *path, char ***argv, char **ret_name) {
 
 /* Appends a script for the guest's shell and its words. */
 static void append_script(char ***argv, const char *script, char *const *words) {
-        _cleanup_free_ char *text = NEED(strjoin(resolve_script, script, NULL)), *quoted = session_quote(text);
+        _cleanup_free_ char *text = NEED(strjoin(resolve_script, script, NULL)),
+                            *quoted = session_quote(text);
 
         memory_need(strv_extend(argv, "-T", "claude-vm", "sh", "-c", quoted, "sh", NULL) >= 0);
         for (; words && *words; words++) {
@@ -179,7 +180,8 @@ static int copy_to_guest(Context *c, const char *id, const Copy *copy) {
         }
         if (r != 0)
                 return r;
-        append_script(&ssh, receive_script, (char *const[]) { copy->destination, single ?: (char *) "", NULL });
+        append_script(&ssh, receive_script,
+                        (char *const[]) { copy->destination, single ?: (char *) "", NULL });
         return run_both(tar, ssh);
 }
 
@@ -240,7 +242,8 @@ static int copy_from_guest(Context *c, const char *id, const Copy *copy) {
         struct stat st;
         bool into = stat(to, &st) == 0 && S_ISDIR(st.st_mode);
         _cleanup_free_ char *parent = NEED(strdup(to)),
-                            *arrived = NEED(strjoin(into ? to : dirname(parent), "/.claude-run.XXXXXX", NULL));
+                            *arrived = NEED(strjoin(
+                                            into ? to : dirname(parent), "/.claude-run.XXXXXX", NULL));
         int r;
 
         for (char *const *source = copy->sources; *source; source++) {
@@ -265,9 +268,11 @@ int verb_cp(Context *c) {
         _cleanup_free_ char *id = NULL;
         int r = read_words(c->options, &copy);
 
-        if (r == 0 && copy.name[0])
+        if (r != 0 || !copy.name)
+                return r;
+        if (copy.name[0])
                 r = which_vm_resolve(c, copy.name, &id);
-        else if (r == 0 && (which_vm_here(c, &id) != 0 || !id))
+        else if (which_vm_here(c, &id) != 0 || !id)
                 r = fail(EXIT_CONFIGURATION, "no VM has this directory");
         if (r == 0)
                 r = start_for_session(c, id);

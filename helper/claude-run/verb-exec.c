@@ -1,5 +1,5 @@
-/* Ways into a VM beside its agent: commands and shells. All of them are ssh, as a child of ours: it cannot say
- * why the VM has ended. */
+/* Ways into a VM beside its agent: commands and shells. All of them are ssh, as a child of ours: it cannot
+ * say why the VM has ended. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,8 +23,8 @@
 static bool is_connected(Context *c, const char *id) {
         _cleanup_free_ char *config = NEED(runtime_path_vm_file(c->runtime_dir, id, "ssh.config"));
 
-        return run_program_quietly((const char *const[]) { c->options->ssh, "-F", config, "-O", "check",
-                               "claude-vm", NULL }) == 0;
+        return run_program_quietly((const char *const[]) {
+                               c->options->ssh, "-F", config, "-O", "check", "claude-vm", NULL }) == 0;
 }
 
 #define END_LIMIT (10 * SEC) /* from the end of the connection to that of the VM */
@@ -39,7 +39,8 @@ static int explain_end(Context *c, const char *id, int status) {
         if (manager_wait_inactive(c->manager, unit, END_LIMIT, NULL) < 0)
                 return fail(status, "lost the connection to '%s'", id);
         if (manager_state(c->manager, unit, &state) >= 0)
-                fail(0, "VM '%s' has ended: %s", id, state.status_text[0] ? state.status_text : "it was powered off or stopped");
+                fail(0, "VM '%s' has ended: %s", id,
+                                state.status_text[0] ? state.status_text : "it was powered off or stopped");
         unit_state_done(&state);
         return status;
 }
@@ -105,7 +106,8 @@ int verb_shell(Context *c) {
 
 /* True if one of ssh's own options, in front of a command, asks for the agent. */
 static bool forwards_agent(char *const *arguments) {
-        for (; arguments && *arguments && (*arguments)[0] == '-' && strcmp(*arguments, "--") != 0; arguments++)
+        for (; arguments && *arguments && (*arguments)[0] == '-' && strcmp(*arguments, "--") != 0;
+                        arguments++)
                 for (const char *letter = *arguments + 1; *letter; letter++) {
                         if (*letter == 'A')
                                 return true;
@@ -119,11 +121,13 @@ static bool forwards_agent(char *const *arguments) {
         return false;
 }
 
-/* The master's connection has no agent, and ssh is told to forget it: a guest gets it only when asked for. */
+/* The master's connection has no agent, and ssh is told to forget it: a guest gets it only when asked for.
+ */
 static int add_agent(char ***argv) {
         if (!getenv("SSH_AUTH_SOCK"))
                 return fail(EXIT_FAILURE, "no ssh agent to forward: SSH_AUTH_SOCK is not set");
-        memory_need(strv_extend(argv, "-o", "ControlPath=none", "-o", "IdentityAgent=SSH_AUTH_SOCK", NULL) >= 0);
+        memory_need(strv_extend(argv, "-o", "ControlPath=none", "-o", "IdentityAgent=SSH_AUTH_SOCK", NULL) >=
+                        0);
         return 0;
 }
 

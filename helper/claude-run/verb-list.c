@@ -113,8 +113,8 @@ static int build_json(const Row *row, sd_json_variant **ret) {
                         SD_JSON_BUILD_PAIR_STRING("error", row->error),
                         SD_JSON_BUILD_PAIR_CONDITION(state->active_enter_usec > 0, "activeSinceUSec",
                                         SD_JSON_BUILD_UNSIGNED(state->active_enter_usec)),
-                        SD_JSON_BUILD_PAIR_CONDITION(
-                                        state->active_enter_usec == 0, "activeSinceUSec", SD_JSON_BUILD_NULL),
+                        SD_JSON_BUILD_PAIR_CONDITION(state->active_enter_usec == 0, "activeSinceUSec",
+                                        SD_JSON_BUILD_NULL),
                         SD_JSON_BUILD_PAIR_CONDITION(
                                         has_memory, "memoryBytes", SD_JSON_BUILD_UNSIGNED(state->memory)),
                         SD_JSON_BUILD_PAIR_CONDITION(!has_memory, "memoryBytes", SD_JSON_BUILD_NULL),
@@ -215,10 +215,9 @@ static int list_all(Context *c, char *const *units, sd_json_variant **array) {
 
         for (size_t i = 0; r >= 0 && i < c->projects.n; i++) {
                 const ProjectEntry *p = &c->projects.items[i];
-                Row row = { .name = p->name,
-                        .uuid = p->uuid,
-                        .directory = p->work_directory,
-                        .error = p->error };
+                Row row = {
+                        .name = p->name, .uuid = p->uuid, .directory = p->work_directory, .error = p->error
+                };
 
                 r = list_one(c, &row, is_listed(units, p->name), array);
         }
@@ -237,7 +236,8 @@ static void print_heading(const Context *c) {
                 say_line(stdout, "%-20s %-10s %-8s %6s %7s %-36s %s", "NAME", "STATE", "UPTIME", "MEMORY",
                                 "VIEWERS", "UUID", "DIRECTORY");
         else
-                say_line(stdout, "%-20s %-10s %-8s %6s  %s", "NAME", "STATE", "UPTIME", "MEMORY", "DIRECTORY");
+                say_line(stdout, "%-20s %-10s %-8s %6s  %s", "NAME", "STATE", "UPTIME", "MEMORY",
+                                "DIRECTORY");
 }
 
 int verb_list(Context *c) {

@@ -77,7 +77,8 @@ int verb_rename(Context *c) {
         if (new_effective)
                 return fail(EXIT_CONFIGURATION, "project '%s' already exists: %s", new, new_effective);
         if (renameat2(AT_FDCWD, own, AT_FDCWD, new_own, RENAME_NOREPLACE) < 0)
-                return fail(EXIT_FAILURE, "Failed to rename '%s' to '%s': %s", own, new_own, strerror(errno));
+                return fail(EXIT_FAILURE, "Failed to rename '%s' to '%s': %s", own, new_own,
+                                strerror(errno));
         return reload(c);
 }
 
@@ -127,7 +128,9 @@ static char *find_home(Context *c, const ProjectEntry *p) {
         for (size_t i = 0; i < c->projects.n; i++) {
                 const ProjectEntry *other = &c->projects.items[i];
 
-                if (other != p && (!other->work_directory || strcmp(other->work_directory, p->work_directory) == 0))
+                if (other != p &&
+                                (!other->work_directory ||
+                                                strcmp(other->work_directory, p->work_directory) == 0))
                         return NULL;
         }
         return TAKE_PTR(home);

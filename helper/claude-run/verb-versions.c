@@ -36,16 +36,19 @@ static void versions_done(Versions *v) {
 }
 
 static int print_versions(const Versions *v, sd_json_variant **array) {
-        const char *image = v->image ? v->image->agents : NULL, *directory = v->image ? v->image->directory : NULL;
+        const char *image = v->image ? v->image->agents : NULL,
+                   *directory = v->image ? v->image->directory : NULL;
         _cleanup_json_ sd_json_variant *object = NULL;
         int r;
 
         if (!array) {
-                say_line(stdout, "%-20s %-22s %-22s %s", v->name, v->runs ?: "-", image ?: "-", directory ?: "-");
+                say_line(stdout, "%-20s %-22s %-22s %s", v->name, v->runs ?: "-", image ?: "-",
+                                directory ?: "-");
                 return 0;
         }
         r = sd_json_buildo(&object, SD_JSON_BUILD_PAIR_STRING("name", v->name),
-                        SD_JSON_BUILD_PAIR_STRING("runs", v->runs), SD_JSON_BUILD_PAIR_STRING("image", image),
+                        SD_JSON_BUILD_PAIR_STRING("runs", v->runs),
+                        SD_JSON_BUILD_PAIR_STRING("image", image),
                         SD_JSON_BUILD_PAIR_STRING("directory", directory));
         return r < 0 ? r : sd_json_variant_append_array(array, object);
 }
@@ -71,7 +74,8 @@ static int look_at(Context *c, const char *id, const char *data, sd_json_variant
         if (r < 0)
                 return r;
         v.runs = read_running(c, id);
-        r = guest_image_find(guest ?: DEFAULT_GUEST, agent ?: settings[SETTING_AGENT].fallback, data, &v.image, &why);
+        r = guest_image_find(guest ?: DEFAULT_GUEST, agent ?: settings[SETTING_AGENT].fallback, data,
+                        &v.image, &why);
         return r == -ENOMEM ? r : print_versions(&v, array);
 }
 
@@ -122,7 +126,8 @@ static bool is_mine(const char *directory) {
 
 /* [GUEST]: the program that makes images knows whether there is anything to do. */
 int verb_update(Context *c) {
-        _cleanup_free_ char *data = NEED(path_xdg("XDG_DATA_HOME", "/.local/share")), *directory = NULL, *why = NULL;
+        _cleanup_free_ char *data = NEED(path_xdg("XDG_DATA_HOME", "/.local/share")), *directory = NULL,
+                            *why = NULL;
         const char *guest = c->options->n_words > 0 ? c->options->words[0] : DEFAULT_GUEST;
         _cleanup_strv_free_ char **argv = NULL;
         int r;
@@ -130,12 +135,15 @@ int verb_update(Context *c) {
         if (c->options->n_words > 1)
                 return fail(EXIT_USAGE, "expected one guest image, got also '%s'", c->options->words[1]);
         if (access(MKGUEST_PATH, X_OK) < 0)
-                return fail(EXIT_FAILURE, "'" MKGUEST_PATH "' is not there: the guest image comes with the package, and is updated with it");
+                return fail(EXIT_FAILURE,
+                                "'" MKGUEST_PATH
+                                "' is not there: the guest image comes with the package, and is updated with it");
         r = guest_image_find_directory(guest, data, &directory, &why);
         if (r == -ENOMEM)
                 return fail(EXIT_FAILURE, "Failed to look for the image: %s", strerror(-r));
         if (directory && !is_mine(directory))
-                return fail(EXIT_FAILURE, "'%s' is not yours to replace: sudo claude-vm-mkguest --update --directory %s",
+                return fail(EXIT_FAILURE,
+                                "'%s' is not yours to replace: sudo claude-vm-mkguest --update --directory %s",
                                 directory, directory);
         memory_need(strv_append(&argv, MKGUEST_PATH) >= 0);
         if (directory)

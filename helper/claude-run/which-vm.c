@@ -159,10 +159,10 @@ bool which_vm_exists(Context *c, const char *word) {
 }
 
 int which_vm_check(Context *c, const char *id) {
-        return which_vm_exists(c, id) ? 0
-                                      : fail(EXIT_CONFIGURATION,
-                                                        "no project and no VM is called '%s'; see: claude-run list",
-                                                        id);
+        return which_vm_exists(c, id)
+                        ? 0
+                        : fail(EXIT_CONFIGURATION,
+                                          "no project and no VM is called '%s'; see: claude-run list", id);
 }
 
 int which_vm_only(Context *c, char **ret) {

@@ -61,7 +61,8 @@ static bool is_nothing(const char *path) {
 
         if (stat(path, &st) < 0)
                 return errno == ENOENT || errno == ENOTDIR;
-        return (S_ISREG(st.st_mode) && st.st_size == 0) || (S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3));
+        return (S_ISREG(st.st_mode) && st.st_size == 0) ||
+                        (S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3));
 }
 
 static int compare(const char *path, const char *id, char **ret_why) {

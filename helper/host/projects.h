@@ -6,7 +6,8 @@
 
 typedef struct ProjectEntry {
         char *name, *uuid, *work_directory, *ini, *agent;
-        char *error; /* of a project that cannot start: it has no UUID and no agent, and maybe no directory */
+        char *error; /* of a project that cannot start: it has no UUID and no agent, and maybe no directory
+                      */
 } ProjectEntry;
 
 typedef struct ProjectEntries {

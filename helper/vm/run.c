@@ -230,7 +230,8 @@ static int check_programs(const RunConfig *config, char **ret_why) {
 
         for (size_t i = 0; i < ELEMENTSOF(programs); i++)
                 if (programs[i].path && access(programs[i].path, X_OK) < 0)
-                        return why_say(ret_why, -ENOENT, "'%s' is missing: install %s; what else is needed says: claude-run doctor",
+                        return why_say(ret_why, -ENOENT,
+                                        "'%s' is missing: install %s; what else is needed says: claude-run doctor",
                                         programs[i].path, programs[i].package);
         return 0;
 }

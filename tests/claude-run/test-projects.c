@@ -52,9 +52,10 @@ static void test_broken(void **state) {
         ProjectEntries e;
         size_t n;
 
-        assert_int_equal(parse("[{\"name\":\"a\",\"file\":\"/a.ini\",\"error\":\"/a.ini:2: bad\"},"
-                               "{\"name\":\"b\",\"workDirectory\":\"/w\",\"file\":\"/b.ini\",\"error\":\"/b.ini:3: bad\"}]",
-                                         &e),
+        assert_int_equal(
+                        parse("[{\"name\":\"a\",\"file\":\"/a.ini\",\"error\":\"/a.ini:2: bad\"},"
+                              "{\"name\":\"b\",\"workDirectory\":\"/w\",\"file\":\"/b.ini\",\"error\":\"/b.ini:3: bad\"}]",
+                                        &e),
                         0);
         assert_int_equal(e.n, 2);
         assert_string_equal(e.items[0].error, "/a.ini:2: bad");

@@ -23,7 +23,8 @@ static void test_errors(void **state) {
 }
 
 static void test_others(void **state) {
-        static const char *const words[] = { "Home", "", "Md", "edoM", "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz" };
+        static const char *const words[] = { "Home", "", "Md", "edoM",
+                "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz" };
 
         for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
                 assert_int_equal(near(words[i], "Mode"), SIMILAR_NONE);

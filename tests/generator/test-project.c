@@ -183,10 +183,12 @@ static void test_refused(void **state) {
 
 /* A typing error in a key that tightens something must not leave it out. */
 static void test_unknown_keys(void **state) {
-        static const char *const expected[] = { "p.ini:3: Bogus=: unknown key in [Project]; one of your own begins with X-: X-Bogus=",
+        static const char *const expected[] = {
+                "p.ini:3: Bogus=: unknown key in [Project]; one of your own begins with X-: X-Bogus=",
                 "p.ini:4: Agnet=: unknown key in [Project]; did you mean Agent=?",
                 "p.ini:5: Memory=: unknown key in [Project]; Memory= belongs in [VM]",
-                "p.ini:7: Key=: unknown section [Future]; one of your own begins with X-: [X-Future]" };
+                "p.ini:7: Key=: unknown section [Future]; one of your own begins with X-: [X-Future]"
+        };
         Capture c = capture_begin(STDERR_FILENO);
         Project *p = load("p.ini", WORK "Bogus=1\nAgnet=codex\nMemory=8G\n[Future]\nKey=1\n");
         const char *said = capture_end(c);
@@ -199,7 +201,8 @@ static void test_unknown_keys(void **state) {
 
 static void test_keys_of_others(void **state) {
         Project *p = load("p.ini",
-                        WORK "X-Team=web, db\n[X-Editor.One]\nany line at all\n a b\n[VM]\nX-=1\nX-CPUs=3\nMemory=8G\n");
+                        WORK
+                        "X-Team=web, db\n[X-Editor.One]\nany line at all\n a b\n[VM]\nX-=1\nX-CPUs=3\nMemory=8G\n");
 
         assert_int_equal(p->messages.n_errors, 1);
         assert_says(p->messages.first_error, "'X-' is not a valid key");

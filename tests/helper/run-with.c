@@ -1,4 +1,5 @@
-/* The helper's `run` with another QEMU, the virtiofsd of $WITH_VIRTIOFSD and shorter limits: run-with QEMU ID DIRECTORY BOOT-MS STEP-MS */
+/* The helper's `run` with another QEMU, the virtiofsd of $WITH_VIRTIOFSD and shorter limits: run-with QEMU
+ * ID DIRECTORY BOOT-MS STEP-MS */
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -76,14 +76,15 @@ static void test_order_of_shares(void **state) {
         Parameters *p = NULL;
         char *why = NULL;
 
-        assert_int_equal(parameters_read("p",
-                                         ENVIRONMENT(GOOD,
-                                                         "CLAUDE_VM_SHARE_skills=ro:/home/claude/.claude/skills:/s",
-                                                         "CLAUDE_VM_SHARE_below=rw:/data/below:/b",
-                                                         "CLAUDE_VM_SHARE_work=rw:/work:/w",
-                                                         "CLAUDE_VM_SHARE_home=rw:/home/claude:/h",
-                                                         "CLAUDE_VM_SHARE_data=rw:/data:/d"),
-                                         &p, &why),
+        assert_int_equal(
+                        parameters_read("p",
+                                        ENVIRONMENT(GOOD,
+                                                        "CLAUDE_VM_SHARE_skills=ro:/home/claude/.claude/skills:/s",
+                                                        "CLAUDE_VM_SHARE_below=rw:/data/below:/b",
+                                                        "CLAUDE_VM_SHARE_work=rw:/work:/w",
+                                                        "CLAUDE_VM_SHARE_home=rw:/home/claude:/h",
+                                                        "CLAUDE_VM_SHARE_data=rw:/data:/d"),
+                                        &p, &why),
                         0);
         assert_int_equal(p->n_shares, ELEMENTSOF(expected));
         for (size_t i = 0; i < ELEMENTSOF(expected); i++)
