@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -136,17 +137,32 @@ static int check_command(Context *c) {
                         meant);
 }
 
+/* A job of CI, or a shell by `su`, has none in its environment, but a user who lingers has it all the same. The
+ * bus is found in it. NULL: there is none of this user's. */
+static const char *find_runtime_dir(void) {
+        const char *given = getenv("XDG_RUNTIME_DIR");
+        static char path[sizeof("/run/user/") + 3 * sizeof(uid_t)];
+        struct stat st;
+
+        if (given || geteuid() == 0)
+                return given;
+        snprintf(path, sizeof(path), "/run/user/%u", getuid());
+        if (lstat(path, &st) < 0 || !S_ISDIR(st.st_mode) || st.st_uid != getuid())
+                return NULL;
+        return setenv("XDG_RUNTIME_DIR", path, 1) < 0 ? NULL : path;
+}
+
 /* `verb`: NULL for the default. */
 static int run_verb(const Verb *verb, const RunOptions *o) {
         struct sigaction action = { .sa_handler = on_interrupt };
-        Context c = { .options = o, .runtime_dir = getenv("XDG_RUNTIME_DIR") };
+        Context c = { .options = o, .runtime_dir = find_runtime_dir() };
         int r = 0;
 
         if (!c.runtime_dir)
                 return fail(EXIT_FAILURE,
-                                "XDG_RUNTIME_DIR is not set: this is not a systemd login session; %s",
+                                "XDG_RUNTIME_DIR is not set, and this is not a systemd login session; %s",
                                 geteuid() == 0 ? "VMs are yours, not root's: run it without sudo"
-                                               : "log in as this user, or: machinectl shell USER@");
+                                               : "log in as this user, or: sudo loginctl enable-linger USER");
         /* without SA_RESTART: Ctrl-C ends a wait */
         sigaction(SIGINT, &action, NULL);
         if (!verb && o->n_words > 0)

@@ -136,7 +136,12 @@ static void test_wrong_command_lines(void **state) {
 /* Outside of a session: each verb says so, and what to do. */
 static void test_no_session(void **state) {
         const char *name;
+        char path[64];
 
+        /* the directory of who runs the tests is none of theirs */
+        snprintf(path, sizeof(path), "/run/user/%u", getuid());
+        if (geteuid() != 0 && access(path, F_OK) == 0)
+                skip();
         unsetenv("XDG_RUNTIME_DIR");
         for (unsigned i = 0; (name = claude_run_verb(i)); i++) {
                 assert_int_equal(run_with("/nonexistent", ARGV(name)), 1);
