@@ -4,7 +4,9 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,7 +17,7 @@
 extern char **environ;
 
 /* Returns the process, or negative errno. A negative descriptor stands for our own. */
-static int spawn_with(const char *const argv[], int input, int output, int errors) {
+static int spawn(const char *const argv[], int output, int errors) {
         posix_spawn_file_actions_t actions;
         pid_t pid = -1;
         int r;
@@ -23,8 +25,6 @@ static int spawn_with(const char *const argv[], int input, int output, int error
         if (posix_spawn_file_actions_init(&actions) != 0)
                 return -ENOMEM;
         r = output >= 0 ? posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO) : 0;
-        if (r == 0 && input >= 0)
-                r = posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
         if (r == 0 && errors >= 0)
                 r = posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO);
         if (r == 0)
@@ -32,10 +32,6 @@ static int spawn_with(const char *const argv[], int input, int output, int error
                 r = posix_spawn(&pid, argv[0], &actions, NULL, (char **) argv, environ);
         posix_spawn_file_actions_destroy(&actions);
         return r != 0 ? -r : pid;
-}
-
-static int spawn(const char *const argv[], int output, int errors) {
-        return spawn_with(argv, -1, output, errors);
 }
 
 static int wait_for(pid_t pid) {
@@ -126,14 +122,38 @@ int run_program_read_errors(const char *const argv[], char **ret) {
         return null < 0 ? -errno : run_and_read(argv, STDERR_FILENO, null, ret);
 }
 
-int run_program_pipe(const char *const first[], const char *const second[]) {
+static void __attribute__((noreturn)) exec_end(const PipeEnd *end, int fd, int as) {
+        int r = dup2(fd, as) < 0 ? -errno : 0;
+
+        if (r >= 0 && end->directory >= 0 && fchdir(end->directory) < 0)
+                r = -errno;
+        if (r >= 0 && end->prepare)
+                r = end->prepare(end->directory);
+        if (r >= 0) {
+                execv(end->argv[0], (char **) end->argv);
+                r = -errno;
+        }
+        fprintf(stderr, "Failed to run '%s': %s\n", end->argv[0], strerror(-r));
+        _exit(127);
+}
+
+static pid_t fork_end(const PipeEnd *end, int fd, int as) {
+        pid_t pid = fork();
+
+        if (pid == 0)
+                exec_end(end, fd, as);
+        return pid < 0 ? -errno : pid;
+}
+
+int run_program_pipe(const PipeEnd *first, const PipeEnd *second) {
         int fds[2], status, status_of_second;
         pid_t writer, reader;
 
+        fflush(NULL);
         if (pipe2(fds, O_CLOEXEC) < 0)
                 return -errno;
-        writer = spawn(first, fds[1], -1);
-        reader = writer < 0 ? writer : spawn_with(second, fds[0], -1, -1);
+        writer = fork_end(first, fds[1], STDOUT_FILENO);
+        reader = writer < 0 ? writer : fork_end(second, fds[0], STDIN_FILENO);
         close(fds[0]);
         close(fds[1]);
         if (writer < 0)

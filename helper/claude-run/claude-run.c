@@ -137,8 +137,8 @@ static int check_command(Context *c) {
                         meant);
 }
 
-/* A job of CI, or a shell by `su`, has none in its environment, but a user who lingers has it all the same. The
- * bus is found in it. NULL: there is none of this user's. */
+/* A job of CI, or a shell by `su`, has none in its environment, but a user who lingers has it all the same.
+ * The bus is found in it. NULL: there is none of this user's. */
 static const char *find_runtime_dir(void) {
         const char *given = getenv("XDG_RUNTIME_DIR");
         static char path[sizeof("/run/user/") + 3 * sizeof(uid_t)];

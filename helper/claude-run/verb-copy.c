@@ -1,6 +1,9 @@
 /* cp: tar on both sides of a session, so that links stay links and names are taken as they are, which scp
  * does not do. What a guest sends may hold more than was asked for, so it is unpacked into a directory of
- * its own beside the destination, and only the names that were asked for are moved out of that. */
+ * its own beside the destination, and only the names that were asked for are moved out of that.
+ *
+ * The destination may lie in a share, where the same guest can put links in the way at any moment. So what
+ * has been opened is named by its descriptor, and tar is kept in there by the kernel. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,6 +28,7 @@
 #include "helper/claude-run/start.h"
 #include "helper/claude-run/verbs.h"
 #include "helper/claude-run/which-vm.h"
+#include "helper/sandbox/landlock.h"
 
 /* In the guest: the words are paths, `~/` is the home there, and the rest is below the work directory. */
 static const char resolve_script[] =
@@ -158,11 +163,31 @@ static void append_script(char ***argv, const char *script, char *const *words) 
         }
 }
 
-static int run_both(char **writer, char **reader) {
-        int r = run_program_pipe((const char *const *) writer, (const char *const *) reader);
+/* tar reads what a program needs, and nothing else of the user's. Without Landlock it is as safe as GNU tar.
+ */
+static int confine(int directory) {
+        static const char *const system[] = { "/usr", "/lib", "/lib64", "/bin", "/etc", "/nix/store" };
+        int ruleset = landlock_begin(), r;
+
+        if (ruleset < 0)
+                return ruleset == -EOPNOTSUPP ? 0 : ruleset;
+        r = landlock_allow(ruleset, ".", LANDLOCK_FILES);
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(system); i++)
+                r = landlock_allow(ruleset, system[i], LANDLOCK_READ);
+        if (r >= 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+                r = -errno;
+        return r < 0 ? r : landlock_enforce(ruleset);
+}
+
+static int run_both(const PipeEnd *writer, const PipeEnd *reader) {
+        int r = run_program_pipe(writer, reader);
 
         return r < 0 ? fail(EXIT_FAILURE, "Failed to copy: %s", strerror(-r)) : r;
 }
+
+#define ANYWHERE(words) (&(PipeEnd) { .argv = (const char *const *) (words), .directory = -1 })
+#define CONFINED(words, fd)                                                                                 \
+        (&(PipeEnd) { .argv = (const char *const *) (words), .directory = (fd), .prepare = confine })
 
 static int copy_to_guest(Context *c, const char *id, const Copy *copy) {
         _cleanup_strv_free_ char **tar = NULL, **ssh = session_begin_ssh(c, c->options->ssh, id);
@@ -182,30 +207,29 @@ static int copy_to_guest(Context *c, const char *id, const Copy *copy) {
                 return r;
         append_script(&ssh, receive_script,
                         (char *const[]) { copy->destination, single ?: (char *) "", NULL });
-        return run_both(tar, ssh);
+        return run_both(ANYWHERE(tar), ANYWHERE(ssh));
+}
+
+static int open_directory(int parent, const char *name) {
+        return openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
 /* A directory over another one is merged into it, by tar again: that replaces a link in the way instead of
  * writing through it. */
-static int merge(Context *c, const char *from, const char *to) {
-        const char *const writer[] = { c->options->tar, "--create", "--file=-", "-C", from, ".", NULL };
-        const char *const reader[] = { c->options->tar, "--extract", "--file=-", "-C", to, NULL };
-        int r = run_program_pipe(writer, reader);
+static int merge(Context *c, int from, int to) {
+        const char *const writer[] = { c->options->tar, "--create", "--file=-", ".", NULL };
+        const char *const reader[] = { c->options->tar, "--extract", "--file=-", NULL };
 
-        return r < 0 ? fail(EXIT_FAILURE, "Failed to copy: %s", strerror(-r)) : r;
-}
-
-static bool is_directory(const char *path) {
-        struct stat st;
-
-        return lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
+        return run_both(CONFINED(writer, from), CONFINED(reader, to));
 }
 
 /* Moves what has arrived to its place. */
-static int place(Context *c, const char *from, const char *to) {
-        if (is_directory(from) && is_directory(to))
-                return merge(c, from, to);
-        if (rename(from, to) < 0)
+static int place(Context *c, int arrived, const char *name, int directory, const char *to) {
+        _cleanup_close_ int from_fd = open_directory(arrived, name), to_fd = open_directory(directory, to);
+
+        if (from_fd >= 0 && to_fd >= 0)
+                return merge(c, from_fd, to_fd);
+        if (renameat(arrived, name, directory, to) < 0)
                 return fail(EXIT_FAILURE, "Failed to copy to '%s': %s", to, strerror(errno));
         return 0;
 }
@@ -215,36 +239,51 @@ static char *name_in_guest(const char *path) {
         return name_of(!path[0] || strcmp(path, ".") == 0 ? SESSION_WORK_DIRECTORY : path);
 }
 
-static int place_all(Context *c, const Copy *copy, const char *arrived, bool into) {
+/* `as`: the new name of a single source; NULL: each keeps its own. */
+static int place_all(Context *c, const Copy *copy, int arrived, int directory, const char *as) {
         int r = 0;
 
         for (char *const *source = copy->sources; r == 0 && *source; source++) {
-                _cleanup_free_ char *name = name_in_guest(*source), *to = NULL, *from = NULL;
+                _cleanup_free_ char *name = name_in_guest(*source);
 
-                from = NEED(strjoin(arrived, "/", name, NULL));
-                to = NEED(into ? strjoin(copy->destination, "/", name, NULL) : strdup(copy->destination));
-                r = place(c, from, to);
+                r = place(c, arrived, name, directory, as ?: name);
         }
         return r;
 }
 
-static int receive(Context *c, const char *id, const Copy *copy, const char *arrived) {
-        _cleanup_strv_free_ char **tar = NULL, **ssh = session_begin_ssh(c, c->options->ssh, id);
+static int receive(Context *c, const char *id, const Copy *copy, int arrived) {
+        const char *const tar[] = { c->options->tar, "--extract", "--no-same-owner", "--file=-", NULL };
+        _cleanup_strv_free_ char **ssh = session_begin_ssh(c, c->options->ssh, id);
 
-        memory_need(strv_extend(&tar, c->options->tar, "--extract", "--no-same-owner", "--file=-", "-C",
-                                    arrived, NULL) >= 0);
         append_script(&ssh, send_script, copy->sources);
-        return run_both(ssh, tar);
+        return run_both(ANYWHERE(ssh), CONFINED(tar, arrived));
+}
+
+/* Receives into a fresh directory below `directory`, whose path is `path`, and moves it to its place. */
+static int receive_below(Context *c, const char *id, const Copy *copy, const char *path, int directory,
+                const char *as) {
+        _cleanup_free_ char *arrived = NEED(strjoin(path, "/.claude-run.XXXXXX", NULL));
+        _cleanup_close_ int fd = -EBADF;
+        int r;
+
+        if (!mkdtemp(arrived))
+                return fail(EXIT_FAILURE, "Failed to copy to '%s': %s", path, strerror(errno));
+        fd = open_directory(directory, strrchr(arrived, '/') + 1);
+        r = fd < 0 ? fail(EXIT_FAILURE, "Failed to copy to '%s': %s", path, strerror(errno))
+                   : receive(c, id, copy, fd);
+        if (r == 0)
+                r = place_all(c, copy, fd, directory, as);
+        (void) remove_tree(arrived);
+        return r;
 }
 
 static int copy_from_guest(Context *c, const char *id, const Copy *copy) {
         const char *to = copy->destination;
+        _cleanup_free_ char *parent = NEED(strdup(to)), *as = NULL;
         struct stat st;
         bool into = stat(to, &st) == 0 && S_ISDIR(st.st_mode);
-        _cleanup_free_ char *parent = NEED(strdup(to)),
-                            *arrived = NEED(strjoin(
-                                            into ? to : dirname(parent), "/.claude-run.XXXXXX", NULL));
-        int r;
+        const char *path = into ? to : dirname(parent);
+        _cleanup_close_ int directory = -EBADF;
 
         for (char *const *source = copy->sources; *source; source++) {
                 _cleanup_free_ char *name = name_in_guest(*source);
@@ -252,15 +291,14 @@ static int copy_from_guest(Context *c, const char *id, const Copy *copy) {
                 if (!name)
                         return fail(EXIT_USAGE, "%s: has no name: copy what is in it", *source);
         }
-        if (!into && (copy->sources[1] || to[0] == '\0' || to[strlen(to) - 1] == '/'))
+        if (!into)
+                as = name_of(to);
+        if (!into && (copy->sources[1] || !as || to[strlen(to) - 1] == '/'))
                 return fail(EXIT_FAILURE, "%s: no such directory", to);
-        if (!mkdtemp(arrived))
-                return fail(EXIT_FAILURE, "Failed to copy to '%s': %s", to, strerror(errno));
-        r = receive(c, id, copy, arrived);
-        if (r == 0)
-                r = place_all(c, copy, arrived, into);
-        (void) remove_tree(arrived);
-        return r;
+        directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (directory < 0)
+                return fail(EXIT_FAILURE, "%s: %s", path, strerror(errno));
+        return receive_below(c, id, copy, path, directory, as);
 }
 
 int verb_cp(Context *c) {
