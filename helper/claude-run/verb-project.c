@@ -140,7 +140,8 @@ static bool ask(const ProjectEntry *p, const char *own, const char *home) {
         _cleanup_free_ char *line = NULL;
         size_t allocated = 0;
 
-        say_line(stderr, "Remove project '%s':\n  %s", p->name, own);
+        say_line(stderr, "Remove project '%s':", p->name);
+        say_line(stderr, "  %s", own);
         if (home)
                 say_line(stderr, "  %s, the agent's home with its login and sessions", home);
         if (p->work_directory)

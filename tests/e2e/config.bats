@@ -168,7 +168,7 @@ kept() {
         [ -e "$home/go/mod/deep/file" ]
         # asked in a terminal
         run -1 script --quiet --return --command 'claude-run rm renamed' /dev/null <<<n
-        [[ "$output" == *"$CONFIG/renamed.ini"*"$home"*"The work directory $(project_dir set) stays."* ]]
+        [[ "$output" == *"'renamed':"*$'\n'"  $CONFIG/renamed.ini"*"$home"*"The work directory $(project_dir set) stays."* ]]
         [ -e "$CONFIG/renamed.ini" ]
         run -0 script --quiet --return --command 'claude-run rm renamed' /dev/null <<<y
         [ ! -e "$CONFIG/renamed.ini" ]
