@@ -97,6 +97,8 @@ assert_no_vm() {
 @test "a wrong setting is refused with its value, and starts nothing" {
         run -78 claude-run --memory 4X -- -p question
         [[ "$output" == "claude-run: --memory: Memory=4X: "*"like 4G" ]]
+        run -78 claude-run --property MemroyMax=1G -- -p question
+        [ "$output" = "claude-run: --property: MemroyMax=: unknown key in [Service]; did you mean MemoryMax=?" ]
         run -78 claude-run --publish 1:2:3 -- -p question
         [[ "$output" == *"Publish=1:2:3"* ]]
         run -2 claude-run --env NOT_SET_HERE -- -p question
