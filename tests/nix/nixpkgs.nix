@@ -27,6 +27,7 @@ let
     "nftables"
     "nixfmt"
     "nixfmt-tree"
+    "gnutar"
     "openssh"
     "passt"
     "pkg-config"
