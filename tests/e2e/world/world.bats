@@ -148,7 +148,7 @@ LOCAL=(192.168.77.1 192.168.77.50 192.168.77.2:6000 44.113.0.2:6000 44.113.0.3 1
         as_user claude-run network w allow shared.example rebind.example
         expect yes tcp shared.example
         sed -i 's|shared.example/45.0.0.20|shared.example/45.0.0.21|' /run/world/names
-        /run/world/resolver
+        /run/world/resolver 3>&- 4>&-
         # an end of what dnsmasq remembers, which would take five minutes
         as_user systemctl --user restart claude-vm-dns@w
         run -0 guest getent ahostsv4 shared.example
@@ -156,7 +156,7 @@ LOCAL=(192.168.77.1 192.168.77.50 192.168.77.2:6000 44.113.0.2:6000 44.113.0.3 1
         expect yes tcp shared.example
         expect no tcp rebind.example
         sed -i 's|shared.example/45.0.0.21|shared.example/45.0.0.20|' /run/world/names
-        /run/world/resolver
+        /run/world/resolver 3>&- 4>&-
         as_user claude-run network w deny shared.example rebind.example
 }
 
