@@ -22,6 +22,7 @@
 #include "helper/host/accelerator.h"
 #include "helper/host/config-check.h"
 #include "helper/log.h"
+#include "helper/net/haproxy.h"
 #include "helper/net/holder.h"
 #include "helper/net/tools.h"
 #include "helper/parameters.h"
@@ -148,6 +149,7 @@ static int verb_net(const char *id) {
         _cleanup_free_ char *why = NULL, *config_home = path_xdg("XDG_CONFIG_HOME", "/.config");
         const NetConfig config = {
                 .nft = NFT_PATH,
+                .haproxy = HAPROXY_PATH,
                 .runtime_dir = getenv("RUNTIME_DIRECTORY"),
                 .config_home = config_home,
         };
@@ -170,6 +172,23 @@ static int verb_dns(const char *id) {
         log_set_vm(id, "");
         return vm_name_is_id(id) ? net_become_dnsmasq(DNSMASQ_PATH, runtime_dir(), id)
                                  : refuse("The instance is not a valid VM name");
+}
+
+static int verb_proxy(const char *id) {
+        const HaproxyConfig config = {
+                .haproxy = HAPROXY_PATH,
+                .systemd_creds = SYSTEMD_CREDS_PATH,
+                .runtime_dir = runtime_dir(),
+                .secrets_dir = getenv("CREDENTIALS_DIRECTORY"),
+        };
+        _cleanup_free_ char *why = NULL;
+
+        log_set_vm(id, getenv(PARAMETER_UUID) ?: "");
+        if (!vm_name_is_id(id))
+                return refuse("The instance is not a valid VM name");
+        if (check_config(&why) < 0)
+                return refuse(why ?: "No memory");
+        return net_become_haproxy(&config, id, environ);
 }
 
 static int verb_connect(const char *id) {
@@ -206,6 +225,7 @@ static const Verb verbs[] = {
         { "net", "VM", "make the network of a VM (claude-vm-net@.service)", verb_net },
         { "pasta", "VM", "become its pasta (claude-vm-pasta@.service)", verb_pasta },
         { "dns", "VM", "become its dnsmasq (claude-vm-dns@.service)", verb_dns },
+        { "proxy", "VM", "become its haproxy (claude-vm-proxy@.service)", verb_proxy },
         { "connect", "VM", "connect ssh to a VM (ProxyCommand)", verb_connect },
         { "master", "VM", "become the ssh master (claude-vm-ssh@.service)", verb_master },
         { "probe", NULL, "say whether KVM works here, and how fast the clock counts", verb_probe },

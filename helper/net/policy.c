@@ -208,8 +208,34 @@ static void print_forward(FILE *f, const Policy *p) {
                         p->generation);
 }
 
-/* The guest finds a port of the host at its gateway, by the name `host`. */
+static bool filters_tls(const Policy *p) {
+        return p->has_proxy && p->mode == POLICY_ALLOW;
+}
+
+/* An address may have many names: haproxy looks at the one that the guest's TLS names. What an address is
+ * allowed for itself needs no name. */
+static void print_tls_redirect(FILE *f, const Policy *p) {
+        for (size_t i = 0; i < p->n_rules; i++) {
+                const AllowRule *rule = &p->rules[i].rule;
+                char network[ALLOW_NETWORK_MAX];
+
+                if (rule->kind != ALLOW_NETWORK || (rule->port != 0 && rule->port != 443))
+                        continue;
+                allow_rule_print_network(rule, network);
+                fprintf(f, "  iifname \"" NET_TAP "\" ip daddr %s tcp dport 443 return\n", network);
+        }
+        fprintf(f,
+                        "  iifname \"" NET_TAP "\" ip daddr { 10.0.2.0/24, " NET_OUTER_SUBNET
+                        " } return\n"
+                        "  iifname \"" NET_TAP "\" tcp dport 443 redirect to :%u\n",
+                        NET_TLS_PORT);
+}
+
+/* The guest finds a port of the host at its gateway, by the name `host`. The API's is the proxy's. */
 static void print_redirect(FILE *f, const Policy *p) {
+        if (p->has_api)
+                fprintf(f, "  iifname \"" NET_TAP "\" ip daddr " NET_GATEWAY " tcp dport %u return\n",
+                                NET_API_PORT);
         for (size_t i = 0; p->mode != POLICY_NONE && i < p->n_rules; i++)
                 if (p->rules[i].rule.kind == ALLOW_HOST)
                         fprintf(f,
@@ -217,6 +243,36 @@ static void print_redirect(FILE *f, const Policy *p) {
                                         " meta l4proto { tcp, udp } th dport %u dnat ip to " NET_OUTER_HOST
                                         "\n",
                                         p->rules[i].rule.port);
+        if (filters_tls(p))
+                print_tls_redirect(f, p);
+}
+
+static void print_to_proxy(FILE *f, const Policy *p) {
+        if (p->has_api)
+                fprintf(f, "  ip daddr " NET_GATEWAY " tcp dport %u counter name allowed accept\n",
+                                NET_API_PORT);
+        if (filters_tls(p))
+                fprintf(f, "  ip daddr " NET_GATEWAY
+                           " tcp dport %u ct status dnat counter name allowed accept\n",
+                                NET_TLS_PORT);
+}
+
+/* Also for a haproxy in a guest's hands: it reaches what the user has named as the API, and public
+ * addresses. The first rules are for it as for all programs of this network. */
+static void print_from_proxy(FILE *f, const Policy *p) {
+        const ApiUpstream *u = &p->upstream;
+
+        if (p->has_api && (u->is_local || u->is_address))
+                fprintf(f, "  ip daddr %s tcp dport %u accept\n", u->is_local ? NET_OUTER_HOST : u->host,
+                                u->port);
+        fputs("  ip daddr @local_nets reject with tcp reset\n"
+              "  ip daddr @own_nets reject with tcp reset\n",
+                        f);
+        if (p->has_api && !u->is_local && !u->is_address)
+                fprintf(f, "  tcp dport %u accept\n", u->port);
+        if (filters_tls(p))
+                fputs("  tcp dport 443 accept\n", f);
+        fputs("  reject with tcp reset\n", f);
 }
 
 static void print_changing_chains(FILE *f, const Policy *p) {
@@ -228,6 +284,11 @@ static void print_changing_chains(FILE *f, const Policy *p) {
         print_forward(f, p);
         fputs(" }\n chain host_ports {\n", f);
         print_redirect(f, p);
+        fputs(" }\n chain to_proxy {\n", f);
+        print_to_proxy(f, p);
+        fputs(" }\n chain from_proxy {\n", f);
+        if (p->has_proxy)
+                print_from_proxy(f, p);
         fputs(" }\n", f);
 }
 
@@ -247,6 +308,8 @@ static const char constant_part[] =
                 " }\n"
                 " chain judge { }\n"
                 " chain allow { }\n"
+                " chain to_proxy { }\n"
+                " chain from_proxy { }\n"
                 " chain spoofed {\n"
                 "  type filter hook prerouting priority raw; policy accept;\n"
                 "  iifname \"" NET_TAP "\" meta nfproto ipv6 drop\n"
@@ -265,6 +328,7 @@ static const char constant_part[] =
                 "  iifname != \"" NET_TAP "\" drop\n"
                 "  ip daddr " NET_RESOLVER " meta l4proto { tcp, udp } th dport 53 accept\n"
                 "  icmp type echo-request limit rate 100/second accept\n"
+                "  jump to_proxy\n"
                 "  goto refuse\n"
                 " }\n"
                 /* dnsmasq asks pasta; sessions go to the guest's sshd */
@@ -277,9 +341,10 @@ static const char constant_part[] =
                 "\" icmp type { echo-reply, destination-unreachable, time-exceeded } accept\n"
                 "  oifname \"" NET_OUT "\" ip daddr " NET_OUTER_RESOLVER
                 " meta l4proto { tcp, udp } th dport 53 accept\n"
+                "  oifname \"" NET_OUT "\" meta l4proto tcp jump from_proxy\n"
                 " }\n";
 
-static void print_local_networks(FILE *f) {
+static void print_each_local(FILE *f, const char *before, const char *after) {
         for (size_t i = 0; i < ELEMENTSOF(local_networks); i++) {
                 const AllowRule network = {
                         .address = local_networks[i].address,
@@ -288,8 +353,12 @@ static void print_local_networks(FILE *f) {
                 char text[ALLOW_NETWORK_MAX];
 
                 allow_rule_print_network(&network, text);
-                fprintf(f, "add element inet vm local_nets { %s }\n", text);
+                fprintf(f, "%s%s%s", before, text, after);
         }
+}
+
+void policy_print_local_networks(FILE *f) {
+        print_each_local(f, " ", "");
 }
 
 bool policy_is_local(const char *address) {
@@ -310,7 +379,7 @@ void policy_print_table(FILE *f, const Policy *p) {
         print_each_port(f, p, print_set);
         print_changing_chains(f, p);
         fputs("}\n", f);
-        print_local_networks(f);
+        print_each_local(f, "add element inet vm local_nets { ", " }\n");
 }
 
 static void print_flush(FILE *f, unsigned port) {
@@ -327,7 +396,8 @@ static void print_known(FILE *f, const Policy *p, const PolicyAddress *known) {
 }
 
 void policy_print_change(FILE *f, const Policy *p, const PolicyAddress *known, size_t n_known) {
-        static const char *const chains[] = { "judge", "allow", "guest_to_world", "host_ports" };
+        static const char *const chains[] = { "judge", "allow", "guest_to_world", "host_ports", "to_proxy",
+                "from_proxy" };
 
         for (size_t i = 0; i < ELEMENTSOF(chains); i++)
                 fprintf(f, "flush chain inet vm %s\n", chains[i]);
@@ -347,6 +417,15 @@ void policy_print_own(FILE *f, char *const *networks) {
 }
 
 /* --- dnsmasq --------------------------------------------------------------------------- */
+
+void policy_print_tls_names(FILE *f, const Policy *p) {
+        for (size_t i = 0; i < p->n_rules; i++) {
+                const AllowRule *rule = &p->rules[i].rule;
+
+                if (rule->kind == ALLOW_NAME && (rule->port == 0 || rule->port == 443))
+                        fprintf(f, ".%s\n", rule->name);
+        }
+}
 
 /* dnsmasq takes the line with the longest name, so that line has the sets of all names above it, too. */
 static void print_sets_of_name(FILE *f, const Policy *p, const char *name) {

@@ -4,7 +4,7 @@
 #include "helper/parameters.h"
 #include "helper/ssh/files.h"
 #include "helper/vm/qemu-argv.h"
-#include "helper/vm/secrets.h"
+#include "helper/request/secrets.h"
 
 #define GUEST_CREDENTIALS_MAX 11
 
