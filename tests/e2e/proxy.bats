@@ -1,0 +1,146 @@
+#!/usr/bin/env bats
+# The key of the agent's API stays on the host: one VM whose guest reaches nothing but the proxy, which holds the key
+# and speaks to the scripted API on the host's loopback.
+
+load common
+
+KEY=sk-ant-api03-the-real-key-of-the-tests
+
+setup_file() {
+        start_api
+        (umask 077 && echo $KEY >~/real-key)
+        new_project proxied AgentStart=session '[Network]' Mode=none Budget=40
+        sed -i 's|^ANTHROPIC_API_KEY=.*|ANTHROPIC_API_KEY=~/real-key|' ~/.config/claude-microvm/proxied.ini
+        systemctl --user daemon-reload
+        claude-run start proxied
+}
+
+teardown_file() {
+        claude-run stop proxied
+        stop_api
+}
+
+# The VM is this file's.
+teardown() {
+        [ -n "${BATS_TEST_COMPLETED:-}" ] || {
+                systemctl --user --no-pager status claude-vm-proxy@proxied claude-vm-net@proxied || true
+                journalctl --user --no-pager --since "@$BATS_TEST_STARTED" | tail -n 60
+        }
+}
+
+guest() {
+        claude-run exec proxied -- "$@"
+}
+
+# ask PATH [CURL-OPTION…]: the answer's status; its body is in the guest's /tmp/answer
+ask() {
+        guest bash -c 'curl --silent --max-time 20 --output /tmp/answer --write-out "%{http_code}" "$ANTHROPIC_BASE_URL$0" "$@"' "$@"
+}
+
+with_placeholder() {
+        ask "$1" --header "x-api-key: $(guest printenv ANTHROPIC_API_KEY)" "${@:2}"
+}
+
+MESSAGE='{"model":"scripted","max_tokens":9,"messages":[{"role":"user","content":"hello"}]}'
+
+@test "the real agent works, and the API sees the real key" {
+        run -0 guest claude -p 'a question'
+        [[ "$output" = *"You said: a question"* ]]
+        run -0 jq --raw-output 'select(.path | startswith("/v1/messages")) | .key' "$BATS_FILE_TMPDIR/api.log"
+        [ "$(sort --unique <<<"$output")" = $KEY ]
+}
+
+@test "the guest has a placeholder of the same kind, and the proxy's address" {
+        run -0 guest printenv ANTHROPIC_API_KEY ANTHROPIC_BASE_URL
+        [[ "${lines[0]}" = sk-ant-api03-*placeholder* ]]
+        [ "${lines[1]}" = http://10.0.2.2:8080 ]
+}
+
+@test "no key is added to a request without the exact placeholder, and it does not pass" {
+        local before
+        before=$(wc -l <"$BATS_FILE_TMPDIR/api.log")
+        [ "$(ask /v1/messages --data "$MESSAGE")" = 401 ]
+        [ "$(ask /v1/messages --data "$MESSAGE" --header 'x-api-key: sk-ant-of-somebody-else')" = 401 ]
+        [ "$(ask /v1/messages --data "$MESSAGE" --header "x-api-key: $(guest printenv ANTHROPIC_API_KEY)x")" = 401 ]
+        [ "$(ask /v1/messages --data "$MESSAGE" --header "authorization: Bearer $(guest printenv ANTHROPIC_API_KEY)")" = 401 ]
+        run -0 guest jq --raw-output .error.type /tmp/answer
+        [ "$output" = authentication_error ]
+        [ "$(wc -l <"$BATS_FILE_TMPDIR/api.log")" = "$before" ]
+        [ "$(with_placeholder /v1/messages --data "$MESSAGE")" = 200 ]
+}
+
+@test "other paths do not pass, however they are spelled" {
+        local path
+        for path in /v1/files /v1/organizations/api_keys /v1/models/../files /v1/models/%2e%2e/files //v1/messages /v1/messagesx; do
+                [ "$(with_placeholder $path --path-as-is)" = 403 ] || { echo "$path passed"; return 1; }
+        done
+        [ "$(with_placeholder /v1/messages/count_tokens --data "$MESSAGE")" = 200 ]
+        [ "$(with_placeholder /v1/messages --request DELETE)" = 403 ]
+}
+
+@test "a stream comes as it is sent, and errors as they are" {
+        # the scripted API waits between two halves of its answer
+        run -0 guest bash -c 'curl --silent --no-buffer "$ANTHROPIC_BASE_URL/v1/messages" --header "x-api-key: $ANTHROPIC_API_KEY" --data "$0" |
+                while read -r line; do [[ $line != event:* ]] || echo "${EPOCHREALTIME/./} $line"; done' \
+                '{"stream":true,"max_tokens":9,"messages":[{"role":"user","content":"trickle: 2"}]}'
+        local first=${lines[0]%% *} last=${lines[-1]%% *}
+        [ $((last - first)) -gt 1500000 ]
+        local status
+        for status in 400 401 429 529; do
+                [ "$(with_placeholder /v1/messages --data "${MESSAGE/hello/error: $status}")" = $status ]
+                # once: the proxy repeats nothing
+                [ "$(grep --count "error: $status" "$BATS_FILE_TMPDIR/api.log")" = 1 ]
+        done
+}
+
+@test "the guest reaches nothing else, and the proxy is no way to it" {
+        run ! guest timeout 3 bash -c "exec 3<>/dev/tcp/10.0.2.2/$API_PORT"
+        run ! guest timeout 3 bash -c 'exec 3<>/dev/tcp/10.0.2.2/8443'
+        run ! guest timeout 3 bash -c 'exec 3<>/dev/tcp/192.0.2.254/'"$API_PORT"
+        # what is asked for by another name goes to the API all the same
+        [ "$(with_placeholder /v1/messages --data "$MESSAGE" --header 'Host: evil.example')" = 200 ]
+        [ "$(with_placeholder / --head)" = 200 ]
+}
+
+@test "the journal has each request, and neither headers nor bodies" {
+        [ "$(with_placeholder '/v1/messages?secret-query' --data "${MESSAGE/hello/secret-body}" --header 'x-secret: secret-header')" = 200 ]
+        wait_journal claude-vm-net@proxied.service 'POST /v1/messages: 200, '
+        run -0 journalctl --user --no-pager --output=cat CLAUDE_VM=proxied SYSLOG_IDENTIFIER=claude-vm-api
+        [[ "$output" = *"POST /v1/messages: 200, "*" bytes sent, "*" received, "*" ms"* ]]
+        run ! grep -e secret- -e "$KEY" <(journalctl --user --no-pager --output=export)
+}
+
+@test "the key is in the proxy alone" {
+        run -0 "$BATS_TEST_DIRNAME/find-secret" --vm --proxy --kept-in "$HOME/real-key" $KEY
+        # the guest's own view: files, environments, command lines
+        run ! guest sudo grep --recursive --quiet --binary-files=text --devices=skip -e $KEY /run /home /etc /tmp /var/log
+        run ! guest sudo sh -c 'cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null | grep --quiet --text -e "$(printf %s "$0" | sed s/-REST//)"' \
+                "${KEY:0:14}the-real-key-REST"
+}
+
+@test "a proxy that dies is back, with its key" {
+        local pid
+        pid=$(unit_property claude-vm-proxy@proxied.service MainPID)
+        kill -KILL "$pid"
+        wait_journal claude-vm-proxy@proxied.service 'Started\|Scheduled restart'
+        guest bash -c 'for i in {1..50}; do curl --silent --output /dev/null "$ANTHROPIC_BASE_URL/" --head && exit; sleep 0.1; done; exit 1'
+        [ "$(unit_property claude-vm-proxy@proxied.service MainPID)" != "$pid" ]
+        [ "$(with_placeholder /v1/messages --data "$MESSAGE")" = 200 ]
+}
+
+@test "the budget of a day ends with an error that says so, and costs nothing more" {
+        local i status=200
+        for ((i = 0; i < 41; i++)); do
+                status=$(with_placeholder /v1/messages --data "${MESSAGE/hello/one of many}")
+                [ "$status" = 200 ] || break
+        done
+        [ "$status" = 429 ]
+        run -0 guest jq --raw-output '.error.type, .error.message' /tmp/answer
+        [ "${lines[0]}" = rate_limit_error ]
+        [[ "${lines[1]}" = *"spent its 40 requests"*"Budget="* ]]
+        [ "$(grep --count 'one of many' "$BATS_FILE_TMPDIR/api.log")" = "$i" ]
+        # counting tokens costs nothing
+        [ "$(with_placeholder /v1/messages/count_tokens --data "$MESSAGE")" = 200 ]
+        run guest timeout 60 claude -p 'a question'
+        [[ "$output" = *"spent its 40 requests"* ]]
+}
