@@ -39,7 +39,7 @@
         X(ACCELERATOR,     "VM",      "Accelerator",     WORD,      "auto kvm tcg", "auto", VARIABLE, 0, "accelerator", "NAME", NULL) \
         X(MACHINE,         "VM",      "Machine",         WORD,      "auto microvm q35", "auto", VARIABLE, 0, "machine", "NAME", NULL) \
         X(NETWORK,         "Network", "Mode",            WORD,      "internet allow none open", "internet", VARIABLE, 0, "network", "MODE", NULL) \
-        X(ALLOW,           "Network", "Allow",           ALLOW,     NULL,       NULL,    CODE,      0, "allow", "NAME|ADDRESS|host:PORT|@LIST", "what the guest may reach") \
+        X(ALLOW,           "Network", "Allow",           ALLOW,     NULL,       NULL,    CODE,      0, "allow", "WORD", "a NAME, ADDRESS, host:PORT or @LIST to reach") \
         X(LOG_ALLOWED,     "Network", "LogAllowed",      BOOLEAN,   "no yes",   "no",    VARIABLE,  0, NULL, NULL, NULL) \
         X(API_PROXY,       "Network", "ApiProxy",        BOOLEAN,   "no yes",   NULL,    CODE,      0, NULL, NULL, NULL) \
         X(BUDGET,          "Network", "Budget",          NUMBER,    "1 1000000", NULL,   CODE,      0, NULL, NULL, NULL) \

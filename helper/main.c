@@ -162,6 +162,14 @@ static int verb_net(const char *id) {
         return net_run(&config, id, environ);
 }
 
+static int verb_net_exited(const char *id) {
+        const char *code = getenv("EXIT_CODE"), *status = getenv("EXIT_STATUS");
+
+        if (code && strcmp(code, "exited") != 0)
+                sd_notifyf(0, "STATUS=The network's holder was killed by signal %s", status ?: "unknown");
+        return EXIT_SUCCESS;
+}
+
 static int verb_pasta(const char *id) {
         log_set_vm(id, "");
         return vm_name_is_id(id) ? net_become_pasta(PASTA_PATH, runtime_dir(), id)
@@ -189,6 +197,10 @@ static int verb_proxy(const char *id) {
         if (check_config(&why) < 0)
                 return refuse(why ?: "No memory");
         return net_become_haproxy(&config, id, environ);
+}
+
+static int verb_dns_ready(const char *id) {
+        return vm_name_is_id(id) ? net_wait_for_dnsmasq(runtime_dir(), id) : EXIT_CONFIGURATION;
 }
 
 static int verb_connect(const char *id) {
@@ -223,9 +235,11 @@ static const Verb verbs[] = {
                         verb_virtiofsd },
         { "share-exited", "VM:TAG", "tell the VM that a virtiofsd has ended", verb_share_exited },
         { "net", "VM", "make the network of a VM (claude-vm-net@.service)", verb_net },
+        { "net-exited", "VM", "say why it ended", verb_net_exited },
         { "pasta", "VM", "become its pasta (claude-vm-pasta@.service)", verb_pasta },
         { "dns", "VM", "become its dnsmasq (claude-vm-dns@.service)", verb_dns },
         { "proxy", "VM", "become its haproxy (claude-vm-proxy@.service)", verb_proxy },
+        { "dns-ready", "VM", "wait until it answers", verb_dns_ready },
         { "connect", "VM", "connect ssh to a VM (ProxyCommand)", verb_connect },
         { "master", "VM", "become the ssh master (claude-vm-ssh@.service)", verb_master },
         { "probe", NULL, "say whether KVM works here, and how fast the clock counts", verb_probe },

@@ -149,7 +149,7 @@ static bool is_changed(const Edit *e) {
         return r < 0 ? r != -ENOENT : strcmp(e->before, after) != 0;
 }
 
-static int put_in_place(Context *c, const Edit *e, const char *name) {
+static int put_in_place(Context *c, const Edit *e) {
         int r = replace(e);
 
         if (r == 0)
@@ -159,24 +159,32 @@ static int put_in_place(Context *c, const Edit *e, const char *name) {
         r = manager_reload(c->manager);
         if (r < 0)
                 return fail(EXIT_FAILURE, "Failed to reload your service manager: %s", strerror(-r));
-        return fail(0, "'%s' is changed; to apply it to a running VM: claude-run restart %s", e->own, name);
+        return 0;
+}
+
+static int begin(Context *c, const char *name, Edit *e) {
+        int r = project_ini_find(c, name, &e->own, &e->effective);
+
+        if (r != 0)
+                return r;
+        if (!e->effective)
+                return fail(EXIT_CONFIGURATION, "no project '%s'; to make one: claude-run config new %s",
+                                name, name);
+        return make_copy(e, name);
 }
 
 int config_edit(Context *c, const char *name) {
         _cleanup_(edit_done) Edit e = {};
-        int r = project_ini_find(c, name, &e.own, &e.effective);
+        int r = begin(c, name, &e);
 
-        if (r != 0)
-                return r;
-        if (!e.effective)
-                return fail(EXIT_CONFIGURATION, "no project '%s'; to make one: claude-run config new %s",
-                                name, name);
-        r = make_copy(&e, name);
         if (r == 0)
                 r = edit_until_good(c, &e);
-        if (r == 0 && is_changed(&e))
-                r = put_in_place(c, &e, name);
-        else if (r == 0)
+        if (r == 0 && is_changed(&e)) {
+                r = put_in_place(c, &e);
+                if (r == 0)
+                        fail(0, "'%s' is changed; to apply it to a running VM: claude-run restart %s", e.own,
+                                        name);
+        } else if (r == 0)
                 fail(0, "nothing is changed");
         /* never throw away what the user wrote */
         if (is_changed(&e))
@@ -184,4 +192,87 @@ int config_edit(Context *c, const char *name) {
         else if (e.copy)
                 directory_remove(e.copy_dir);
         return r;
+}
+
+/* The copy gets a new text. */
+static int change(Context *c, Edit *e, const char *text) {
+        int r;
+
+        unlink(e->copy);
+        r = whole_file_create(e->copy, 0600, text, strlen(text));
+        if (r < 0)
+                r = fail(EXIT_FAILURE, "Failed to write '%s': %s", e->copy, strerror(-r));
+        else if (!project_ini_check(c, e->copy))
+                r = fail(EXIT_CONFIGURATION, "'%s' is not changed", e->own);
+        else
+                r = put_in_place(c, e);
+        if (r != 0)
+                directory_remove(e->copy_dir);
+        return r;
+}
+
+/* Without blanks at both ends. */
+static bool is_line(const char *text, size_t n, const char *line) {
+        while (n > 0 && strchr(" \t\r", *text))
+                text++, n--;
+        while (n > 0 && strchr(" \t\r", text[n - 1]))
+                n--;
+        return n == strlen(line) && memcmp(text, line, n) == 0;
+}
+
+/* True if the text ends in this section. */
+static bool ends_in_section(const char *text, const char *section) {
+        bool is_last = false;
+
+        while (*text) {
+                size_t n = strcspn(text, "\n");
+
+                if (text[strspn(text, " \t")] == '[')
+                        is_last = is_line(text, n, section);
+                text += n + (text[n] == '\n');
+        }
+        return is_last;
+}
+
+int config_add_line(Context *c, const char *name, const char *section, const char *line) {
+        _cleanup_free_ char *header = NEED(strjoin("[", section, "]", NULL)), *text = NULL;
+        _cleanup_(edit_done) Edit e = {};
+        int r = begin(c, name, &e);
+        bool has_header;
+        size_t n;
+
+        if (r != 0)
+                return r;
+        n = strlen(e.before);
+        has_header = ends_in_section(e.before, header);
+        text = NEED(strjoin(e.before, n > 0 && e.before[n - 1] != '\n' ? "\n" : "", has_header ? "" : header,
+                        has_header ? "" : "\n", line, "\n", NULL));
+        return change(c, &e, text);
+}
+
+int config_remove_line(Context *c, const char *name, const char *line) {
+        _cleanup_(edit_done) Edit e = {};
+        _cleanup_free_ char *text = NULL;
+        bool found = false;
+        int r = begin(c, name, &e);
+        char *out;
+
+        if (r != 0)
+                return r;
+        out = text = NEED(malloc(strlen(e.before) + 1));
+        for (const char *p = e.before; *p;) {
+                size_t n = strcspn(p, "\n"), whole = n + (p[n] == '\n');
+
+                if (is_line(p, n, line))
+                        found = true;
+                else
+                        out = mempcpy(out, p, whole);
+                p += whole;
+        }
+        *out = '\0';
+        if (found)
+                return change(c, &e, text);
+        directory_remove(e.copy_dir);
+        return fail(EXIT_CONFIGURATION, "'%s' has no line '%s'; see: claude-run config edit %s", e.effective,
+                        line, name);
 }

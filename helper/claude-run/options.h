@@ -7,7 +7,7 @@
 
 typedef struct RunOptions {
         const char *generator, *ssh, *scp, *systemctl, *journalctl; /* absolute paths */
-        bool json, follow, terminal, help, version, read_only, new, dev_shell;
+        bool json, follow, network, save, terminal, help, version, read_only, new, dev_shell;
         const char *user;      /* in the guest */
         const char *since;     /* for logs */
         const char *directory; /* instead of the working directory */

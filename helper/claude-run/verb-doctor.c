@@ -24,6 +24,7 @@
 #include "helper/host/accelerator.h"
 #include "helper/host/guest-image.h"
 #include "helper/json.h"
+#include "helper/net/nft.h"
 #include "helper/sandbox/landlock.h"
 #include "helper/sandbox/sandbox.h"
 
@@ -159,6 +160,38 @@ static void check_namespaces(Doctor *d) {
                                 strerror(-r));
 }
 
+/* In a child, whose namespaces end with it: the guest's interface, and a table of rules. */
+static void try_network(Doctor *d) {
+        int r = nft_try(NFT_PATH);
+
+        if (r >= 0)
+                say(d, LEVEL_OK, "a VM gets a network namespace with an interface and rules of its own");
+        else if (r == -ENODEV)
+                say(d, LEVEL_PROBLEM,
+                                "there is no /dev/net/tun, which the guest's interface is made with: sudo modprobe tun; a container must be given the device");
+        else if (r == -EUSERS)
+                say(d, LEVEL_PROBLEM, "the kernel gives ordinary users no namespaces, see above");
+        else if (r == -EPROTO)
+                say(d, LEVEL_PROBLEM,
+                                "nft cannot load rules, see above: the kernel must have nf_tables with conntrack, NAT, log and reject: sudo modprobe nf_tables");
+        else
+                say(d, LEVEL_PROBLEM, "cannot make the network of a VM: %s", strerror(-r));
+}
+
+static void check_network(Doctor *d) {
+        static const char *const programs[][2] = { { NFT_PATH, "nftables" }, { PASTA_PATH, "passt" },
+                { DNSMASQ_PATH, "dnsmasq (Debian: dnsmasq-base)" } };
+        bool complete = true;
+
+        for (size_t i = 0; i < ELEMENTSOF(programs); i++)
+                if (access(programs[i][0], X_OK) < 0) {
+                        say(d, LEVEL_PROBLEM, "%s not found: install %s", programs[i][0], programs[i][1]);
+                        complete = false;
+                }
+        if (complete)
+                try_network(d);
+}
+
 static void check_landlock(Doctor *d) {
         const char *shortcoming = sandbox_shortcoming();
 
@@ -238,6 +271,7 @@ static const struct {
         { "virtiofsd", check_virtiofsd },
         { "OpenSSH", check_ssh },
         { "namespaces", check_namespaces },
+        { "network", check_network },
         { "Landlock", check_landlock },
         { "KVM", check_kvm },
         { "guest image", check_image },

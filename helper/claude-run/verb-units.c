@@ -40,9 +40,10 @@ int verb_restart(Context *c) {
         return which_vm_each(c, restart_one);
 }
 
-/* The VM, its shares and its ssh master, in order. */
+/* The VM, its network, its shares and its ssh master, in order. */
 int verb_logs(Context *c) {
         static const char *const units[][2] = { { "claude-vm", "" }, { "claude-vm-devshell", "" },
+                { "claude-vm-net", "" }, { "claude-vm-pasta", "" }, { "claude-vm-dns", "" },
                 { "claude-vm-ssh", "" }, { "claude-vm-virtiofsd", ":*" } };
         _cleanup_strv_free_ char **argv = NULL;
         _cleanup_free_ char *id = NULL;
@@ -54,6 +55,9 @@ int verb_logs(Context *c) {
         for (size_t i = 0; i < ELEMENTSOF(units); i++)
                 memory_need(strv_appendf(&argv, "--unit=%s@%s%s.service", units[i][0], id, units[i][1]) >=
                                 0);
+        if (c->options->network)
+                memory_need(strv_extend(&argv, "CLAUDE_VM_NETWORK_VERDICT=refused",
+                                            "CLAUDE_VM_NETWORK_VERDICT=allowed", NULL) >= 0);
         if (c->options->json)
                 memory_need(strv_append(&argv, "--output=json") >= 0);
         if (c->options->follow)

@@ -10,6 +10,7 @@ int verb_doctor(Context *c);
 int verb_exec(Context *c);
 int verb_list(Context *c);
 int verb_logs(Context *c);
+int verb_network(Context *c);
 int verb_ports(Context *c);
 int verb_restart(Context *c);
 int verb_run(Context *c);

@@ -64,6 +64,8 @@ typedef struct Holder {
         int packet_fd;
         int resolver_log_fds[2];
         int proxy_log_fds[2];
+        bool resolver_ready;
+        int resolver_waiter; /* who asked for it, once it is */
 } Holder;
 
 static int fail(const char *what, int error) {
@@ -318,8 +320,26 @@ static int answer_resolver(Holder *h, int fd, const char *word, char *rest) {
 
         if (!f)
                 return -ENOMEM;
+        h->resolver_ready = false;
         policy_print_resolver(f, &h->policy);
         return fclose(f) != 0 ? -ENOMEM : send_text(fd, text);
+}
+
+/* The latest to ask gets the answer. */
+static int answer_resolver_ready(Holder *h, int fd, const char *word, char *rest) {
+        if (h->resolver_ready)
+                return send_text(fd, "{}");
+        close_cleanup(&h->resolver_waiter);
+        h->resolver_waiter = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        return h->resolver_waiter < 0 ? -errno : 0;
+}
+
+static void resolver_has_started(Holder *h) {
+        h->resolver_ready = true;
+        if (h->resolver_waiter >= 0)
+                (void) send_text(h->resolver_waiter, "{}");
+        close_cleanup(&h->resolver_waiter);
+        h->resolver_waiter = -EBADF;
 }
 
 static int answer_tap(Holder *h, int fd, const char *word, char *rest) {
@@ -368,6 +388,7 @@ static const Answer control_answers[] = {
         { "resolver", answer_resolver },
         { "proxy-log", answer_proxy_log },
         { "tls-names", answer_tls_names },
+        { "resolver-ready", answer_resolver_ready },
         { "show", answer_show },
         { "allow", answer_change },
         { "deny", answer_change },
@@ -490,7 +511,10 @@ static void on_resolver_line(void *userdata, const char *text) {
         if (line.word == RESOLVER_ITSELF &&
                         line_limit_pass(&h->resolver_limit, usec_now(CLOCK_MONOTONIC), &left_out))
                 log_line(strstr(text, "fail") ? LOG_ERR : LOG_DEBUG, "dnsmasq", text);
-        if (line.word != RESOLVER_REFUSED)
+        if (line.word == RESOLVER_STARTED)
+                resolver_has_started(h);
+        /* its name for this machine has an IPv4 address alone */
+        if (line.word != RESOLVER_REFUSED || strcmp(line.name, "host") == 0)
                 return;
         snprintf(verdict.name, sizeof(verdict.name), "%s", line.name);
         (void) verdicts_take(&h->verdicts, &verdict);
@@ -727,6 +751,7 @@ static int make(Holder *h) {
 int net_run(const NetConfig *config, const char *id, char *const *variables) {
         Holder h = {
                 .config = config,
+                .resolver_waiter = -EBADF,
                 .resolver_log = { .handler = on_resolver_line, .userdata = &h },
                 .proxy_log = { .handler = on_proxy_line, .userdata = &h },
         };

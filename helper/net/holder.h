@@ -7,6 +7,7 @@
  *             resolver         dnsmasq's configuration
  *             proxy-log        where haproxy's log goes
  *             tls-names        a line, and the names that haproxy lets TLS connections through to
+ *             resolver-ready   answered when a dnsmasq with that configuration has started
  *             show             all about the policy and what it refused, as JSON
  *             allow, deny      with a word of Allow= on each further line
  *             mode MODE

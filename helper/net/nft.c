@@ -5,11 +5,14 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/run-program.h"
 #include "helper/json.h"
+#include "helper/net/namespace.h"
+#include "helper/net/policy.h"
 
 int nft_begin(NftScript *ret) {
         _cleanup_close_ int fd = memfd_create("nft", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
@@ -66,4 +69,34 @@ int nft_counter(const char *nft, const char *name, uint64_t *ret_packets, uint64
         *ret_packets = sd_json_variant_unsigned(sd_json_variant_by_key(counter, "packets"));
         *ret_bytes = sd_json_variant_unsigned(sd_json_variant_by_key(counter, "bytes"));
         return 0;
+}
+
+static int try_in_child(const char *nft) {
+        const Policy policy = { .mode = POLICY_INTERNET };
+        NetNamespace namespaces;
+        const char *step;
+        NftScript script;
+        int r = net_namespace_enter(&namespaces, &step);
+
+        if (r >= 0)
+                r = net_namespace_drop_capabilities(true);
+        if (r >= 0)
+                r = nft_begin(&script);
+        if (r < 0)
+                return r;
+        policy_print_table(script.stream, &policy);
+        return nft_end(&script, nft);
+}
+
+int nft_try(const char *nft) {
+        pid_t pid = fork();
+        int status;
+
+        if (pid < 0)
+                return -errno;
+        if (pid == 0)
+                _exit(-try_in_child(nft));
+        if (waitpid(pid, &status, 0) < 0)
+                return -errno;
+        return WIFEXITED(status) ? -WEXITSTATUS(status) : -EPROTO;
 }

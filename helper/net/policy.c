@@ -200,10 +200,10 @@ static void print_allow(FILE *f, const Policy *p) {
 static void print_forward(FILE *f, const Policy *p) {
         fprintf(f,
                         "  iifname \"" NET_OUT "\" oifname \"" NET_TAP
-                        "\" ct direction reply ct state established,related accept\n"
+                        "\" ct direction reply ct state established,related counter name allowed accept\n"
                         "  iifname != \"" NET_TAP "\" drop\n"
                         "  ct direction reply ct state established,related accept\n"
-                        "  ct state established ct mark %u accept\n"
+                        "  ct state established ct mark %u counter name allowed accept\n"
                         "  jump judge\n",
                         p->generation);
 }
@@ -475,7 +475,7 @@ void policy_print_resolver(FILE *f, const Policy *p) {
               "dns-forward-max=150\n"
               "address=/host/" NET_GATEWAY "\n",
                         f);
-        if (p->mode == POLICY_ALLOW)
+        if (p->mode == POLICY_ALLOW || p->mode == POLICY_NONE)
                 fputs("address=/#/\n", f); /* no other name leaves this machine */
         else
                 fputs("server=" NET_OUTER_RESOLVER "\n", f);

@@ -1,5 +1,6 @@
 /* The lines, as dnsmasq 2.91 writes them to stderr:
  *
+ *   dnsmasq[41]: started, version 2.91 cachesize 1000
  *   dnsmasq[41]: 7 10.0.2.15/40211 query[A] example.org from 10.0.2.15
  *   dnsmasq[41]: 7 10.0.2.15/40211 reply example.org is 93.184.216.34
  *   dnsmasq[41]: 7 10.0.2.15/40211 cached example.org is 93.184.216.34
@@ -39,7 +40,8 @@ ResolverLine resolver_log_parse(const char *text) {
         if (strncmp(text, "dnsmasq", strlen("dnsmasq")) != 0 || !rest)
                 return line;
         if (!isdigit((unsigned char) rest[1]))
-                line.word = RESOLVER_ITSELF;
+                line.word = strncmp(rest, " started,", strlen(" started,")) == 0 ? RESOLVER_STARTED
+                                                                                 : RESOLVER_ITSELF;
         else if (sscanf(rest, " %" SCNu64 " %*s %15s %253s %*s %63s", &line.serial, verb, line.name,
                                  answer) == 4)
                 line.word = word_of(verb, answer, line.address);

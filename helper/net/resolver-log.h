@@ -8,6 +8,7 @@
 typedef enum ResolverWord {
         RESOLVER_OTHER,
         RESOLVER_ITSELF,  /* about dnsmasq, and no query */
+        RESOLVER_STARTED, /* it answers from now on */
         RESOLVER_QUERY,   /* the guest asks for a name */
         RESOLVER_ADDRESS, /* an IPv4 address of a name, from a server or the cache */
         RESOLVER_REFUSED, /* no name that is allowed: it was not asked outside */

@@ -127,3 +127,10 @@ int net_become_dnsmasq(const char *dnsmasq, const char *runtime_dir, const char 
         }
         return fail(dnsmasq, "dnsmasq-base", r);
 }
+
+int net_wait_for_dnsmasq(const char *runtime_dir, const char *id) {
+        _cleanup_free_ char *answer = NULL;
+
+        return net_request_text(runtime_dir, id, "resolver-ready", &answer) < 0 ? EXIT_FAILURE
+                                                                                : EXIT_SUCCESS;
+}

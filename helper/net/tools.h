@@ -1,6 +1,9 @@
-/* The programs of a VM's network, which become what the unit runs. Both return an exit status, and only if
- * they fail. */
+/* The programs of a VM's network, which become what the unit runs. They return an exit status, and those
+ * that become another program only if they fail. */
 #pragma once
+
+/* `dns-ready ID`: waits until names are answered, so that the unit has started when they are. */
+int net_wait_for_dnsmasq(const char *runtime_dir, const char *id);
 
 /* `pasta ID`: carries the VM's connections to the host's network. */
 int net_become_pasta(const char *pasta, const char *runtime_dir, const char *id);

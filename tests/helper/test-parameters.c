@@ -43,7 +43,7 @@ static void test_defaults(void **state) {
         assert_string_equal(setting_value(p->values, SETTING_GUEST), "debian");
         assert_true(setting_is(p->values, SETTING_AGENT, "claude"));
         assert_true(setting_is(p->values, SETTING_AGENT_START, "boot"));
-        assert_true(setting_is(p->values, SETTING_NETWORK, "user"));
+        assert_true(setting_is(p->values, SETTING_NETWORK, "internet"));
         assert_int_equal(p->dev_shell, DEVSHELL_NONE);
         assert_string_equal(p->caller_credentials, "");
         parameters_free(p);
@@ -88,7 +88,7 @@ static void test_refused(void **state) {
         /* the generator's bound */
         refused(ENVIRONMENT(UUID, "CLAUDE_VM_MEMORY_MIB=127"), "between 128M and 1T");
         refused(ENVIRONMENT(GOOD, "CLAUDE_VM_NETWORK=off"),
-                        "NETWORK=off in the unit: must be one of: user none");
+                        "NETWORK=off in the unit: must be one of: internet allow none open");
         refused(ENVIRONMENT(GOOD, "CLAUDE_VM_DEV_SHELL=1"), "no yes devenv");
         refused(ENVIRONMENT(GOOD, "CLAUDE_VM_WORK_DIRECTORY=w"), "absolute directory");
         refused(ENVIRONMENT(UUID, "CLAUDE_VM_MEMORY_MIB=2048", "CLAUDE_VM_CPUS=0"), "CPUS");
