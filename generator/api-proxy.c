@@ -34,7 +34,7 @@ static const Api *choose(Parser *parser) {
         if (api && has_key(p, api))
                 return api;
         parser->line = p->lines[SETTING_API_PROXY];
-        if (p->values[SETTING_API_PROXY])
+        if (setting_is(p->values, SETTING_API_PROXY, "yes"))
                 refuse(parser, "ApiProxy=yes: no key of the agent '%s' is in [Credentials] or [EncryptedCredentials]: name its file there, or remove the line",
                                 agent);
         return NULL;
@@ -62,7 +62,7 @@ void api_proxy_complete(Parser *parser) {
         p->api = choose(parser);
         if (p->api)
                 read_upstream(parser);
-        else if (p->values[SETTING_BUDGET]) {
+        else if (setting_number(p->values, SETTING_BUDGET) > 0) {
                 parser->line = p->lines[SETTING_BUDGET];
                 refuse(parser, "Budget=%s: only the API proxy counts requests, and this VM has none: see ApiProxy= in claude-vm.ini(5), or remove the line",
                                 p->values[SETTING_BUDGET]);
