@@ -48,7 +48,8 @@ const ApiKey *api_key_find(const char *agent, const char *secret) {
 /* --- addresses ------------------------------------------------------------------------- */
 
 static int refuse(const char *what, char *ret_why) {
-        snprintf(ret_why, API_WHY_MAX, "must be http[s]://HOST[:PORT][/PATH] for the API proxy (ApiProxy=no goes without it): %s",
+        snprintf(ret_why, API_WHY_MAX,
+                        "must be http[s]://HOST[:PORT][/PATH] for the API proxy (ApiProxy=no goes without it): %s",
                         what);
         return -EINVAL;
 }
@@ -76,7 +77,8 @@ static int parse_host(const char *text, size_t n, ApiUpstream *u) {
         u->is_address = inet_pton(AF_INET, u->host, &address) == 1;
         if (u->is_local || u->is_address)
                 return 0;
-        return strpbrk(u->host, "@*:/") || allow_rule_parse(u->host, &rule, why) < 0 || rule.kind != ALLOW_NAME
+        return strpbrk(u->host, "@*:/") || allow_rule_parse(u->host, &rule, why) < 0 ||
+                                        rule.kind != ALLOW_NAME
                         ? -EINVAL
                         : 0;
 }

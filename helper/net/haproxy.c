@@ -1,6 +1,6 @@
 /* The keys are in the environment of haproxy, which this user can read as the files that they are from, and
- * in no file and no argument. Those of claude-run's environment are kept by systemd, in memory, for a haproxy
- * that is started again. */
+ * in no file and no argument. Those of claude-run's environment are kept by systemd, in memory, for a
+ * haproxy that is started again. */
 
 #include "helper/net/haproxy.h"
 
@@ -260,8 +260,8 @@ static int fail(const HaproxyConfig *config, const char *why, int error) {
 
 int net_become_haproxy(const HaproxyConfig *config, const char *id, char *const *variables) {
         static const char *const nothing[] = { NULL };
-        char *argv[] = { (char *) config->haproxy, (char *) "-db", (char *) "-f",
-                (char *) PROXY_CONFIG_PATH, NULL };
+        char *argv[] = { (char *) config->haproxy, (char *) "-db", (char *) "-f", (char *) PROXY_CONFIG_PATH,
+                NULL };
         Haproxy h = { .config = config, .id = id, .variables = variables };
         _cleanup_free_ char *why = NULL;
         int r = access(config->haproxy, X_OK) < 0 ? -ENOENT : child_environment(nothing, &h.environment);

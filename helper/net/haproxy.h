@@ -1,5 +1,5 @@
-/* `proxy ID`: becomes a VM's haproxy, which keeps the keys of its agent's API. Returns an exit status, and only
- * if it fails. */
+/* `proxy ID`: becomes a VM's haproxy, which keeps the keys of its agent's API. Returns an exit status, and
+ * only if it fails. */
 #pragma once
 
 typedef struct HaproxyConfig {

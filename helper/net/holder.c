@@ -559,12 +559,16 @@ static void on_proxy_line(void *userdata, const char *text) {
         ProxyLine line = proxy_log_parse(text);
         unsigned left_out;
 
-        if (line.word != PROXY_API && line.word != PROXY_ITSELF)
+        if (line.word == PROXY_NAME_ALLOWED || line.word == PROXY_NAME_REFUSED ||
+                        line.word == PROXY_NAME_LOCAL)
                 take_name(h, &line);
         else if (!line_limit_pass(&h->proxy_limit, usec_now(CLOCK_MONOTONIC), &left_out))
                 return;
         else if (line.word == PROXY_API)
                 log_request(&line);
+        else if (line.word == PROXY_NAME_UNKNOWN)
+                log_message(LOG_NOTICE, "The host's name servers have no address of %s, which is allowed",
+                                line.name);
         else
                 log_line(LOG_NOTICE, "haproxy", text);
 }

@@ -225,8 +225,7 @@ static void print_tls_redirect(FILE *f, const Policy *p) {
                 fprintf(f, "  iifname \"" NET_TAP "\" ip daddr %s tcp dport 443 return\n", network);
         }
         fprintf(f,
-                        "  iifname \"" NET_TAP "\" ip daddr { 10.0.2.0/24, " NET_OUTER_SUBNET
-                        " } return\n"
+                        "  iifname \"" NET_TAP "\" ip daddr { 10.0.2.0/24, " NET_OUTER_SUBNET " } return\n"
                         "  iifname \"" NET_TAP "\" tcp dport 443 redirect to :%u\n",
                         NET_TLS_PORT);
 }
@@ -247,14 +246,28 @@ static void print_redirect(FILE *f, const Policy *p) {
                 print_tls_redirect(f, p);
 }
 
+static void print_still_allowed(FILE *f, unsigned port) {
+        if (port == 0 || port == 443)
+                fprintf(f, "  tcp dport %u ct status dnat ct original ip daddr @" SET_NAME " accept\n",
+                                NET_TLS_PORT, port);
+}
+
+/* haproxy looks at the name when a connection begins. One of an earlier generation goes on if its address is
+ * still one of an allowed name. */
+static void print_to_tls(FILE *f, const Policy *p) {
+        fprintf(f,
+                        "  tcp dport %u ct status dnat ct state new ct mark set %u counter name allowed accept\n"
+                        "  tcp dport %u ct status dnat ct mark %u counter name allowed accept\n",
+                        NET_TLS_PORT, p->generation, NET_TLS_PORT, p->generation);
+        print_each_port(f, p, print_still_allowed);
+}
+
 static void print_to_proxy(FILE *f, const Policy *p) {
+        fputs("  ip daddr != " NET_GATEWAY " return\n", f);
         if (p->has_api)
-                fprintf(f, "  ip daddr " NET_GATEWAY " tcp dport %u counter name allowed accept\n",
-                                NET_API_PORT);
+                fprintf(f, "  tcp dport %u counter name allowed accept\n", NET_API_PORT);
         if (filters_tls(p))
-                fprintf(f, "  ip daddr " NET_GATEWAY
-                           " tcp dport %u ct status dnat counter name allowed accept\n",
-                                NET_TLS_PORT);
+                print_to_tls(f, p);
 }
 
 /* Also for a haproxy in a guest's hands: it reaches what the user has named as the API, and public
@@ -285,7 +298,8 @@ static void print_changing_chains(FILE *f, const Policy *p) {
         fputs(" }\n chain host_ports {\n", f);
         print_redirect(f, p);
         fputs(" }\n chain to_proxy {\n", f);
-        print_to_proxy(f, p);
+        if (p->has_proxy)
+                print_to_proxy(f, p);
         fputs(" }\n chain from_proxy {\n", f);
         if (p->has_proxy)
                 print_from_proxy(f, p);

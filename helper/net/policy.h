@@ -29,7 +29,7 @@ typedef struct Policy {
         bool has_proxy;       /* haproxy runs in this network: for the API, and for TLS with Mode=allow */
         bool has_api;         /* it keeps a key of: */
         ApiUpstream upstream; /* (`host` is not there for a local one) */
-        unsigned generation; /* of the marks of connections; a tighter policy has a new one */
+        unsigned generation;  /* of the marks of connections; a tighter policy has a new one */
 } Policy;
 
 #define POLICY_RULES_MAX 4096U

@@ -18,7 +18,8 @@ static void print_global(FILE *f) {
                         /* enough for a build, and little memory */
                         "    maxconn 512\n"
                         "    nbthread 1\n"
-                        /* `user` may change lists of names, and not see the environment, where the keys are */
+                        /* `user` may change lists of names, and not see the environment, where the keys are
+                         */
                         "    stats socket fd@%d level user\n"
                         "    ssl-server-verify required\n"
                         "    ssl-default-server-options ssl-min-ver TLSv1.2\n"

@@ -16,10 +16,10 @@
 #define PROXY_ADMIN_FD 3
 
 typedef struct ProxyConfig {
-        const Api *api;        /* NULL: it keeps no key */
-        const char *keys;      /* names of variables of haproxy's environment, with blanks between */
+        const Api *api;   /* NULL: it keeps no key */
+        const char *keys; /* names of variables of haproxy's environment, with blanks between */
         ApiUpstream upstream;
-        unsigned budget;       /* requests in 24 hours; 0: no limit */
+        unsigned budget; /* requests in 24 hours; 0: no limit */
 } ProxyConfig;
 
 /* Errors are those of the stream. */

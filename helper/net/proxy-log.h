@@ -14,7 +14,7 @@ typedef enum ProxyWord {
 
 typedef struct ProxyLine {
         ProxyWord word;
-        char name[ALLOW_NAME_MAX + 1]; /* "": the guest's TLS has none */
+        char name[ALLOW_NAME_MAX + 1];           /* "": the guest's TLS has none */
         char address[sizeof("255.255.255.255")]; /* where the guest wanted to go */
         unsigned status;
         unsigned long long sent, received; /* bytes, of the guest's request and of the answer */

@@ -22,8 +22,8 @@ static int connect_to(const char *directory) {
 
         if (fd < 0)
                 return -errno;
-        if ((size_t) snprintf(address.sun_path, sizeof(address.sun_path), "%s/" NET_PROXY_ADMIN, directory) >=
-                        sizeof(address.sun_path))
+        if ((size_t) snprintf(address.sun_path, sizeof(address.sun_path), "%s/" NET_PROXY_ADMIN,
+                            directory) >= sizeof(address.sun_path))
                 return -ENAMETOOLONG;
         if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0 ||
                         setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0 ||

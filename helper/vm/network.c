@@ -76,8 +76,7 @@ int vm_network_begin(Vm *vm, char **ret_why) {
                 return r;
         vm->tap_fd = fds[0];
         r = check_proxy(vm, ret_why);
-        return r < 0 ? r
-                     : sd_event_add_io(vm->event, NULL, vm->network_fd, EPOLLIN, on_network_end, vm);
+        return r < 0 ? r : sd_event_add_io(vm->event, NULL, vm->network_fd, EPOLLIN, on_network_end, vm);
 }
 
 void vm_network_done(Vm *vm) {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
-# The key of the agent's API stays on the host: one VM whose guest reaches nothing but the proxy, which holds the key
-# and speaks to the scripted API on the host's loopback.
+# The proxy on the host. It keeps the key of the agent's API: one VM, whose guest reaches nothing but the proxy, which
+# speaks to the scripted API on the host's loopback. It filters TLS by name: another VM, with Mode=allow. What is let
+# through to the outside is in root/proxy-names.bats.
 
 load common
 
@@ -13,14 +14,18 @@ setup_file() {
         sed -i 's|^ANTHROPIC_API_KEY=.*|ANTHROPIC_API_KEY=|' ~/.config/claude-microvm/proxied.ini
         systemctl --user daemon-reload
         ANTHROPIC_API_KEY=$KEY claude-run start proxied
+        new_project named AgentStart=session '[Network]' Mode=allow 'Allow=allowed.invalid 192.0.2.254:443'
+        sed -i '/^\[Credentials\]/,/^ANTHROPIC_API_KEY/d' ~/.config/claude-microvm/named.ini
+        systemctl --user daemon-reload
+        claude-run start named
 }
 
 teardown_file() {
-        claude-run stop proxied
+        claude-run stop proxied named
         stop_api
 }
 
-# The VM is this file's.
+# The VMs are this file's.
 teardown() {
         [ -n "${BATS_TEST_COMPLETED:-}" ] || {
                 systemctl --user --no-pager status claude-vm-proxy@proxied claude-vm-net@proxied || true
@@ -143,4 +148,49 @@ MESSAGE='{"model":"scripted","max_tokens":9,"messages":[{"role":"user","content"
         [ "$(with_placeholder /v1/messages/count_tokens --data "$MESSAGE")" = 200 ]
         run guest timeout 60 claude -p 'a question'
         [[ "$output" = *"spent its 40 requests"* ]]
+}
+
+# tls NAME ADDRESS: TLS of the guest with a name, to an address
+tls() {
+        claude-run exec named -- curl --silent --insecure --max-time 20 --resolve "$1:443:$2" "https://$1/"
+}
+
+# verdict NAME: the address that the guest wanted, as the journal has it
+verdict() {
+        timeout 20 journalctl --user --follow --lines=all --output=json CLAUDE_VM=named CLAUDE_VM_NETWORK_VERDICT=refused \
+                "CLAUDE_VM_NETWORK_NAME=$1" | jq --unbuffered --raw-output '.CLAUDE_VM_NETWORK_ADDRESS + " " + .MESSAGE' | head -n 1
+}
+
+@test "Mode=allow: TLS with a name that is not allowed ends at once, and the journal says which" {
+        local begun=$SECONDS
+        run -35 tls evil.invalid 44.113.0.10
+        [ $((SECONDS - begun)) -lt 5 ]
+        [[ "$(verdict evil.invalid)" = "44.113.0.10 "*"Refused the guest evil.invalid at 44.113.0.10, tcp port 443; to allow it: Allow=evil.invalid:443" ]]
+        # below is allowed, beside is not
+        run -35 tls allowed.invalid.evil.invalid 44.113.0.10
+        run -35 tls notallowed.invalid 44.113.0.10
+        run -0 claude-run network named --json
+        jq --exit-status '[.refused[] | .name] | contains(["evil.invalid", "notallowed.invalid"])' <<<"$output"
+}
+
+@test "Mode=allow: what is not TLS with a name does not pass at port 443" {
+        # curl sends no name for an address
+        run -35 claude-run exec named -- curl --silent --insecure --max-time 20 https://44.113.0.10/
+        run ! claude-run exec named -- curl --silent --max-time 20 http://44.113.0.10:443/
+        # other ports go by address
+        run -7 claude-run exec named -- curl --silent --max-time 20 --resolve allowed.invalid:444:44.113.0.10 https://allowed.invalid:444/
+        # an address that is allowed itself needs no name: refused is the host's own answer
+        run -7 claude-run exec named -- curl --silent --insecure --max-time 20 https://192.0.2.254/
+}
+
+@test "Mode=allow: a name that is allowed while the VM runs is let through, and not after deny" {
+        local unknown="have no address of later.invalid, which is allowed"
+        claude-run network named allow later.invalid
+        # there is no such name, which the proxy now finds out
+        run -35 tls later.invalid 44.113.0.11
+        wait_journal claude-vm-net@named.service "$unknown"
+        claude-run network named deny later.invalid
+        run -35 tls later.invalid 44.113.0.12
+        [[ "$(verdict later.invalid)" = "44.113.0.12 "* ]]
+        [ "$(journalctl --user --no-pager --output=cat CLAUDE_VM=named | grep --count "$unknown")" = 1 ]
 }

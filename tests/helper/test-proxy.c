@@ -106,10 +106,12 @@ static void test_one_key(void **state) {
         assert_says(text,
                         "set-var(txn.ANTHROPIC_API_KEY) bool(true) if { req.fhdr(x-api-key) -m str "
                         "'sk-ant-api03-claude-microvm-placeholder-the-key-is-on-the-host' }\n");
-        assert_says(text, "    http-request set-header x-api-key '%[env(ANTHROPIC_API_KEY)]' if { var(txn.ANTHROPIC_API_KEY) -m bool }\n");
+        assert_says(text,
+                        "    http-request set-header x-api-key '%[env(ANTHROPIC_API_KEY)]' if { var(txn.ANTHROPIC_API_KEY) -m bool }\n");
         assert_says(text, " unless has_placeholder\n");
         assert_says(text, "del-header authorization\n");
-        assert_says(text, "server api 0.0.0.0:443 ssl ca-file /etc/ca.crt sni str(api.anthropic.com) verifyhost api.anthropic.com ");
+        assert_says(text,
+                        "server api 0.0.0.0:443 ssl ca-file /etc/ca.crt sni str(api.anthropic.com) verifyhost api.anthropic.com ");
         assert_says(text, "do-resolve(txn.address,outer,ipv4) str(api.anthropic.com)\n");
         assert_silent(text, "CLAUDE_CODE_OAUTH_TOKEN");
         assert_silent(text, "set-path");
@@ -185,7 +187,7 @@ static void test_mode_none(void **state) {
         assert_int_equal(api_upstream_parse("http://10.0.2.2:4000", &p.upstream, why), 0);
         text = print_policy(policy_print_table, &p);
         assert_says(text,
-                        " chain to_proxy {\n  ip daddr 10.0.2.2 tcp dport 8080 counter name allowed accept\n }\n"
+                        " chain to_proxy {\n  ip daddr != 10.0.2.2 return\n  tcp dport 8080 counter name allowed accept\n }\n"
                         " chain from_proxy {\n"
                         "  ip daddr 192.0.2.254 tcp dport 4000 accept\n"
                         "  ip daddr @local_nets reject with tcp reset\n"
@@ -197,7 +199,7 @@ static void test_mode_none(void **state) {
 }
 
 static void test_mode_allow(void **state) {
-        _cleanup_(policy_done) Policy p = { .mode = POLICY_ALLOW, .has_proxy = true };
+        _cleanup_(policy_done) Policy p = { .mode = POLICY_ALLOW, .has_proxy = true, .generation = 3 };
         _cleanup_free_ char *text = NULL, *names = NULL;
 
         add(&p, "example.org");
@@ -209,6 +211,10 @@ static void test_mode_allow(void **state) {
         assert_says(text, "  iifname \"vm0\" ip daddr 192.168.1.0/24 tcp dport 443 return\n");
         assert_silent(text, "192.168.2.1/32 tcp dport 443 return");
         assert_says(text, "  iifname \"vm0\" tcp dport 443 redirect to :8443\n");
+        assert_says(text,
+                        "  tcp dport 8443 ct status dnat ct mark 3 counter name allowed accept\n"
+                        "  tcp dport 8443 ct status dnat ct original ip daddr @names_0 accept\n"
+                        "  tcp dport 8443 ct status dnat ct original ip daddr @names_443 accept\n }\n");
         assert_says(text, "  tcp dport 443 accept\n  reject with tcp reset\n");
         names = print_policy(policy_print_tls_names, &p);
         assert_string_equal(names, ".example.org\n.api.example.net\n");

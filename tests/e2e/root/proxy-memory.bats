@@ -94,5 +94,6 @@ holders() {
 
 @test "the key is in haproxy's memory, and in no other's" {
         run -0 holders "$KEY"
-        [ "$(sort --unique <<<"$output")" = haproxy ]
+        # pasta carries the request to the tests' API, which has no TLS; what it carries to the real one is encrypted
+        [ "$(grep --invert-match '^pasta' <<<"$output")" = haproxy ] || { echo "$output"; return 1; }
 }
