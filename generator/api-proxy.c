@@ -53,6 +53,10 @@ static void read_upstream(Parser *parser) {
                 parser->line = a->line;
                 if (api_upstream_parse(a->value, &p->upstream, why) < 0)
                         refuse(parser, "%s=%s: %s", a->name, a->value, why);
+                else if (!p->upstream.tls && !p->upstream.is_local)
+                        messages_warning(&p->messages, a->line,
+                                        "%s=%s: the API key goes there without encryption: use https://",
+                                        a->name, a->value);
         }
 }
 

@@ -10,6 +10,7 @@
   python3,
   cmocka,
   git,
+  haproxy,
   inih,
   libuuid,
   linkFarm,
@@ -88,6 +89,7 @@ stdenv.mkDerivation {
     (lib.mesonOption "scp" "${openssh}/bin/scp")
     (lib.mesonOption "ssh_keygen" "${openssh}/bin/ssh-keygen")
     (lib.mesonOption "systemd_creds" "${systemd}/bin/systemd-creds")
+    (lib.mesonOption "haproxy" "${haproxy}/bin/haproxy")
     (lib.mesonOption "systemctl" "${systemd}/bin/systemctl")
     (lib.mesonOption "journalctl" "${systemd}/bin/journalctl")
     (lib.mesonOption "git" "${git}/bin/git")

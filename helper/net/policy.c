@@ -171,6 +171,10 @@ static void print_host_rules(FILE *f, const Policy *p) {
         fputs("  ip daddr " NET_OUTER_SUBNET " goto refuse\n", f);
 }
 
+static bool filters_tls(const Policy *p) {
+        return p->has_proxy && p->mode == POLICY_ALLOW;
+}
+
 /* An address that is named itself may be a local one; a name never leads to one, whatever its name server
  * says. */
 static void print_policy(FILE *f, const Policy *p) {
@@ -182,6 +186,9 @@ static void print_policy(FILE *f, const Policy *p) {
         }
         if (p->mode == POLICY_INTERNET || p->mode == POLICY_ALLOW)
                 fputs("  ip daddr @local_nets goto refuse\n  ip daddr @own_nets goto refuse\n", f);
+        /* TLS is haproxy's: what gets here is QUIC, which it cannot look into, or no connection */
+        if (filters_tls(p))
+                fputs("  meta l4proto { tcp, udp } th dport 443 goto refuse\n", f);
         if (p->mode == POLICY_ALLOW)
                 print_each_port(f, p, print_name_rule);
         fputs(p->mode == POLICY_INTERNET || p->mode == POLICY_OPEN ? "  goto allow\n" : "  goto refuse\n",
@@ -206,10 +213,6 @@ static void print_forward(FILE *f, const Policy *p) {
                         "  ct state established ct mark %u counter name allowed accept\n"
                         "  jump judge\n",
                         p->generation);
-}
-
-static bool filters_tls(const Policy *p) {
-        return p->has_proxy && p->mode == POLICY_ALLOW;
 }
 
 /* An address may have many names: haproxy looks at the one that the guest's TLS names. What an address is

@@ -216,6 +216,9 @@ static void test_mode_allow(void **state) {
                         "  tcp dport 8443 ct status dnat ct original ip daddr @names_0 accept\n"
                         "  tcp dport 8443 ct status dnat ct original ip daddr @names_443 accept\n }\n");
         assert_says(text, "  tcp dport 443 accept\n  reject with tcp reset\n");
+        /* before any name, after the addresses */
+        assert_true(strstr(text, "  ip daddr 192.168.2.1/32 ") < strstr(text, "th dport 443 goto refuse\n"));
+        assert_true(strstr(text, "th dport 443 goto refuse\n") < strstr(text, "@names_0 goto allow"));
         names = print_policy(policy_print_tls_names, &p);
         assert_string_equal(names, ".example.org\n.api.example.net\n");
 }

@@ -18,6 +18,7 @@ let
     "gdb"
     "gemini-cli"
     "git"
+    "haproxy"
     "inih"
     "jq"
     "libuuid"

@@ -171,3 +171,18 @@ tell() {
         # and that the test can tell
         nsenter --user --net --preserve-credentials --target "$HOLDER" curl --silent --insecure --max-time 5 https://44.113.0.20/
 }
+
+@test "without haproxy a VM with an API key does not start and says what to do; Mode=allow says what is lost" {
+        printf '[Project]\nWorkDirectory=%s/names\n[VM]\nAccelerator=tcg\n[Network]\nMode=allow\nAllow=good.example\n[Credentials]\nANTHROPIC_API_KEY=~/names-key\n' \
+                $USER_HOME | as_user tee "${INI%/*}/without.ini" >/dev/null
+        as_user sh -c 'umask 077; echo sk-ant-api03-any >~/names-key'
+        as_user systemctl --user daemon-reload
+        mount --bind /dev/null /usr/sbin/haproxy
+        run -78 as_user claude-run start without
+        umount /usr/sbin/haproxy
+        rm "${INI%/*}/without.ini" $USER_HOME/names-key
+        [[ "$output" = *"/usr/sbin/haproxy' is missing"*"install haproxy, or set ApiProxy=no"* ]]
+        journalctl --no-pager --output=cat CLAUDE_VM=without | grep --quiet 'all names that share an address with an allowed one; install haproxy'
+        # nothing half-started stays
+        [ -z "$(as_user systemctl --user list-units --plain --no-legend --state=active,activating 'claude-vm*@without*')" ]
+}
