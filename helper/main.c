@@ -200,7 +200,9 @@ static int verb_proxy(const char *id) {
 }
 
 static int verb_dns_ready(const char *id) {
-        return vm_name_is_id(id) ? net_wait_for_dnsmasq(runtime_dir(), id) : EXIT_CONFIGURATION;
+        return vm_name_is_id(id) ? net_wait_for_dnsmasq(runtime_dir(), id,
+                                                   (pid_t) strtol(getenv("MAINPID") ?: "0", NULL, 10))
+                                 : EXIT_CONFIGURATION;
 }
 
 static int verb_connect(const char *id) {

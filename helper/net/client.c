@@ -107,6 +107,14 @@ int net_request_text(const char *runtime_dir, const char *id, const char *word, 
         return 0;
 }
 
+int net_request(const char *runtime_dir, const char *id, const char *word) {
+        _cleanup_close_ int fd = connect_to(runtime_dir, id, "control");
+
+        if (fd < 0)
+                return fd;
+        return send(fd, word, strlen(word), MSG_NOSIGNAL) < 0 ? -errno : TAKE_FD(fd);
+}
+
 pid_t net_holder_pid(const char *runtime_dir, const char *id) {
         _cleanup_close_ int fd = connect_to(runtime_dir, id, "control");
         socklen_t size = sizeof(struct ucred);

@@ -21,6 +21,9 @@ int net_request_fds(const char *runtime_dir, const char *id, const char *word, i
 /* Asks for a text. 0 and an owned text; negative errno. */
 int net_request_text(const char *runtime_dir, const char *id, const char *word, char **ret);
 
+/* Asks, and leaves the answer to be read. The connection; negative errno. */
+int net_request(const char *runtime_dir, const char *id, const char *word);
+
 /* The process of the holder. Negative errno. */
 pid_t net_holder_pid(const char *runtime_dir, const char *id);
 

@@ -15,9 +15,8 @@
 
 #include "helper/net/addresses.h"
 
-/* Not public, or not one machine's: IANA's special-purpose registry (RFC 6890), and multicast. Of the
- * TEST-NETs only the first is among them, which is this network's own other side: the others lead nowhere,
- * or to where an administrator has made them lead. */
+/* Not public, or not one machine's: IANA's special-purpose registry (RFC 6890), and multicast. The
+ * TEST-NETs are not among them: they lead nowhere, or to where an administrator has made them lead. */
 static const struct {
         uint32_t address;
         unsigned prefix;
@@ -29,7 +28,6 @@ static const struct {
         { 0xa9fe0000, 16 }, /* 169.254.0.0 */
         { 0xac100000, 12 }, /* 172.16.0.0 */
         { 0xc0000000, 24 }, /* 192.0.0.0 */
-        { 0xc0000200, 24 }, /* 192.0.2.0 */
         { 0xc0586300, 24 }, /* 192.88.99.0 */
         { 0xc0a80000, 16 }, /* 192.168.0.0 */
         { 0xc6120000, 15 }, /* 198.18.0.0 */

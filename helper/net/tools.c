@@ -2,8 +2,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -128,9 +131,14 @@ int net_become_dnsmasq(const char *dnsmasq, const char *runtime_dir, const char 
         return fail(dnsmasq, "dnsmasq-base", r);
 }
 
-int net_wait_for_dnsmasq(const char *runtime_dir, const char *id) {
-        _cleanup_free_ char *answer = NULL;
+/* systemd says which process is to answer, so that its end is one of the wait, too. */
+int net_wait_for_dnsmasq(const char *runtime_dir, const char *id, pid_t pid) {
+        _cleanup_close_ int fd = net_request(runtime_dir, id, "resolver-ready"),
+                            process = (int) syscall(SYS_pidfd_open, pid, 0);
+        struct pollfd fds[] = { { fd, POLLIN, 0 }, { process, POLLIN, 0 } };
+        char answer[8];
 
-        return net_request_text(runtime_dir, id, "resolver-ready", &answer) < 0 ? EXIT_FAILURE
-                                                                                : EXIT_SUCCESS;
+        if (fd < 0 || process < 0 || poll(fds, ELEMENTSOF(fds), -1) < 0)
+                return EXIT_FAILURE;
+        return fds[0].revents && recv(fd, answer, sizeof(answer), 0) > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

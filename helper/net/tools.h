@@ -2,8 +2,11 @@
  * that become another program only if they fail. */
 #pragma once
 
-/* `dns-ready ID`: waits until names are answered, so that the unit has started when they are. */
-int net_wait_for_dnsmasq(const char *runtime_dir, const char *id);
+#include <sys/types.h>
+
+/* `dns-ready ID`: waits until names are answered, so that the unit has started when they are, or until the
+ * process that is to answer has ended. */
+int net_wait_for_dnsmasq(const char *runtime_dir, const char *id, pid_t pid);
 
 /* `pasta ID`: carries the VM's connections to the host's network. */
 int net_become_pasta(const char *pasta, const char *runtime_dir, const char *id);

@@ -13,7 +13,7 @@ setup() {
         mkdir "$DIRECTORY"
         cd "$DIRECTORY"
         export CLAUDE_HOME=$HOME/homes/template ANTHROPIC_API_KEY=sk-test-key ANTHROPIC_BASE_URL=http://10.0.2.2:$API_PORT
-        SETTINGS=(--memory 1536M --cpus 2 --accelerator tcg --env ANTHROPIC_BASE_URL --env CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1)
+        SETTINGS=(--allow "host:$API_PORT" --memory 1536M --cpus 2 --accelerator tcg --env ANTHROPIC_BASE_URL --env CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1)
 }
 
 teardown() {

@@ -3,8 +3,7 @@
 
 bats_require_minimum_version 1.5.0
 
-# The real Claude Code against the scripted API, which the guest reaches at the
-# address that QEMU's user network gives the host's loopback.
+# The real Claude Code against the scripted API, a service of the host's loopback that the guest may reach.
 start_api() {
         coproc API { exec "$BATS_TEST_DIRNAME/fake-api" --log "$BATS_FILE_TMPDIR/api.log" 3>&- 4>&-; }
         read -r -u "${API[0]}" API_PORT
@@ -45,6 +44,8 @@ new_project() {
 		CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1
 		[Credentials]
 		ANTHROPIC_API_KEY=~/api-key
+		[Network]
+		Allow=host:$API_PORT
 		[Project]
 		INI
                 printf '%s\n' "$@"

@@ -81,8 +81,8 @@ static void test_table(void **state) {
         text = print(policy_print_table, &p);
         assert_says(text,
                         " chain judge {\n"
-                        "  ip daddr 192.0.2.254 meta l4proto { tcp, udp } th dport 5432 goto allow\n"
-                        "  ip daddr 192.0.2.0/24 goto refuse\n"
+                        "  ip daddr 192.0.0.4 meta l4proto { tcp, udp } th dport 5432 goto allow\n"
+                        "  ip daddr 192.0.0.0/29 goto refuse\n"
                         "  ip daddr 192.168.1.0/24 meta l4proto { tcp, udp } th dport 22 goto allow\n"
                         "  ip daddr @local_nets goto refuse\n"
                         "  ip daddr @own_nets goto refuse\n"
@@ -93,7 +93,7 @@ static void test_table(void **state) {
         assert_says(text, "ct mark set 7\n");
         assert_says(text, "ct state established ct mark 7 ");
         assert_says(text, "add element inet vm local_nets { 169.254.0.0/16 }\n");
-        assert_says(text, "dnat ip to 192.0.2.254\n");
+        assert_says(text, "dnat ip to 192.0.0.4\n");
 }
 
 static void test_mode_none_has_no_rules(void **state) {
@@ -120,22 +120,22 @@ static void test_resolver(void **state) {
         add(&p, "git.example.org:22");
         add(&p, "git.example.org:80");
         text = print(policy_print_resolver, &p);
-        assert_says(text, "\nserver=/example.org/192.0.2.53\nnftset=/example.org/4#inet#vm#names_443\n");
+        assert_says(text, "\nserver=/example.org/192.0.0.3\nnftset=/example.org/4#inet#vm#names_443\n");
         assert_says(text,
-                        "\nserver=/git.example.org/192.0.2.53\n"
+                        "\nserver=/git.example.org/192.0.0.3\n"
                         "nftset=/git.example.org/4#inet#vm#names_443,4#inet#vm#names_22,4#inet#vm#names_80\n");
         assert_says(text, "\naddress=/#/\n");
         assert_null(strstr(text, "\nserver=192"));
         p.mode = POLICY_INTERNET;
         internet = print(policy_print_resolver, &p);
-        assert_says(internet, "\nserver=192.0.2.53\n");
+        assert_says(internet, "\nserver=192.0.0.3\n");
         assert_null(strstr(internet, "nftset"));
 }
 
 static void test_local(void **state) {
         static const char *const local[] = { "0.1.2.3", "10.0.0.1", "100.127.255.255", "127.0.0.1",
                 "169.254.169.254", "172.31.255.255", "192.168.0.1", "198.19.0.1", "224.0.0.1",
-                "255.255.255.255", "192.0.2.254" };
+                "255.255.255.255", "192.0.0.4" };
         static const char *const public[] = { "1.1.1.1", "9.255.255.255", "11.0.0.0", "100.63.0.1",
                 "100.128.0.0", "172.15.0.1", "172.32.0.0", "192.167.1.1", "198.20.0.0", "223.255.255.255" };
 
