@@ -14,7 +14,7 @@ setup_file() {
         sed -i 's|^ANTHROPIC_API_KEY=.*|ANTHROPIC_API_KEY=|' ~/.config/claude-microvm/proxied.ini
         systemctl --user daemon-reload
         ANTHROPIC_API_KEY=$KEY claude-run start proxied
-        new_project named AgentStart=session '[Network]' Mode=allow 'Allow=allowed.invalid 192.0.2.254:443'
+        new_project named AgentStart=session '[Network]' Mode=allow 'Allow=allowed.invalid 192.0.0.4:443'
         sed -i '/^\[Credentials\]/,/^ANTHROPIC_API_KEY/d' ~/.config/claude-microvm/named.ini
         systemctl --user daemon-reload
         claude-run start named
@@ -101,7 +101,7 @@ MESSAGE='{"model":"scripted","max_tokens":9,"messages":[{"role":"user","content"
 @test "the guest reaches nothing else, and the proxy is no way to it" {
         run ! guest timeout 3 bash -c "exec 3<>/dev/tcp/10.0.2.2/$API_PORT"
         run ! guest timeout 3 bash -c 'exec 3<>/dev/tcp/10.0.2.2/8443'
-        run ! guest timeout 3 bash -c 'exec 3<>/dev/tcp/192.0.2.254/'"$API_PORT"
+        run ! guest timeout 3 bash -c 'exec 3<>/dev/tcp/192.0.0.4/'"$API_PORT"
         # what is asked for by another name goes to the API all the same
         [ "$(with_placeholder /v1/messages --data "$MESSAGE" --header 'Host: evil.example')" = 200 ]
         [ "$(with_placeholder / --head)" = 200 ]
@@ -180,7 +180,7 @@ verdict() {
         # other ports go by address
         run -7 claude-run exec named -- curl --silent --max-time 20 --resolve allowed.invalid:444:44.113.0.10 https://allowed.invalid:444/
         # an address that is allowed itself needs no name: refused is the host's own answer
-        run -7 claude-run exec named -- curl --silent --insecure --max-time 20 https://192.0.2.254/
+        run -7 claude-run exec named -- curl --silent --insecure --max-time 20 https://192.0.0.4/
 }
 
 @test "Mode=allow: a name that is allowed while the VM runs is let through, and not after deny" {

@@ -145,7 +145,7 @@ static void test_other_addresses(void **state) {
 
         assert_int_equal(api_upstream_parse("http://host:4000/openai", &c.upstream, why), 0);
         local = print_config(&c);
-        assert_says(local, "server api 192.0.2.254:4000\n");
+        assert_says(local, "server api 192.0.0.4:4000\n");
         assert_says(local, "set-path /openai%[path,bytes(3)]\n");
         assert_says(local, "{ sc0_gpc0_rate(budget) ge 12 }\n");
         assert_silent(local, "str(host)");
@@ -189,7 +189,7 @@ static void test_mode_none(void **state) {
         assert_says(text,
                         " chain to_proxy {\n  ip daddr != 10.0.2.2 return\n  tcp dport 8080 counter name allowed accept\n }\n"
                         " chain from_proxy {\n"
-                        "  ip daddr 192.0.2.254 tcp dport 4000 accept\n"
+                        "  ip daddr 192.0.0.4 tcp dport 4000 accept\n"
                         "  ip daddr @local_nets reject with tcp reset\n"
                         "  ip daddr @own_nets reject with tcp reset\n"
                         "  reject with tcp reset\n"

@@ -167,7 +167,7 @@ tell() {
 @test "haproxy itself reaches neither this machine nor its network, whatever it is told" {
         # what its network lets out, from a process beside it
         run ! nsenter --user --net --preserve-credentials --target "$HOLDER" curl --silent --insecure --max-time 5 https://192.168.77.1/
-        run ! nsenter --user --net --preserve-credentials --target "$HOLDER" curl --silent --insecure --max-time 5 https://192.0.2.254/
+        run ! nsenter --user --net --preserve-credentials --target "$HOLDER" curl --silent --insecure --max-time 5 https://192.0.0.4/
         # and that the test can tell
         nsenter --user --net --preserve-credentials --target "$HOLDER" curl --silent --insecure --max-time 5 https://44.113.0.20/
 }
