@@ -9,12 +9,15 @@
   pkg-config,
   python3,
   cmocka,
+  dnsmasq,
   git,
   haproxy,
   inih,
   libuuid,
   linkFarm,
+  nftables,
   openssh,
+  passt,
   qemu_kvm,
   systemd,
   virtiofsd,
@@ -93,6 +96,9 @@ stdenv.mkDerivation {
     (lib.mesonOption "systemctl" "${systemd}/bin/systemctl")
     (lib.mesonOption "journalctl" "${systemd}/bin/journalctl")
     (lib.mesonOption "git" "${git}/bin/git")
+    (lib.mesonOption "nft" "${nftables}/bin/nft")
+    (lib.mesonOption "pasta" "${passt}/bin/pasta")
+    (lib.mesonOption "dnsmasq" "${dnsmasq}/bin/dnsmasq")
     (lib.mesonOption "guest_dirs" (lib.concatStringsSep ":" (guests ++ [ "/var/lib/claude-microvm/guests" ])))
     (lib.mesonOption "default_guest" (if guest == null then "debian" else "nixos"))
     (lib.mesonEnable "tests" doCheck)
