@@ -157,7 +157,7 @@ tls() {
 
 # verdict NAME: the address that the guest wanted, as the journal has it
 verdict() {
-        timeout 20 journalctl --user --follow --lines=all --output=json CLAUDE_VM=named CLAUDE_VM_NETWORK_VERDICT=refused \
+        timeout 20 journalctl --user --follow --lines=all --output=json --since "@$BATS_TEST_STARTED" CLAUDE_VM=named CLAUDE_VM_NETWORK_VERDICT=refused \
                 "CLAUDE_VM_NETWORK_NAME=$1" | jq --unbuffered --raw-output '.CLAUDE_VM_NETWORK_ADDRESS + " " + .MESSAGE' | head -n 1
 }
 
@@ -192,5 +192,5 @@ verdict() {
         claude-run network named deny later.invalid
         run -35 tls later.invalid 44.113.0.12
         [[ "$(verdict later.invalid)" = "44.113.0.12 "* ]]
-        [ "$(journalctl --user --no-pager --output=cat CLAUDE_VM=named | grep --count "$unknown")" = 1 ]
+        [ "$(journalctl --user --no-pager --output=cat --since "@$BATS_TEST_STARTED" CLAUDE_VM=named | grep --count "$unknown")" = 1 ]
 }
