@@ -10,6 +10,7 @@
 #include "helper/net/policy.h"
 #include "helper/net/proxy-config.h"
 #include "helper/net/proxy-log.h"
+#include "helper/net/verdicts.h"
 
 static char *print_config(const ProxyConfig *c) {
         char *text = NULL;
@@ -248,6 +249,20 @@ static void test_log(void **state) {
         assert_int_equal(proxy_log_parse("").word, PROXY_ITSELF);
 }
 
+/* SNI is what the guest likes it to be. */
+static void test_no_word_for_other_than_names(void **state) {
+        static const char *const names[] = { "@npm", "0.0.0.0/0", "10.0.0.1", "host:22", "a b", "*" };
+        char word[ALLOW_TEXT_MAX];
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+                Verdict verdict = { .refused = true, .address = "44.113.0.1", .protocol = 6, .port = 443 };
+
+                snprintf(verdict.name, sizeof(verdict.name), "%s", names[i]);
+                if (verdict_remedy(&verdict, word))
+                        fail_msg("'%s' is offered as Allow=%s", names[i], word);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_upstream),
@@ -262,6 +277,7 @@ int main(void) {
                 cmocka_unit_test(test_mode_none),
                 cmocka_unit_test(test_mode_allow),
                 cmocka_unit_test(test_log),
+                cmocka_unit_test(test_no_word_for_other_than_names),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
