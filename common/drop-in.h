@@ -9,6 +9,9 @@
  * and the others did not exist. */
 #define PARAMETER_CONFIG_FILE_PREFIX "CLAUDE_VM_CONFIG_FILE_"
 #define PARAMETER_CONFIG_ID "CLAUDE_VM_CONFIG_ID" /* of its content, see config-id.h */
+/* + 0, 1, 2 … = ID:PATH of a defaults.ini that counts below the ini; no ID: there was none, or it was empty.
+ */
+#define PARAMETER_DEFAULTS_PREFIX "CLAUDE_VM_DEFAULTS_"
 #define PARAMETER_UUID "CLAUDE_VM_UUID"
 #define PARAMETER_WORK_DIRECTORY "CLAUDE_VM_WORK_DIRECTORY" /* on the host; for messages and lists */
 /* Lists: one variable an element. */

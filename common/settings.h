@@ -121,6 +121,9 @@ bool setting_is_list(const Setting *s);
 /* True for a key that counts in a project's own file only: a request may begin with the ini of a project. */
 bool setting_is_project_only(const Setting *s);
 
+/* True for a key that may stand in defaults.ini: it says nothing about one project's place or grants. */
+bool setting_is_for_all(const Setting *s);
+
 /* The row of a key; N_SETTINGS if there is none. */
 SettingId setting_find(const char *section, const char *key);
 

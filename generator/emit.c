@@ -191,6 +191,20 @@ static void print_api_upstream(UnitWriter *w, const Project *p) {
         unit_writer_print_environment(w, PARAMETER_API_UPSTREAM, url);
 }
 
+/* An identity has no colon. */
+static void print_defaults(UnitWriter *w, const Project *p) {
+        for (size_t i = 0; p->defaults && i < p->defaults->n; i++) {
+                char name[64];
+
+                snprintf(name, sizeof(name), "Environment=\"" PARAMETER_DEFAULTS_PREFIX "%zu=", i);
+                unit_writer_print_verbatim(w, name);
+                unit_writer_print_quoted(w, p->defaults->items[i].id);
+                unit_writer_print_literal(w, ":");
+                unit_writer_print_quoted(w, p->defaults->paths[i]);
+                unit_writer_print_literal(w, "\"\n");
+        }
+}
+
 /* What a start compares with the files as they are then. */
 static void print_config(UnitWriter *w, const Project *p) {
         char name[64];
@@ -204,6 +218,7 @@ static void print_config(UnitWriter *w, const Project *p) {
         unit_writer_print_environment(w, name, p->path);
         if (p->file.id[0])
                 unit_writer_print_environment(w, PARAMETER_CONFIG_ID, p->file.id);
+        print_defaults(w, p);
 }
 
 /* What the ini sets; the helper knows the defaults. */
@@ -403,6 +418,9 @@ static int add_network(UnitWriter *w, const Project *p) {
 static bool can_name_files(const Project *p) {
         for (char *const *earlier = p->earlier; earlier && *earlier; earlier++)
                 if (unit_writer_refuses(*earlier))
+                        return false;
+        for (size_t i = 0; p->defaults && i < p->defaults->n; i++)
+                if (unit_writer_refuses(p->defaults->paths[i]))
                         return false;
         return !unit_writer_refuses(p->path);
 }

@@ -6,6 +6,9 @@
 /* The VM that the lines are about. Borrowed; set once. */
 void log_set_vm(const char *id, const char *uuid);
 
+/* Its work directory, by which claude-run finds the journal of a VM that has ended. Borrowed; set once. */
+void log_set_directory(const char *directory);
+
 /* A line of our own. */
 void log_message(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -66,6 +66,8 @@ static int verb_run(const char *id) {
                             *dev_shells = dev_shell_dir(), *name = NULL;
         RunConfig config = {
                 .qemu = QEMU_PATH,
+                .virtiofsd = VIRTIOFSD_PATH,
+                .ssh = SSH_PATH,
                 .ssh_keygen = SSH_KEYGEN_PATH,
                 .systemd_creds = SYSTEMD_CREDS_PATH,
                 .git = GIT_PATH,
@@ -82,6 +84,7 @@ static int verb_run(const char *id) {
         /* secrets pass through this memory: no debugger either */
         prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
         log_set_vm(id, getenv(PARAMETER_UUID) ?: "");
+        log_set_directory(getenv(PARAMETER_WORK_DIRECTORY) ?: "");
         if (!vm_name_is_id(id))
                 return refuse("The instance is not a valid VM name: use letters, digits, '_', '.' and '-', at most 40");
         if (!config.vm_dir || !data || !dev_shells)

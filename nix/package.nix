@@ -11,6 +11,7 @@
   cmocka,
   dnsmasq,
   git,
+  gnutar,
   haproxy,
   inih,
   libuuid,
@@ -89,7 +90,7 @@ stdenv.mkDerivation {
     (lib.mesonOption "qemu" "${qemu_kvm}/bin/qemu-system-${qemuArch}")
     (lib.mesonOption "virtiofsd" (lib.getExe virtiofsd))
     (lib.mesonOption "ssh" "${openssh}/bin/ssh")
-    (lib.mesonOption "scp" "${openssh}/bin/scp")
+    (lib.mesonOption "tar" "${gnutar}/bin/tar")
     (lib.mesonOption "ssh_keygen" "${openssh}/bin/ssh-keygen")
     (lib.mesonOption "systemd_creds" "${systemd}/bin/systemd-creds")
     (lib.mesonOption "haproxy" "${haproxy}/bin/haproxy")

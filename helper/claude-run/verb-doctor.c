@@ -16,6 +16,7 @@
 #include "common/strv.h"
 #include "config.h"
 #include "helper/claude-run/context.h"
+#include "helper/claude-run/fail.h"
 #include "helper/claude-run/memory.h"
 #include "helper/claude-run/program-version.h"
 #include "helper/claude-run/say.h"
@@ -110,11 +111,18 @@ static void check_units(Doctor *d) {
 }
 
 static void check_projects(Doctor *d) {
-        if (context_projects(d->context) != 0)
+        const char *const argv[] = { d->context->options->generator, "--list", NULL };
+        _cleanup_free_ char *errors = NULL;
+        int r = context_projects(d->context);
+
+        if (r == 0)
+                r = run_program_read_errors(argv, &errors);
+        if (errors)
+                say_lines(stderr, "", errors);
+        if (r < 0 || r > 1)
                 say(d, LEVEL_PROBLEM, GENERATOR_PATH " does not run: install claude-microvm again");
-        else if (run_program_quietly((const char *const[]) {
-                                 d->context->options->generator, "--dry-run", NULL }) != 0)
-                say(d, LEVEL_WARNING, "%zu projects; others have mistakes, see above",
+        else if (r > 0)
+                say(d, LEVEL_WARNING, "%zu projects, of which some have mistakes: see above",
                                 d->context->projects.n);
         else
                 say(d, LEVEL_OK, "%zu projects, no mistakes", d->context->projects.n);
@@ -136,7 +144,7 @@ static void check_virtiofsd(Doctor *d) {
 }
 
 static void check_ssh(Doctor *d) {
-        static const char *const programs[] = { SSH_PATH, SCP_PATH, SSH_KEYGEN_PATH };
+        static const char *const programs[] = { SSH_PATH, SSH_KEYGEN_PATH };
 
         for (size_t i = 0; i < ELEMENTSOF(programs); i++)
                 if (access(programs[i], X_OK) < 0) {
@@ -286,6 +294,9 @@ static const struct {
 int verb_doctor(Context *c) {
         Doctor d = { .context = c };
 
+        if (c->options->n_words > 0)
+                return fail(EXIT_USAGE, "doctor takes no name; of one VM: claude-run status %s",
+                                c->options->words[0]);
         for (size_t i = 0; i < ELEMENTSOF(checks); i++) {
                 d.check = checks[i].name;
                 checks[i].run(&d);

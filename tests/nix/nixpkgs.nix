@@ -28,6 +28,7 @@ let
     "nftables"
     "nixfmt"
     "nixfmt-tree"
+    "gnutar"
     "openssh"
     "passt"
     "pkg-config"
