@@ -21,7 +21,9 @@
 #define PARAMETER_ARGUMENT_PREFIX "CLAUDE_VM_ARGUMENT_" /* + 0, 1, 2 … = one agent argument */
 #define PARAMETER_PUBLISH_PREFIX "CLAUDE_VM_PUBLISH_"   /* + 0, 1, 2 … = ADDRESS:HOSTPORT:GUESTPORT */
 #define PUBLISH_MAX 64U
-#define PARAMETER_ALLOW_PREFIX "CLAUDE_VM_ALLOW_"             /* + 0, 1, 2 … = a word of Allow= */
+#define PARAMETER_ALLOW_PREFIX "CLAUDE_VM_ALLOW_"       /* + 0, 1, 2 … = a word of Allow= */
+#define PARAMETER_API_UPSTREAM "CLAUDE_VM_API_UPSTREAM" /* URL; set: the API proxy is on */
+#define PARAMETER_API_KEYS "CLAUDE_VM_API_KEYS"         /* names of the proxy's secrets, blanks between */
 #define PARAMETER_ENVIRONMENT_PREFIX "CLAUDE_VM_ENVIRONMENT_" /* + NAME = value, for the agent */
 #define PARAMETER_ENCRYPTED_PREFIX "CLAUDE_VM_ENCRYPTED_"     /* + NAME = file of systemd-creds */
 

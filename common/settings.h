@@ -41,6 +41,8 @@
         X(NETWORK,         "Network", "Mode",            WORD,      "internet allow none open", "internet", VARIABLE, 0, "network", "MODE", NULL) \
         X(ALLOW,           "Network", "Allow",           ALLOW,     NULL,       NULL,    CODE,      0, "allow", "WORD", "a NAME, ADDRESS, host:PORT or @LIST to reach") \
         X(LOG_ALLOWED,     "Network", "LogAllowed",      BOOLEAN,   "no yes",   "no",    VARIABLE,  0, NULL, NULL, NULL) \
+        X(API_PROXY,       "Network", "ApiProxy",        BOOLEAN,   "no yes auto", "auto", CODE,     0, NULL, NULL, NULL) \
+        X(BUDGET,          "Network", "Budget",          NUMBER,    "0 1000000", "0",   CODE,      0, NULL, NULL, NULL) \
         X(PUBLISH,         "Network", "Publish",         PUBLISH,   NULL,       NULL,    CODE,      'p', "publish", "[ADDRESS:]PORT:PORT", "forward a port of the host") \
         X(MEMORY_MAX,      "Service", "MemoryMax",       DIRECTIVE, NULL,       NULL,    DIRECTIVE, 0, NULL, NULL, NULL) \
         X(MEMORY_HIGH,     "Service", "MemoryHigh",      DIRECTIVE, NULL,       NULL,    DIRECTIVE, 0, NULL, NULL, NULL) \

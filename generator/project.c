@@ -12,6 +12,7 @@
 #include "common/cleanup.h"
 #include "common/strjoin.h"
 #include "common/strv.h"
+#include "generator/api-proxy.h"
 #include "generator/assignments.h"
 #include "generator/config-file.h"
 #include "generator/parser.h"
@@ -204,6 +205,7 @@ static void complete(Parser *parser) {
                 shares_add_nix_store(parser);
         shares_check_nested(parser);
         shares_check_hidden(parser);
+        api_proxy_complete(parser);
         if (p->values[SETTING_WANTED_BY] && p->caller_credentials.n > 0)
                 messages_error(&p->messages, p->caller_credentials.items[0].line,
                                 "%s= is taken from the environment of claude-run, which does not start the VM at login: name a file, or remove WantedBy=",

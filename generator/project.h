@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "common/api.h"
 #include "common/port-forward.h"
 #include "common/settings.h"
 #include "common/vm-name.h"
@@ -57,6 +58,8 @@ typedef struct Project {
         AssignmentList credentials;           /* value: a path */
         AssignmentList encrypted_credentials; /* the same */
         AssignmentList caller_credentials;    /* no value: it comes from claude-run's environment */
+        const Api *api;                       /* whose keys stay on the host; NULL: they are the guest's */
+        ApiUpstream upstream;                 /* of that API */
 } Project;
 
 /* Reads `name` (NAME.ini) below `dir_fd`, whose path is `dir`, over the defaults, which may be NULL and must

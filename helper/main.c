@@ -22,6 +22,7 @@
 #include "helper/host/accelerator.h"
 #include "helper/host/config-check.h"
 #include "helper/log.h"
+#include "helper/net/haproxy.h"
 #include "helper/net/holder.h"
 #include "helper/net/tools.h"
 #include "helper/parameters.h"
@@ -151,6 +152,7 @@ static int verb_net(const char *id) {
         _cleanup_free_ char *why = NULL, *config_home = path_xdg("XDG_CONFIG_HOME", "/.config");
         const NetConfig config = {
                 .nft = NFT_PATH,
+                .haproxy = HAPROXY_PATH,
                 .runtime_dir = getenv("RUNTIME_DIRECTORY"),
                 .config_home = config_home,
         };
@@ -181,6 +183,23 @@ static int verb_dns(const char *id) {
         log_set_vm(id, "");
         return vm_name_is_id(id) ? net_become_dnsmasq(DNSMASQ_PATH, runtime_dir(), id)
                                  : refuse("The instance is not a valid VM name");
+}
+
+static int verb_proxy(const char *id) {
+        const HaproxyConfig config = {
+                .haproxy = HAPROXY_PATH,
+                .systemd_creds = SYSTEMD_CREDS_PATH,
+                .runtime_dir = runtime_dir(),
+                .secrets_dir = getenv("CREDENTIALS_DIRECTORY"),
+        };
+        _cleanup_free_ char *why = NULL;
+
+        log_set_vm(id, getenv(PARAMETER_UUID) ?: "");
+        if (!vm_name_is_id(id))
+                return refuse("The instance is not a valid VM name");
+        if (check_config(&why) < 0)
+                return refuse(why ?: "No memory");
+        return net_become_haproxy(&config, id, environ);
 }
 
 static int verb_dns_ready(const char *id) {
@@ -224,6 +243,7 @@ static const Verb verbs[] = {
         { "net-exited", "VM", "say why it ended", verb_net_exited },
         { "pasta", "VM", "become its pasta (claude-vm-pasta@.service)", verb_pasta },
         { "dns", "VM", "become its dnsmasq (claude-vm-dns@.service)", verb_dns },
+        { "proxy", "VM", "become its haproxy (claude-vm-proxy@.service)", verb_proxy },
         { "dns-ready", "VM", "wait until it answers", verb_dns_ready },
         { "connect", "VM", "connect ssh to a VM (ProxyCommand)", verb_connect },
         { "master", "VM", "become the ssh master (claude-vm-ssh@.service)", verb_master },

@@ -175,6 +175,7 @@ int parameters_read(const char *id, char *const *variables, Parameters **ret, ch
         p->id = id;
         p->uuid = uuid;
         p->caller_credentials = strv_value(variables, PARAMETER_CALLER_CREDENTIALS) ?: "";
+        p->api_keys = strv_value(variables, PARAMETER_API_KEYS) ?: "";
         r = read_settings(p, variables, ret_why);
         if (r >= 0)
                 r = read_shares(p, variables, ret_why);
@@ -190,6 +191,10 @@ int parameters_read(const char *id, char *const *variables, Parameters **ret, ch
                 return r;
         *ret = TAKE_PTR(p);
         return 0;
+}
+
+int parameters_read_encrypted(char *const *variables, char ***ret) {
+        return read_assignments(variables, PARAMETER_ENCRYPTED_PREFIX, ret);
 }
 
 static void share_done(ShareParameters *share) {

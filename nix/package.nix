@@ -12,6 +12,7 @@
   dnsmasq,
   git,
   gnutar,
+  haproxy,
   inih,
   libuuid,
   linkFarm,
@@ -92,6 +93,7 @@ stdenv.mkDerivation {
     (lib.mesonOption "tar" "${gnutar}/bin/tar")
     (lib.mesonOption "ssh_keygen" "${openssh}/bin/ssh-keygen")
     (lib.mesonOption "systemd_creds" "${systemd}/bin/systemd-creds")
+    (lib.mesonOption "haproxy" "${haproxy}/bin/haproxy")
     (lib.mesonOption "systemctl" "${systemd}/bin/systemctl")
     (lib.mesonOption "journalctl" "${systemd}/bin/journalctl")
     (lib.mesonOption "git" "${git}/bin/git")

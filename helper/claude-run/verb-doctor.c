@@ -196,6 +196,10 @@ static void check_network(Doctor *d) {
                         say(d, LEVEL_PROBLEM, "%s not found: install %s", programs[i][0], programs[i][1]);
                         complete = false;
                 }
+        if (access(HAPROXY_PATH, X_OK) < 0)
+                say(d, LEVEL_WARNING,
+                                "%s not found: VMs with an API key start with ApiProxy=no only, and Mode=allow lets all names of an allowed address through; install haproxy",
+                                HAPROXY_PATH);
         if (complete)
                 try_network(d);
 }

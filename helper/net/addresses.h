@@ -3,8 +3,10 @@
  * 7335), which is for such inner ends and which no server has. */
 #pragma once
 
+#include "common/api.h"
+
 #define NET_GUEST "10.0.2.15"
-#define NET_GATEWAY "10.0.2.2"
+#define NET_GATEWAY API_ADDRESS
 #define NET_RESOLVER "10.0.2.3"
 #define NET_PREFIX 24
 #define NET_MASK "255.255.255.0"
@@ -21,7 +23,7 @@
 #define NET_OUT "out0"
 
 /* What listens in the VM's namespace, at NET_GATEWAY. */
-#define NET_API_PORT 8080
+#define NET_API_PORT API_PORT
 #define NET_TLS_PORT 8443
 
 /* The file that says which VM has what, $XDG_RUNTIME_DIR/claude-vm-net/ID/. */

@@ -7,6 +7,9 @@
 #define NET_MESSAGE_MAX (160U * 1024U)
 #define NET_FDS_MAX 2U
 
+/* In the directory of a VM's network: where haproxy takes commands. */
+#define NET_PROXY_ADMIN "proxy/admin"
+
 /* The path of a file in the runtime directory of a VM's network, owned; NULL without memory. */
 char *net_path(const char *runtime_dir, const char *id, const char *name);
 

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -40,6 +41,8 @@
 #include "helper/net/own-addresses.h"
 #include "helper/net/packet-log.h"
 #include "helper/net/policy.h"
+#include "helper/net/proxy-log.h"
+#include "helper/net/proxy-names.h"
 #include "helper/net/verdicts.h"
 #include "helper/sandbox/sandbox.h"
 
@@ -54,10 +57,13 @@ typedef struct Holder {
         Verdicts verdicts;
         GuestLines resolver_log;
         LineLimit resolver_limit;
+        GuestLines proxy_log;
+        LineLimit proxy_limit;
         int control_fd, ssh_fd;
         int own_fd; /* of the host's namespace */
         int packet_fd;
         int resolver_log_fds[2];
+        int proxy_log_fds[2];
         bool resolver_ready;
         int resolver_waiter; /* who asked for it, once it is */
 } Holder;
@@ -101,6 +107,28 @@ static int load_change(const Holder *h, const Policy *policy) {
                 return r;
         policy_print_change(script.stream, policy, known, (size_t) n);
         return nft_end(&script, h->config->nft);
+}
+
+static int print_tls_names(const Policy *policy, char **ret) {
+        size_t size;
+        FILE *f = open_memstream(ret, &size);
+
+        if (!f)
+                return -ENOMEM;
+        policy_print_tls_names(f, policy);
+        return fclose(f) != 0 ? -ENOMEM : 0;
+}
+
+/* A haproxy that does not run begins with the new list. */
+static int change_tls_names(const Holder *h, const Policy *policy) {
+        _cleanup_free_ char *from = NULL, *to = NULL;
+        int r = policy->has_proxy ? print_tls_names(&h->policy, &from) : -ENOENT;
+
+        if (r >= 0)
+                r = print_tls_names(policy, &to);
+        if (r >= 0)
+                r = proxy_names_change(h->config->runtime_dir, from, to);
+        return r == -ENOENT || r == -ECONNREFUSED ? 0 : r;
 }
 
 static int copy_policy(const Policy *from, Policy *ret) {
@@ -167,6 +195,8 @@ static int change(Holder *h, const char *word, char *rest, char **ret_why) {
                                 : change_rules(&policy, rest, strcmp(word, "allow") == 0, ret_why);
         if (r > 0)
                 r = load_change(h, &policy);
+        if (r >= 0)
+                r = change_tls_names(h, &policy);
         if (r < 0) {
                 policy_done(&policy);
                 return r;
@@ -326,6 +356,20 @@ static int answer_resolver_log(Holder *h, int fd, const char *word, char *rest) 
         return send_fds(fd, &h->resolver_log_fds[1], 1);
 }
 
+static int answer_proxy_log(Holder *h, int fd, const char *word, char *rest) {
+        return send_fds(fd, &h->proxy_log_fds[1], 1);
+}
+
+static int answer_tls_names(Holder *h, int fd, const char *word, char *rest) {
+        _cleanup_free_ char *text = NULL, *answer = NULL;
+        int r = print_tls_names(&h->policy, &text);
+
+        if (r < 0)
+                return r;
+        answer = strjoin("names\n", text, NULL);
+        return answer ? send_text(fd, answer) : -ENOMEM;
+}
+
 static int answer_ssh(Holder *h, int fd, const char *word, char *rest) {
         _cleanup_close_ int guest = net_namespace_connect_ssh();
 
@@ -342,6 +386,8 @@ static const Answer control_answers[] = {
         { "namespaces", answer_namespaces },
         { "resolver-log", answer_resolver_log },
         { "resolver", answer_resolver },
+        { "proxy-log", answer_proxy_log },
+        { "tls-names", answer_tls_names },
         { "resolver-ready", answer_resolver_ready },
         { "show", answer_show },
         { "allow", answer_change },
@@ -484,6 +530,59 @@ static int on_resolver_log(sd_event_source *source, int fd, uint32_t revents, vo
         return 0;
 }
 
+static void log_request(const ProxyLine *line) {
+        char text[768];
+
+        snprintf(text, sizeof(text), "%s %s: %u, %llu bytes sent, %llu received, %llu ms", line->method,
+                        line->path, line->status, line->sent, line->received, line->msec);
+        log_line(LOG_INFO, "claude-vm-api", text);
+}
+
+static void take_name(Holder *h, const ProxyLine *line) {
+        Verdict verdict = {
+                .refused = line->word != PROXY_NAME_ALLOWED,
+                .by_address = line->word == PROXY_NAME_LOCAL || !line->name[0],
+                .protocol = IPPROTO_TCP,
+                .port = 443,
+        };
+
+        if (!verdict.refused && !h->policy.log_allowed)
+                return;
+        snprintf(verdict.name, sizeof(verdict.name), "%s", line->name);
+        snprintf(verdict.address, sizeof(verdict.address), "%s", line->address);
+        (void) verdicts_take(&h->verdicts, &verdict);
+}
+
+/* The guest can make many of them. */
+static void on_proxy_line(void *userdata, const char *text) {
+        Holder *h = userdata;
+        ProxyLine line = proxy_log_parse(text);
+        unsigned left_out;
+
+        if (line.word == PROXY_NAME_ALLOWED || line.word == PROXY_NAME_REFUSED ||
+                        line.word == PROXY_NAME_LOCAL)
+                take_name(h, &line);
+        else if (!line_limit_pass(&h->proxy_limit, usec_now(CLOCK_MONOTONIC), &left_out))
+                return;
+        else if (line.word == PROXY_API)
+                log_request(&line);
+        else if (line.word == PROXY_NAME_UNKNOWN)
+                log_message(LOG_NOTICE, "The host's name servers have no address of %s, which is allowed",
+                                line.name);
+        else
+                log_line(LOG_NOTICE, "haproxy", text);
+}
+
+static int on_proxy_log(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        Holder *h = userdata;
+        char buffer[16384];
+        ssize_t n = read(fd, buffer, sizeof(buffer));
+
+        if (n > 0)
+                guest_lines_feed(&h->proxy_log, buffer, (size_t) n);
+        return 0;
+}
+
 /* The host has another address. Without the new set of them the guest's packets may not pass: so this
  * process, and with it the network, ends. */
 static int on_own_address(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
@@ -499,6 +598,26 @@ static int on_own_address(sd_event_source *source, int fd, uint32_t revents, voi
 
 /* --- the whole ------------------------------------------------------------------------- */
 
+static int read_upstream(Policy *p, const char *url, char **ret_why) {
+        char why[API_WHY_MAX];
+
+        p->has_api = url != NULL;
+        if (url && api_upstream_parse(url, &p->upstream, why) < 0)
+                return why_say(ret_why, -EINVAL, PARAMETER_API_UPSTREAM "=%s in the unit: %s", url, why);
+        return 0;
+}
+
+/* Its unit runs from the start, or not at all. */
+static void find_proxy(Policy *p, const char *haproxy) {
+        bool is_there = access(haproxy, X_OK) == 0;
+
+        p->has_proxy = is_there && (p->has_api || p->mode == POLICY_ALLOW);
+        if (!is_there && p->mode == POLICY_ALLOW)
+                log_message(LOG_WARNING,
+                                "The program '%s' is missing: the guest reaches all names that share an address with an allowed one; install haproxy",
+                                haproxy);
+}
+
 static int read_policy(Policy *p, char *const *variables, const char *config_home, char **ret_why) {
         char name[sizeof(PARAMETER_ALLOW_PREFIX) + 3 * sizeof(unsigned)];
         const char *log_allowed = strv_value(variables, settings[SETTING_LOG_ALLOWED].variable), *value;
@@ -508,6 +627,7 @@ static int read_policy(Policy *p, char *const *variables, const char *config_hom
                                         ?: settings[SETTING_NETWORK].fallback);
         p->log_allowed = log_allowed && strcmp(log_allowed, "yes") == 0;
         p->generation = 1;
+        r = read_upstream(p, strv_value(variables, PARAMETER_API_UPSTREAM), ret_why);
         for (unsigned i = 0; r >= 0; i++) {
                 snprintf(name, sizeof(name), PARAMETER_ALLOW_PREFIX "%u", i);
                 value = strv_value(variables, name);
@@ -529,7 +649,10 @@ static int open_outside(Holder *h) {
         h->own_fd = own_addresses_open();
         if (h->own_fd < 0)
                 return h->own_fd;
-        return pipe2(h->resolver_log_fds, O_CLOEXEC | O_NONBLOCK) < 0 ? -errno : 0;
+        return pipe2(h->resolver_log_fds, O_CLOEXEC | O_NONBLOCK) < 0 ||
+                                        pipe2(h->proxy_log_fds, O_CLOEXEC | O_NONBLOCK) < 0
+                        ? -errno
+                        : 0;
 }
 
 static int enter_sandbox(const Holder *h) {
@@ -582,6 +705,7 @@ static int watch(Holder *h) {
                 { h->own_fd, on_own_address },
                 { h->packet_fd, on_packet_log },
                 { h->resolver_log_fds[0], on_resolver_log },
+                { h->proxy_log_fds[0], on_proxy_log },
         };
         int r = sd_event_set_signal_exit(h->event, true);
 
@@ -633,6 +757,7 @@ int net_run(const NetConfig *config, const char *id, char *const *variables) {
                 .config = config,
                 .resolver_waiter = -EBADF,
                 .resolver_log = { .handler = on_resolver_line, .userdata = &h },
+                .proxy_log = { .handler = on_proxy_line, .userdata = &h },
         };
         _cleanup_free_ char *why = NULL;
         int r = read_policy(&h.policy, variables, config->config_home, &why);
@@ -641,6 +766,7 @@ int net_run(const NetConfig *config, const char *id, char *const *variables) {
                 log_status(LOG_ERR, "%s", why ?: strerror(-r));
                 return EXIT_CONFIGURATION;
         }
+        find_proxy(&h.policy, config->haproxy);
         r = sd_event_new(&h.event);
         r = r < 0 ? fail("start", r) : make(&h);
         sd_event_unref(h.event);

@@ -5,6 +5,8 @@
  *             namespaces       user and network namespace, for dnsmasq
  *             resolver-log     where dnsmasq's log goes
  *             resolver         dnsmasq's configuration
+ *             proxy-log        where haproxy's log goes
+ *             tls-names        a line, and the names that haproxy lets TLS connections through to
  *             resolver-ready   answered when a dnsmasq with that configuration has started
  *             show             all about the policy and what it refused, as JSON
  *             allow, deny      with a word of Allow= on each further line
@@ -15,6 +17,7 @@
 
 typedef struct NetConfig {
         const char *nft;         /* absolute path */
+        const char *haproxy;     /* likewise; it need not be installed */
         const char *runtime_dir; /* $RUNTIME_DIRECTORY, of this network alone */
         const char *config_home; /* $XDG_CONFIG_HOME */
 } NetConfig;

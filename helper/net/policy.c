@@ -169,6 +169,10 @@ static void print_host_rules(FILE *f, const Policy *p) {
         fputs("  ip daddr " NET_OUTER_SUBNET " goto refuse\n", f);
 }
 
+static bool filters_tls(const Policy *p) {
+        return p->has_proxy && p->mode == POLICY_ALLOW;
+}
+
 /* An address that is named itself may be a local one; a name never leads to one, whatever its name server
  * says. */
 static void print_policy(FILE *f, const Policy *p) {
@@ -180,6 +184,9 @@ static void print_policy(FILE *f, const Policy *p) {
         }
         if (p->mode == POLICY_INTERNET || p->mode == POLICY_ALLOW)
                 fputs("  ip daddr @local_nets goto refuse\n  ip daddr @own_nets goto refuse\n", f);
+        /* TLS is haproxy's: what gets here is QUIC, which it cannot look into, or no connection */
+        if (filters_tls(p))
+                fputs("  meta l4proto { tcp, udp } th dport 443 goto refuse\n", f);
         if (p->mode == POLICY_ALLOW)
                 print_each_port(f, p, print_name_rule);
         fputs(p->mode == POLICY_INTERNET || p->mode == POLICY_OPEN ? "  goto allow\n" : "  goto refuse\n",
@@ -206,8 +213,29 @@ static void print_forward(FILE *f, const Policy *p) {
                         p->generation);
 }
 
-/* The guest finds a port of the host at its gateway, by the name `host`. */
+/* An address may have many names: haproxy looks at the one that the guest's TLS names. What an address is
+ * allowed for itself needs no name. */
+static void print_tls_redirect(FILE *f, const Policy *p) {
+        for (size_t i = 0; i < p->n_rules; i++) {
+                const AllowRule *rule = &p->rules[i].rule;
+                char network[ALLOW_NETWORK_MAX];
+
+                if (rule->kind != ALLOW_NETWORK || (rule->port != 0 && rule->port != 443))
+                        continue;
+                allow_rule_print_network(rule, network);
+                fprintf(f, "  iifname \"" NET_TAP "\" ip daddr %s tcp dport 443 return\n", network);
+        }
+        fprintf(f,
+                        "  iifname \"" NET_TAP "\" ip daddr { 10.0.2.0/24, " NET_OUTER_SUBNET " } return\n"
+                        "  iifname \"" NET_TAP "\" tcp dport 443 redirect to :%u\n",
+                        NET_TLS_PORT);
+}
+
+/* The guest finds a port of the host at its gateway, by the name `host`. The API's is the proxy's. */
 static void print_redirect(FILE *f, const Policy *p) {
+        if (p->has_api)
+                fprintf(f, "  iifname \"" NET_TAP "\" ip daddr " NET_GATEWAY " tcp dport %u return\n",
+                                NET_API_PORT);
         for (size_t i = 0; p->mode != POLICY_NONE && i < p->n_rules; i++)
                 if (p->rules[i].rule.kind == ALLOW_HOST)
                         fprintf(f,
@@ -215,6 +243,50 @@ static void print_redirect(FILE *f, const Policy *p) {
                                         " meta l4proto { tcp, udp } th dport %u dnat ip to " NET_OUTER_HOST
                                         "\n",
                                         p->rules[i].rule.port);
+        if (filters_tls(p))
+                print_tls_redirect(f, p);
+}
+
+static void print_still_allowed(FILE *f, unsigned port) {
+        if (port == 0 || port == 443)
+                fprintf(f, "  tcp dport %u ct status dnat ct original ip daddr @" SET_NAME " accept\n",
+                                NET_TLS_PORT, port);
+}
+
+/* haproxy looks at the name when a connection begins. One of an earlier generation goes on if its address is
+ * still one of an allowed name. */
+static void print_to_tls(FILE *f, const Policy *p) {
+        fprintf(f,
+                        "  tcp dport %u ct status dnat ct state new ct mark set %u counter name allowed accept\n"
+                        "  tcp dport %u ct status dnat ct mark %u counter name allowed accept\n",
+                        NET_TLS_PORT, p->generation, NET_TLS_PORT, p->generation);
+        print_each_port(f, p, print_still_allowed);
+}
+
+static void print_to_proxy(FILE *f, const Policy *p) {
+        fputs("  ip daddr != " NET_GATEWAY " return\n", f);
+        if (p->has_api)
+                fprintf(f, "  tcp dport %u counter name allowed accept\n", NET_API_PORT);
+        if (filters_tls(p))
+                print_to_tls(f, p);
+}
+
+/* Also for a haproxy in a guest's hands: it reaches what the user has named as the API, and public
+ * addresses. The first rules are for it as for all programs of this network. */
+static void print_from_proxy(FILE *f, const Policy *p) {
+        const ApiUpstream *u = &p->upstream;
+
+        if (p->has_api && (u->is_local || u->is_address))
+                fprintf(f, "  ip daddr %s tcp dport %u accept\n", u->is_local ? NET_OUTER_HOST : u->host,
+                                u->port);
+        fputs("  ip daddr @local_nets reject with tcp reset\n"
+              "  ip daddr @own_nets reject with tcp reset\n",
+                        f);
+        if (p->has_api && !u->is_local && !u->is_address)
+                fprintf(f, "  tcp dport %u accept\n", u->port);
+        if (filters_tls(p))
+                fputs("  tcp dport 443 accept\n", f);
+        fputs("  reject with tcp reset\n", f);
 }
 
 static void print_changing_chains(FILE *f, const Policy *p) {
@@ -226,6 +298,12 @@ static void print_changing_chains(FILE *f, const Policy *p) {
         print_forward(f, p);
         fputs(" }\n chain host_ports {\n", f);
         print_redirect(f, p);
+        fputs(" }\n chain to_proxy {\n", f);
+        if (p->has_proxy)
+                print_to_proxy(f, p);
+        fputs(" }\n chain from_proxy {\n", f);
+        if (p->has_proxy)
+                print_from_proxy(f, p);
         fputs(" }\n", f);
 }
 
@@ -245,6 +323,8 @@ static const char constant_part[] =
                 " }\n"
                 " chain judge { }\n"
                 " chain allow { }\n"
+                " chain to_proxy { }\n"
+                " chain from_proxy { }\n"
                 " chain spoofed {\n"
                 "  type filter hook prerouting priority raw; policy accept;\n"
                 "  iifname \"" NET_TAP "\" meta nfproto ipv6 drop\n"
@@ -263,6 +343,7 @@ static const char constant_part[] =
                 "  iifname != \"" NET_TAP "\" drop\n"
                 "  ip daddr " NET_RESOLVER " meta l4proto { tcp, udp } th dport 53 accept\n"
                 "  icmp type echo-request limit rate 100/second accept\n"
+                "  jump to_proxy\n"
                 "  goto refuse\n"
                 " }\n"
                 /* dnsmasq asks pasta; sessions go to the guest's sshd */
@@ -275,9 +356,10 @@ static const char constant_part[] =
                 "\" icmp type { echo-reply, destination-unreachable, time-exceeded } accept\n"
                 "  oifname \"" NET_OUT "\" ip daddr " NET_OUTER_RESOLVER
                 " meta l4proto { tcp, udp } th dport 53 accept\n"
+                "  oifname \"" NET_OUT "\" meta l4proto tcp jump from_proxy\n"
                 " }\n";
 
-static void print_local_networks(FILE *f) {
+static void print_each_local(FILE *f, const char *before, const char *after) {
         for (size_t i = 0; i < ELEMENTSOF(local_networks); i++) {
                 const AllowRule network = {
                         .address = local_networks[i].address,
@@ -286,8 +368,12 @@ static void print_local_networks(FILE *f) {
                 char text[ALLOW_NETWORK_MAX];
 
                 allow_rule_print_network(&network, text);
-                fprintf(f, "add element inet vm local_nets { %s }\n", text);
+                fprintf(f, "%s%s%s", before, text, after);
         }
+}
+
+void policy_print_local_networks(FILE *f) {
+        print_each_local(f, " ", "");
 }
 
 bool policy_is_local(const char *address) {
@@ -308,7 +394,7 @@ void policy_print_table(FILE *f, const Policy *p) {
         print_each_port(f, p, print_set);
         print_changing_chains(f, p);
         fputs("}\n", f);
-        print_local_networks(f);
+        print_each_local(f, "add element inet vm local_nets { ", " }\n");
 }
 
 static void print_flush(FILE *f, unsigned port) {
@@ -325,7 +411,8 @@ static void print_known(FILE *f, const Policy *p, const PolicyAddress *known) {
 }
 
 void policy_print_change(FILE *f, const Policy *p, const PolicyAddress *known, size_t n_known) {
-        static const char *const chains[] = { "judge", "allow", "guest_to_world", "host_ports" };
+        static const char *const chains[] = { "judge", "allow", "guest_to_world", "host_ports", "to_proxy",
+                "from_proxy" };
 
         for (size_t i = 0; i < ELEMENTSOF(chains); i++)
                 fprintf(f, "flush chain inet vm %s\n", chains[i]);
@@ -345,6 +432,15 @@ void policy_print_own(FILE *f, char *const *networks) {
 }
 
 /* --- dnsmasq --------------------------------------------------------------------------- */
+
+void policy_print_tls_names(FILE *f, const Policy *p) {
+        for (size_t i = 0; i < p->n_rules; i++) {
+                const AllowRule *rule = &p->rules[i].rule;
+
+                if (rule->kind == ALLOW_NAME && (rule->port == 0 || rule->port == 443))
+                        fprintf(f, ".%s\n", rule->name);
+        }
+}
 
 /* dnsmasq takes the line with the longest name, so that line has the sets of all names above it, too. */
 static void print_sets_of_name(FILE *f, const Policy *p, const char *name) {

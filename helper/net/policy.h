@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "common/allow-rule.h"
+#include "common/api.h"
 #include "common/cleanup.h"
 
 typedef enum PolicyMode {
@@ -25,7 +26,10 @@ typedef struct Policy {
         bool log_allowed;
         PolicyRule *rules;
         size_t n_rules;
-        unsigned generation; /* of the marks of connections; a tighter policy has a new one */
+        bool has_proxy;       /* haproxy runs in this network: for the API, and for TLS with Mode=allow */
+        bool has_api;         /* it keeps a key of: */
+        ApiUpstream upstream; /* (`host` is not there for a local one) */
+        unsigned generation;  /* of the marks of connections; a tighter policy has a new one */
 } Policy;
 
 #define POLICY_RULES_MAX 4096U
@@ -60,8 +64,15 @@ void policy_print_table(FILE *f, const Policy *p);
 /* What changes in a table that is in force, in one transaction. The sets of names begin with `known`. */
 void policy_print_change(FILE *f, const Policy *p, const PolicyAddress *known, size_t n_known);
 
+/* The networks that no name leads to, each with a blank before it. */
+void policy_print_local_networks(FILE *f);
+
 /* The set of addresses that are this machine's, or in networks that it is connected to. */
 void policy_print_own(FILE *f, char *const *networks);
+
+/* The names that TLS connections may have, one a line and each with a dot before it: what ends with a line
+ * is that name, or below it. */
+void policy_print_tls_names(FILE *f, const Policy *p);
 
 /* dnsmasq's configuration. */
 void policy_print_resolver(FILE *f, const Policy *p);

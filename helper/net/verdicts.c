@@ -44,17 +44,23 @@ static bool is_gateway(const Verdict *verdict) {
         return strcmp(verdict->address, NET_GATEWAY) == 0;
 }
 
+/* The name is the guest's: one that looks like a list or a network must not be offered as that. */
+static int parse_target(const Verdict *verdict, AllowRule *ret) {
+        bool by_name = verdict->name[0] && !verdict->by_address;
+        char why[ALLOW_WHY_MAX];
+        int r = allow_rule_parse(by_name ? verdict->name : verdict->address, ret, why);
+
+        return r < 0 ? r : ret->kind == (by_name ? ALLOW_NAME : ALLOW_NETWORK) ? 0 : -EINVAL;
+}
+
 bool verdict_remedy(const Verdict *verdict, char ret[static ALLOW_TEXT_MAX]) {
         AllowRule rule = { .port = verdict->port };
-        char why[ALLOW_WHY_MAX];
 
         if (is_gateway(verdict)) {
                 rule.kind = ALLOW_HOST;
                 if (verdict->port == 0)
                         return false;
-        } else if (allow_rule_parse(verdict->name[0] && !verdict->by_address ? verdict->name
-                                                                             : verdict->address,
-                                   &rule, why) < 0)
+        } else if (parse_target(verdict, &rule) < 0)
                 return false;
         rule.port = verdict->port;
         allow_rule_print(&rule, ret);

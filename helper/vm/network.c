@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "common/strjoin.h"
 #include "common/why.h"
 #include "helper/host/manager.h"
 #include "helper/log.h"
@@ -24,24 +25,42 @@ static int on_network_end(sd_event_source *source, int fd, uint32_t revents, voi
         return 0;
 }
 
+static int ask_state(const Vm *vm, const char *name, UnitState *ret) {
+        _cleanup_free_ char *unit = strjoin(name, "@", vm->parameters->id, ".service", NULL);
+        _cleanup_manager_ Manager *m = NULL;
+        int r = unit ? manager_connect(&m) : -ENOMEM;
+
+        return r < 0 ? r : manager_state(m, unit, ret);
+}
+
 /* The unit that should have made it has said why it could not. */
 static int explain(const Vm *vm, char **ret_why) {
-        _cleanup_free_ char *unit = NULL;
-        _cleanup_manager_ Manager *m = NULL;
         UnitState state = {};
-        int r;
+        int r = ask_state(vm, "claude-vm-net", &state);
 
-        if (asprintf(&unit, "claude-vm-net@%s.service", vm->parameters->id) < 0) {
-                unit = NULL;
-                return -ENOMEM;
-        }
-        r = manager_connect(&m);
-        if (r >= 0)
-                r = manager_state(m, unit, &state);
         r = why_say(ret_why, -EINVAL, "The VM has no network: %s",
                         r >= 0 && state.status_text && state.status_text[0]
                                         ? state.status_text
                                         : "claude-vm-net@.service has not made it; see: systemctl --user daemon-reload");
+        unit_state_done(&state);
+        return r;
+}
+
+/* The guest has a placeholder instead of its key: without the proxy the agent could do nothing. */
+static int check_proxy(const Vm *vm, char **ret_why) {
+        UnitState state = {};
+        int r;
+
+        if (!vm->parameters->api_keys[0])
+                return 0;
+        r = ask_state(vm, "claude-vm-proxy", &state);
+        if (r < 0)
+                return r;
+        if (strcmp(state.active_state ?: "", "active") != 0)
+                r = why_say(ret_why, -EINVAL, "The proxy that keeps the API key does not run: %s",
+                                state.status_text && state.status_text[0]
+                                                ? state.status_text
+                                                : "see the log of claude-vm-proxy@.service");
         unit_state_done(&state);
         return r;
 }
@@ -56,7 +75,8 @@ int vm_network_begin(Vm *vm, char **ret_why) {
         if (r < 0)
                 return r;
         vm->tap_fd = fds[0];
-        return sd_event_add_io(vm->event, NULL, vm->network_fd, EPOLLIN, on_network_end, vm);
+        r = check_proxy(vm, ret_why);
+        return r < 0 ? r : sd_event_add_io(vm->event, NULL, vm->network_fd, EPOLLIN, on_network_end, vm);
 }
 
 void vm_network_done(Vm *vm) {

@@ -76,6 +76,7 @@ static int start(Vm *vm, const GuestImage *image, bool kvm, char **ret_why) {
                 .encrypted = vm->parameters->encrypted_credentials,
                 .systemd_creds = vm->config->systemd_creds,
                 .caller = vm->parameters->caller_credentials,
+                .elsewhere = vm->parameters->api_keys,
                 .runtime_dir = vm->config->runtime_dir,
                 .id = vm->parameters->id,
         };

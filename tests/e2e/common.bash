@@ -26,7 +26,7 @@ new_project() {
         chmod 0700 "$home"
         cat >"$home/.claude.json" <<-JSON
         {"hasCompletedOnboarding": true, "theme": "dark", "bypassPermissionsModeAccepted": true,
-         "customApiKeyResponses": {"approved": ["sk-test-key"], "rejected": []},
+         "customApiKeyResponses": {"approved": ["sk-test-key", "e-key-is-on-the-host"], "rejected": []},
          "projects": {"/work": {"hasTrustDialogAccepted": true, "hasCompletedProjectOnboarding": true}}}
 	JSON
         (umask 077 && echo sk-test-key >"$HOME/api-key")

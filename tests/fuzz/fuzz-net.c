@@ -5,10 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/api.h"
 #include "common/printable.h"
 #include "helper/guest-lines.h"
 #include "helper/net/known-names.h"
 #include "helper/net/packet-log.h"
+#include "helper/net/proxy-log.h"
 #include "helper/net/verdicts.h"
 #include "tests/fuzz/text.h"
 
@@ -54,6 +56,32 @@ static void on_line(void *userdata, const char *text) {
                 abort();
 }
 
+static void on_proxy_line(void *userdata, const char *text) {
+        ProxyLine line = proxy_log_parse(text);
+        Verdict verdict = { .refused = true, .protocol = 6, .port = 443 };
+
+        if (strlen(line.name) > ALLOW_NAME_MAX || strlen(line.path) >= sizeof(line.path))
+                abort();
+        snprintf(verdict.name, sizeof(verdict.name), "%s", line.name);
+        snprintf(verdict.address, sizeof(verdict.address), "%s", line.address);
+        check_remedy(&verdict);
+}
+
+/* An address that passes is one that haproxy's configuration may have in it. */
+static void check_upstream(const char *text) {
+        char url[API_URL_MAX], again[API_URL_MAX], why[API_WHY_MAX];
+        ApiUpstream u;
+
+        if (api_upstream_parse(text, &u, why) < 0)
+                return;
+        api_upstream_print(&u, url);
+        if (strpbrk(url, " \t\n'\"\\$%#{}") || api_upstream_parse(url, &u, why) < 0)
+                abort();
+        api_upstream_print(&u, again);
+        if (strcmp(url, again) != 0)
+                abort();
+}
+
 static void check_rule(const char *text) {
         char word[ALLOW_TEXT_MAX], why[ALLOW_WHY_MAX];
         AllowRule rule, again;
@@ -69,7 +97,7 @@ static void check_rule(const char *text) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-        GuestLines lines = { .handler = on_line };
+        GuestLines lines = { .handler = on_line }, proxy_lines = { .handler = on_proxy_line };
         Packet packet;
         char *text;
 
@@ -83,9 +111,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 on_packet(NULL, true, &packet);
         guest_lines_feed(&lines, (const char *) data, size);
         guest_lines_end(&lines);
+        guest_lines_feed(&proxy_lines, (const char *) data, size);
+        guest_lines_end(&proxy_lines);
         text = text_of(data, size);
-        if (text)
+        if (text) {
                 check_rule(text);
+                check_upstream(text);
+        }
         free(text);
         return 0;
 }

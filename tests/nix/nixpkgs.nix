@@ -19,6 +19,7 @@ let
     "gdb"
     "gemini-cli"
     "git"
+    "haproxy"
     "inih"
     "jq"
     "libuuid"
