@@ -7,7 +7,8 @@
 
 typedef struct RunOptions {
         const char *generator, *ssh, *tar, *systemctl, *journalctl; /* absolute paths */
-        bool json, wide, follow, network, save, detach, yes, recursive, terminal, help, version, read_only, new, dev_shell;
+        bool json, wide, follow, network, save, detach, yes, recursive, terminal, help, version, read_only,
+                        new, dev_shell;
         const char *user;      /* in the guest */
         const char *since;     /* for logs */
         const char *lines;     /* the same */

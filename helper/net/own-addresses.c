@@ -34,31 +34,44 @@ static int add_network(char ***list, const struct ifaddrmsg *m, const void *data
         return strv_appendf(list, "%s/%u", text, prefix);
 }
 
-/* IFA_LOCAL is our own address; IFA_ADDRESS would be the other end of a point-to-point line. */
-static int add_message(char ***list, struct nlmsghdr *h) {
-        struct ifaddrmsg *m = NLMSG_DATA(h);
-        int left = (int) IFA_PAYLOAD(h), r = 0;
+/* The attributes behind the head of a message. IFA_LOCAL is our own address; IFA_ADDRESS would be the other
+ * end of a point-to-point line. */
+static int add_message(char ***list, const char *data, size_t size) {
+        struct ifaddrmsg m;
+        struct rtattr a;
+        int r = 0;
 
-        if (m->ifa_family != AF_INET || m->ifa_prefixlen > 32 || m->ifa_scope == RT_SCOPE_HOST)
+        if (size < sizeof(m))
                 return 0;
-        for (struct rtattr *a = IFA_RTA(m); r >= 0 && RTA_OK(a, left); a = RTA_NEXT(a, left))
-                if (a->rta_type == IFA_LOCAL && RTA_PAYLOAD(a) == sizeof(struct in_addr))
-                        r = add_network(list, m, RTA_DATA(a));
+        memcpy(&m, data, sizeof(m));
+        if (m.ifa_family != AF_INET || m.ifa_prefixlen > 32 || m.ifa_scope == RT_SCOPE_HOST)
+                return 0;
+        for (size_t at = NLMSG_ALIGN(sizeof(m)); r >= 0 && at + sizeof(a) <= size;
+                        at += RTA_ALIGN(a.rta_len)) {
+                memcpy(&a, data + at, sizeof(a));
+                if (a.rta_len < sizeof(a) || a.rta_len > size - at)
+                        break;
+                if (a.rta_type == IFA_LOCAL && a.rta_len == RTA_LENGTH(sizeof(struct in_addr)))
+                        r = add_network(list, &m, data + at + RTA_LENGTH(0));
+        }
         return r;
 }
 
 /* One buffer of the answer. 1: there is more to come. */
-static int add_messages(char ***list, char *buffer, size_t size) {
-        struct nlmsghdr *h = (struct nlmsghdr *) (void *) buffer;
+static int add_messages(char ***list, const char *buffer, size_t size) {
+        struct nlmsghdr h;
         int r = 0;
 
-        for (; NLMSG_OK(h, size); h = NLMSG_NEXT(h, size)) {
-                if (h->nlmsg_type == NLMSG_DONE)
+        for (size_t at = 0; at + sizeof(h) <= size; at += NLMSG_ALIGN(h.nlmsg_len)) {
+                memcpy(&h, buffer + at, sizeof(h));
+                if (h.nlmsg_len < sizeof(h) || h.nlmsg_len > size - at)
+                        return -EPROTO;
+                if (h.nlmsg_type == NLMSG_DONE)
                         return 0;
-                if (h->nlmsg_type == NLMSG_ERROR)
+                if (h.nlmsg_type == NLMSG_ERROR)
                         return -EIO;
-                if (h->nlmsg_type == RTM_NEWADDR)
-                        r = add_message(list, h);
+                if (h.nlmsg_type == RTM_NEWADDR)
+                        r = add_message(list, buffer + at + NLMSG_HDRLEN, h.nlmsg_len - NLMSG_HDRLEN);
                 if (r < 0)
                         return r;
         }
@@ -75,7 +88,7 @@ int own_addresses_read(int fd, char ***ret) {
                 .header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
                 .message.ifa_family = AF_INET,
         };
-        char buffer[32768] __attribute__((aligned(NLMSG_ALIGNTO)));
+        char buffer[32768];
         _cleanup_strv_free_ char **list = NULL;
         int r = 1;
 

@@ -15,6 +15,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/printable.h"
+
 /* The widths below are those of the buffers. */
 _Static_assert(ALLOW_NAME_MAX == 253, "adapt the formats");
 
@@ -33,17 +35,22 @@ static ResolverWord word_of(const char *verb, const char *answer, char *ret_addr
 }
 
 ResolverLine resolver_log_parse(const char *text) {
-        ResolverLine line = {};
         const char *rest = strchr(text, ' ');
+        ResolverLine line = {};
         char verb[16], answer[64];
 
         if (strncmp(text, "dnsmasq", strlen("dnsmasq")) != 0 || !rest)
                 return line;
-        if (!isdigit((unsigned char) rest[1]))
+        if (!isdigit((unsigned char) rest[1])) {
                 line.word = strncmp(rest, " started,", strlen(" started,")) == 0 ? RESOLVER_STARTED
                                                                                  : RESOLVER_ITSELF;
-        else if (sscanf(rest, " %" SCNu64 " %*s %15s %253s %*s %63s", &line.serial, verb, line.name,
-                                 answer) == 4)
-                line.word = word_of(verb, answer, line.address);
+                return line;
+        }
+        if (sscanf(rest, " %" SCNu64 " %*s %15s %253s %*s %63s", &line.serial, verb, line.name, answer) != 4)
+                return (ResolverLine) {};
+        /* a word that is longer than its buffer may have been cut inside a character */
+        if (printable_check(line.name))
+                return (ResolverLine) {};
+        line.word = word_of(verb, answer, line.address);
         return line;
 }
