@@ -21,18 +21,17 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/obeyed-names.h"
+#include "common/open-below.h"
 #include "common/settings.h"
 #include "common/strjoin.h"
 #include "common/strv.h"
@@ -48,17 +47,6 @@ typedef struct Protection {
         char **notes;
         char *name; /* that an error is about */
 } Protection;
-
-/* Returns a descriptor; -ELOOP: a link is on the way, or is what the path names. */
-static int open_below(int root, const char *path, int flags) {
-        struct open_how how = {
-                .flags = (unsigned) (flags | O_CLOEXEC),
-                .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
-        };
-        int fd = (int) syscall(SYS_openat2, root, path, &how, sizeof(how));
-
-        return fd < 0 ? -errno : fd;
-}
 
 static bool exists(int root, const char *path) {
         _cleanup_close_ int fd = open_below(root, path, O_PATH);
