@@ -9,6 +9,7 @@
 
 #include "common/agents-table.h"
 #include "common/cleanup.h"
+#include "common/obeyed-names.h"
 #include "common/vm-name.h"
 #include "config.h"
 
@@ -159,6 +160,15 @@ static int check_directory(const Setting *s, const char *value, char *ret_why) {
         return -EINVAL;
 }
 
+static int check_protect(const Setting *s, const char *value, char *ret_why) {
+        const char *why = protect_refused(value);
+
+        if (!why)
+                return 0;
+        snprintf(ret_why, SETTING_WHY_MAX, "%s", why);
+        return -EINVAL;
+}
+
 typedef int (*checker)(const Setting *s, const char *value, char *ret_why);
 
 static const checker checkers[N_TYPES] = {
@@ -168,6 +178,7 @@ static const checker checkers[N_TYPES] = {
         [TYPE_BOOLEAN] = check_boolean,
         [TYPE_GUEST] = check_guest,
         [TYPE_DIRECTORY] = check_directory,
+        [TYPE_PROTECT] = check_protect,
 };
 
 int setting_check(const Setting *s, const char *value, char ret_why[static SETTING_WHY_MAX]) {

@@ -29,6 +29,7 @@
         X(AGENT_START,     "Project", "AgentStart",      WORD,      "boot session", "boot", VARIABLE, 0, NULL, NULL, NULL) \
         X(AGENT_ARGUMENTS, "Project", "AgentArguments",  ARGUMENTS, NULL,       NULL,    CODE,      0, NULL, NULL, NULL) \
         X(READ_ONLY,       "Project", "ReadOnly",        BOOLEAN,   "no yes",   "no",    CODE,      0, NULL, NULL, NULL) \
+        X(PROTECT,         "Project", "Protect",         PROTECT,   NULL,       "yes",   VARIABLE,  0, "protect", "NAMES", "what stays read-only for the guest") \
         X(DEV_SHELL,       "Project", "DevShell",        BOOLEAN,   "no yes devenv", "no", VARIABLE, 0, NULL, NULL, NULL) \
         X(SHARE,           "Project", "Share",           SHARE,     NULL,       NULL,    CODE,      0, "share", "TAG:DIR:GUESTDIR[:ro]", "one more directory") \
         X(ALLOW_HIDDEN,    "Project", "AllowHidden",     HIDDEN,    NULL,       NULL,    CODE,      0, NULL, NULL, NULL) \
@@ -75,6 +76,7 @@ typedef enum SettingType {
         TYPE_GUEST, /* name of an image, or its directory */
         TYPE_DIRECTORY,
         TYPE_HOME,      /* a directory in which agents may keep their settings */
+        TYPE_PROTECT,   /* names below the work directory */
         TYPE_UUID,      /* of a project only, not of a request */
         TYPE_DIRECTIVE, /* plain text for systemd */
         TYPE_WANTED,    /* of a project only */

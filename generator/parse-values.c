@@ -113,6 +113,18 @@ void parse_directory(Parser *parser, const Setting *key, const char *value) {
         *target = parser_directory(parser, key->key, value, key->type == TYPE_HOME);
 }
 
+/* `off` and `true` mean what they mean elsewhere, and not a file of that name. */
+void parse_protect(Parser *parser, const Setting *key, const char *value) {
+        char canonical[SETTING_VALUE_MAX], why[SETTING_WHY_MAX];
+
+        if (setting_parse(&settings[SETTING_READ_ONLY], value, canonical, why) >= 0)
+                set_value(parser, key, canonical);
+        else if (setting_check(key, value, why) < 0)
+                refuse(parser, "%s=%s: %s", key->key, value, why);
+        else
+                set_value(parser, key, value);
+}
+
 void parse_uuid(Parser *parser, const Setting *key, const char *value) {
         char text[37];
         uuid_t uuid;

@@ -22,6 +22,7 @@ typedef struct Parser {
 void parse_scalar(Parser *parser, const Setting *key, const char *value);
 void parse_directory(Parser *parser, const Setting *key, const char *value);
 void parse_allow_hidden(Parser *parser, const Setting *key, const char *value);
+void parse_protect(Parser *parser, const Setting *key, const char *value);
 void parse_uuid(Parser *parser, const Setting *key, const char *value);
 void parse_guest(Parser *parser, const Setting *key, const char *value);
 void parse_arguments(Parser *parser, const Setting *key, const char *value);

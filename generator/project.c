@@ -35,6 +35,7 @@ static const Type types[N_TYPES] = {
         [TYPE_GUEST] = { parse_guest, .any_text = true },
         [TYPE_DIRECTORY] = { parse_directory, .any_text = true },
         [TYPE_HOME] = { parse_directory, .any_text = true },
+        [TYPE_PROTECT] = { parse_protect },
         [TYPE_UUID] = { parse_uuid },
         [TYPE_DIRECTIVE] = { parse_directive },
         [TYPE_WANTED] = { parse_wanted },
