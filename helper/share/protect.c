@@ -229,7 +229,7 @@ static int list_directories(Protection *p, const char *path, char ***ret) {
                 struct stat st;
 
                 if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
-                                fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+                                fstatat(dirfd(d), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
                                 !S_ISDIR(st.st_mode))
                         continue;
                 if (strv_length(names) >= MODULES_MAX)
