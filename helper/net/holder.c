@@ -731,6 +731,7 @@ static int serve(Holder *h) {
         sd_notifyf(0, "READY=1\nSTATUS=Mode %s, %zu rules", policy_mode_name(h->policy.mode),
                         h->policy.n_rules);
         r = sd_event_loop(h->event);
+        (void) net_namespace_end_connections();
         return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 

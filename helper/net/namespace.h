@@ -22,3 +22,7 @@ int net_namespace_drop_capabilities(bool keep_admin);
 
 /* A connection to the guest's sshd has begun; it does not block. The socket; negative errno. */
 int net_namespace_connect_ssh(void);
+
+/* The guest is gone for good: its addresses become this namespace's own, so that the kernel itself resets
+ * what is still open to it. 0, negative errno. */
+int net_namespace_end_connections(void);
