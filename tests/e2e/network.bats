@@ -67,7 +67,12 @@ refused() {
         run -0 journalctl --user --output=json --since="@$BATS_TEST_STARTED" CLAUDE_VM=online CLAUDE_VM_NETWORK_VERDICT=refused CLAUDE_VM_NETWORK_ADDRESS=10.11.12.13
         [ "$(wc -l <<<"$output")" = 1 ]
         [ "$(jq --raw-output '.CLAUDE_VM_NETWORK_PORT + .CLAUDE_VM_NETWORK_PROTOCOL' <<<"$output")" = 4711tcp ]
-        run -0 claude-run network online --json
+        # the kernel hands its log over a tenth of a second late
+        for _ in {1..50}; do
+                run -0 claude-run network online --json
+                [ "$(jq '.refused[] | select(.address == "10.11.12.13") | .count' <<<"$output")" != 2 ] || break
+                sleep 0.1
+        done
         [ "$(jq '.refused[] | select(.address == "10.11.12.13") | .count' <<<"$output")" = 2 ]
         [ "$(jq --raw-output '.refused[] | select(.address == "10.11.12.13") | .allow' <<<"$output")" = 10.11.12.13:4711 ]
         run -0 claude-run network online
