@@ -216,8 +216,8 @@ refused() {
                 setsid python3 -m http.server 8090 --bind 127.0.0.1 >log 2>&1 </dev/null &
                 until curl --silent --output /dev/null http://127.0.0.1:8090/; do sleep 0.2; done'
         [ "$(curl --silent http://127.0.0.1:18090/)" = served ]
-        # the address that the example gives the agent; any answer of the API will do
-        ask=(claude-run exec offline -- sh -c 'curl --silent --output /dev/null --write-out "%{http_code}" "$ANTHROPIC_BASE_URL/"')
+        # the address of the example; any answer of the API will do
+        ask=(claude-run exec offline -- sh -c 'curl --silent --output /dev/null --write-out "%{http_code}" http://127.0.0.1:4000/')
         run ! "${ask[@]}"
         claude-run ports offline reverse "$API_PORT:4000"
         run -0 "${ask[@]}"
