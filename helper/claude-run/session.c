@@ -44,7 +44,9 @@ char *session_find_below(Context *c, const char *id) {
         const char *work;
         size_t n;
 
-        if (!here || whole_file_read(file, 2 * PATH_MAX, &text) < 0 || !(work = strchr(text, '\n')))
+        /* behind the options and what is protected */
+        if (!here || whole_file_read(file, 4 * PATH_MAX, &text) < 0 || !(work = strchr(text, '\n')) ||
+                        !(work = strchr(work + 1, '\n')))
                 return NULL;
         n = strlen(++work);
         return strncmp(here, work, n) == 0 && here[n] == '/' ? NEED(strdup(here + n + 1)) : NULL;
