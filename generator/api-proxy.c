@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include "common/cleanup.h"
-
 bool api_proxy_keeps(const Project *p, const char *secret) {
         return p->api && api_key_find(p->api->agent, secret);
 }
@@ -13,13 +11,11 @@ bool api_proxy_replaces(const Project *p, const char *variable) {
 }
 
 static bool has_key(const Project *p, const Api *api) {
-        const AssignmentList *const lists[] = { &p->credentials, &p->encrypted_credentials,
-                &p->caller_credentials };
+        const char *secret;
 
-        for (size_t l = 0; l < ELEMENTSOF(lists); l++)
-                for (size_t i = 0; i < lists[l]->n; i++)
-                        if (api_key_find(api->agent, lists[l]->items[i].name))
-                                return true;
+        for (size_t i = 0; (secret = project_secret(p, i)); i++)
+                if (api_key_find(api->agent, secret))
+                        return true;
         return false;
 }
 

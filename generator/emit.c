@@ -14,6 +14,7 @@
 #define TEMPLATE USER_UNIT_DIR "/claude-vm@.service"
 
 #define UNIT_NAME_MAX (sizeof("claude-vm@.service") + VM_NAME_MAX)
+#define PART_MAX sizeof("-devshell")
 
 /* An id has VM_NAME_MAX bytes at most. */
 static void unit_name(const char *id, char ret[static UNIT_NAME_MAX]) {
@@ -151,32 +152,28 @@ static void print_caller_credentials(UnitWriter *w, const Project *p, bool all) 
 
 /* The names of the proxy's secrets: its own drop-in reads them, and the VM's helper leaves them alone. */
 static void print_api_keys(UnitWriter *w, const Project *p) {
-        const AssignmentList *const lists[] = { &p->credentials, &p->encrypted_credentials,
-                &p->caller_credentials };
         NameList list = { .writer = w, .variable = PARAMETER_API_KEYS };
+        const char *secret;
 
-        for (size_t l = 0; l < sizeof(lists) / sizeof(*lists); l++)
-                for (size_t i = 0; i < lists[l]->n; i++)
-                        if (api_proxy_keeps(p, lists[l]->items[i].name))
-                                name_list_add(&list, lists[l]->items[i].name);
+        for (size_t i = 0; (secret = project_secret(p, i)); i++)
+                if (api_proxy_keeps(p, secret))
+                        name_list_add(&list, secret);
         name_list_end(&list);
 }
 
 /* What the agent in the guest gets instead. */
 static void print_placeholders(UnitWriter *w, const Project *p) {
-        const AssignmentList *const lists[] = { &p->credentials, &p->encrypted_credentials,
-                &p->caller_credentials };
         char name[192], url[API_URL_MAX];
+        const char *secret;
 
-        for (size_t l = 0; l < sizeof(lists) / sizeof(*lists); l++)
-                for (size_t i = 0; i < lists[l]->n; i++) {
-                        const ApiKey *key = api_key_find(p->api->agent, lists[l]->items[i].name);
+        for (size_t i = 0; (secret = project_secret(p, i)); i++) {
+                const ApiKey *key = api_key_find(p->api->agent, secret);
 
-                        if (!key)
-                                continue;
-                        snprintf(name, sizeof(name), PARAMETER_ENVIRONMENT_PREFIX "%s", key->secret);
-                        unit_writer_print_environment(w, name, key->placeholder);
-                }
+                if (!key)
+                        continue;
+                snprintf(name, sizeof(name), PARAMETER_ENVIRONMENT_PREFIX "%s", key->secret);
+                unit_writer_print_environment(w, name, key->placeholder);
+        }
         snprintf(name, sizeof(name), PARAMETER_ENVIRONMENT_PREFIX "%s", p->api->base_variable);
         api_print_guest_url(p->api, url);
         unit_writer_print_environment(w, name, url);
@@ -191,7 +188,7 @@ static void print_api_upstream(UnitWriter *w, const Project *p) {
         unit_writer_print_environment(w, PARAMETER_API_UPSTREAM, url);
 }
 
-/* An identity has no colon. */
+/* The colon ends the identity, which has none itself. */
 static void print_defaults(UnitWriter *w, const Project *p) {
         for (size_t i = 0; p->defaults && i < p->defaults->n; i++) {
                 char name[64];
@@ -222,10 +219,15 @@ static void print_config(UnitWriter *w, const Project *p) {
 }
 
 /* What the ini sets; the helper knows the defaults. */
+static void print_setting(UnitWriter *w, const Project *p, SettingId id) {
+        if (p->values[id])
+                unit_writer_print_environment(w, settings[id].variable, p->values[id]);
+}
+
 static void print_settings(UnitWriter *w, const Project *p) {
-        for (size_t i = 0; i < N_SETTINGS; i++)
-                if (settings[i].becomes == BECOMES_VARIABLE && p->values[i])
-                        unit_writer_print_environment(w, settings[i].variable, p->values[i]);
+        for (SettingId id = 0; id < N_SETTINGS; id++)
+                if (settings[id].becomes == BECOMES_VARIABLE)
+                        print_setting(w, p, id);
 }
 
 static void print_directives(UnitWriter *w, const Project *p) {
@@ -239,10 +241,15 @@ static void print_directives(UnitWriter *w, const Project *p) {
         }
 }
 
-static void print_vm(UnitWriter *w, const Project *p) {
+/* What [Service] of each of the VM's units begins with. */
+static void begin_service(UnitWriter *w, const Project *p) {
         unit_writer_print_literal(w, "\n[Service]\n");
         print_config(w, p);
         unit_writer_print_environment(w, PARAMETER_UUID, p->uuid);
+}
+
+static void print_vm(UnitWriter *w, const Project *p) {
+        begin_service(w, p);
         print_settings(w, p);
         print_publish(w, p);
         print_shares(w, p);
@@ -282,16 +289,27 @@ static int begin_dropin(UnitWriter *w, const char *unit, const char *source) {
         return 0;
 }
 
-/* Units that belong to the VM and are instances like it. */
-static void print_wants(UnitWriter *w, const Project *p) {
-        unit_writer_print_literal(w, "Wants=claude-vm-ssh@");
+/* Begins the drop-in of a unit that belongs to the VM and is an instance like it: claude-vm-PART@ID.service.
+ */
+static int begin_part(UnitWriter *w, const Project *p, const char *part) {
+        char unit[UNIT_NAME_MAX + PART_MAX];
+
+        snprintf(unit, sizeof(unit), "claude-vm-%s@%s.service", part, p->id);
+        return begin_dropin(w, unit, p->path);
+}
+
+static void print_want(UnitWriter *w, const Project *p, const char *part) {
+        unit_writer_print_literal(w, "Wants=claude-vm-");
+        unit_writer_print_raw(w, part);
+        unit_writer_print_literal(w, "@");
         unit_writer_print_raw(w, p->id);
         unit_writer_print_literal(w, ".service\n");
-        if (project_has_dev_shell(p)) {
-                unit_writer_print_literal(w, "Wants=claude-vm-devshell@");
-                unit_writer_print_raw(w, p->id);
-                unit_writer_print_literal(w, ".service\n");
-        }
+}
+
+static void print_wants(UnitWriter *w, const Project *p) {
+        print_want(w, p, "ssh");
+        if (project_has_dev_shell(p))
+                print_want(w, p, "devshell");
 }
 
 /* The VM's network is there before the VM is, and ends after it; the holder's own drop-in wants the rest. */
@@ -330,49 +348,28 @@ static int print_dropin(UnitWriter *w, const Project *p) {
 
 /* Writes the parameters of the unit that evaluates the dev shell. The VM's drop-in wants that unit. */
 static int add_dev_shell(UnitWriter *w, const Project *p) {
-        char unit[sizeof("claude-vm-devshell@.service") + VM_NAME_MAX];
-        int r;
+        int r = begin_part(w, p, "devshell");
 
-        snprintf(unit, sizeof(unit), "claude-vm-devshell@%s.service", p->id);
-        r = begin_dropin(w, unit, p->path);
         if (r < 0)
                 return r;
-        unit_writer_print_literal(w, "\n[Service]\n");
-        print_config(w, p);
-        unit_writer_print_environment(w, PARAMETER_UUID, p->uuid);
-        unit_writer_print_environment(
-                        w, settings[SETTING_WORK_DIRECTORY].variable, p->values[SETTING_WORK_DIRECTORY]);
-        unit_writer_print_environment(w, settings[SETTING_DEV_SHELL].variable, p->values[SETTING_DEV_SHELL]);
+        begin_service(w, p);
+        print_setting(w, p, SETTING_WORK_DIRECTORY);
+        print_setting(w, p, SETTING_DEV_SHELL);
         return unit_writer_end(w);
-}
-
-static void print_network_wants(UnitWriter *w, const Project *p, const char *unit) {
-        unit_writer_print_literal(w, "Wants=claude-vm-");
-        unit_writer_print_raw(w, unit);
-        unit_writer_print_literal(w, "@");
-        unit_writer_print_raw(w, p->id);
-        unit_writer_print_literal(w, ".service\n");
 }
 
 /* Writes the parameters of the proxy, which holds the keys and filters names. */
 static int add_proxy(UnitWriter *w, const Project *p) {
-        char unit[sizeof("claude-vm-proxy@.service") + VM_NAME_MAX];
-        int r;
+        int r = begin_part(w, p, "proxy");
 
-        snprintf(unit, sizeof(unit), "claude-vm-proxy@%s.service", p->id);
-        r = begin_dropin(w, unit, p->path);
         if (r < 0)
                 return r;
-        unit_writer_print_literal(w, "\n[Service]\n");
-        print_config(w, p);
-        unit_writer_print_environment(w, PARAMETER_UUID, p->uuid);
+        begin_service(w, p);
         if (!p->api)
                 return unit_writer_end(w);
         print_api_upstream(w, p);
         unit_writer_print_environment(w, settings[SETTING_AGENT].variable, p->api->agent);
-        if (p->values[SETTING_BUDGET])
-                unit_writer_print_environment(
-                                w, settings[SETTING_BUDGET].variable, p->values[SETTING_BUDGET]);
+        print_setting(w, p, SETTING_BUDGET);
         print_api_keys(w, p);
         print_credentials(w, p, true);
         print_caller_credentials(w, p, false);
@@ -385,30 +382,21 @@ static bool needs_proxy(const Project *p) {
 
 /* Writes the parameters of the VM's network. With Mode=none nothing leads out of it but the API proxy. */
 static int add_network(UnitWriter *w, const Project *p) {
-        char unit[sizeof("claude-vm-net@.service") + VM_NAME_MAX];
-        int r;
+        int r = begin_part(w, p, "net");
 
-        snprintf(unit, sizeof(unit), "claude-vm-net@%s.service", p->id);
-        r = begin_dropin(w, unit, p->path);
         if (r < 0)
                 return r;
         if (p->api || !setting_is(p->values, SETTING_NETWORK, "none"))
-                print_network_wants(w, p, "pasta");
+                print_want(w, p, "pasta");
         if (!setting_is(p->values, SETTING_NETWORK, "none"))
-                print_network_wants(w, p, "dns");
+                print_want(w, p, "dns");
         if (needs_proxy(p))
-                print_network_wants(w, p, "proxy");
+                print_want(w, p, "proxy");
         if (p->is_request)
                 unit_writer_print_literal(w, "CollectMode=inactive-or-failed\n");
-        unit_writer_print_literal(w, "\n[Service]\n");
-        print_config(w, p);
-        unit_writer_print_environment(w, PARAMETER_UUID, p->uuid);
-        if (p->values[SETTING_NETWORK])
-                unit_writer_print_environment(
-                                w, settings[SETTING_NETWORK].variable, p->values[SETTING_NETWORK]);
-        if (p->values[SETTING_LOG_ALLOWED])
-                unit_writer_print_environment(
-                                w, settings[SETTING_LOG_ALLOWED].variable, p->values[SETTING_LOG_ALLOWED]);
+        begin_service(w, p);
+        print_setting(w, p, SETTING_NETWORK);
+        print_setting(w, p, SETTING_LOG_ALLOWED);
         print_allow(w, p);
         print_api_upstream(w, p);
         return unit_writer_end(w);

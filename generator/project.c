@@ -56,6 +56,16 @@ bool project_has_dev_shell(const Project *p) {
         return !setting_is(p->values, SETTING_DEV_SHELL, "no");
 }
 
+const char *project_secret(const Project *p, size_t i) {
+        const AssignmentList *const lists[] = { &p->credentials, &p->encrypted_credentials,
+                &p->caller_credentials };
+
+        for (size_t l = 0; l < ELEMENTSOF(lists); i -= lists[l++]->n)
+                if (i < lists[l]->n)
+                        return lists[l]->items[i].name;
+        return NULL;
+}
+
 /* A value is taken as it is, so what looks like a comment would be part of it. */
 static bool has_comment(const Setting *key, const char *value) {
         return strstr(value, " #") && !types[key->type].any_text;

@@ -87,3 +87,6 @@ bool project_section_has_variables(const char *section);
 const char *project_meaning(const Project *p, SettingId id);
 
 bool project_has_dev_shell(const Project *p);
+
+/* The names of its credentials of all three kinds, borrowed: NULL after the last. */
+const char *project_secret(const Project *p, size_t i);
