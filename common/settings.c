@@ -38,7 +38,7 @@ size_t setting_next_word(const char **words) {
         return strcspn(*words, " ");
 }
 
-static bool is_in(const char *words, const char *word) {
+bool setting_has_word(const char *words, const char *word) {
         size_t n;
 
         for (; (n = setting_next_word(&words)) > 0; words += n)
@@ -48,14 +48,14 @@ static bool is_in(const char *words, const char *word) {
 }
 
 static int check_word(const Setting *s, const char *value, char *ret_why) {
-        if (is_in(s->range, value))
+        if (setting_has_word(s->range, value))
                 return 0;
         snprintf(ret_why, SETTING_WHY_MAX, "must be one of: %s", s->range + strspn(s->range, " "));
         return -EINVAL;
 }
 
 static int check_boolean(const Setting *s, const char *value, char *ret_why) {
-        if (strcmp(s->range, "no yes") != 0 || is_in(s->range, value))
+        if (strcmp(s->range, "no yes") != 0 || setting_has_word(s->range, value))
                 return check_word(s, value, ret_why);
         snprintf(ret_why, SETTING_WHY_MAX, "must be yes or no");
         return -EINVAL;
@@ -220,9 +220,9 @@ static int parse_number(const Setting *s, const char *text, Value ret, Why ret_w
 }
 
 static int parse_boolean(const Setting *s, const char *text, Value ret, Why ret_why) {
-        const char *canonical = is_in("no false off 0", text) ? "no"
-                        : is_in("yes true on 1", text)        ? "yes"
-                                                              : text;
+        const char *canonical = setting_has_word("no false off 0", text) ? "no"
+                        : setting_has_word("yes true on 1", text)        ? "yes"
+                                                                         : text;
         int r = check_boolean(s, canonical, ret_why);
 
         if (r >= 0)

@@ -136,3 +136,6 @@ uint64_t setting_number(char *const values[static N_SETTINGS], SettingId id); /*
 
 /* Moves `*words` on to the next one of a list with blanks between; its length, 0 at the end. */
 size_t setting_next_word(const char **words);
+
+/* True if such a list has the word. */
+bool setting_has_word(const char *words, const char *word);

@@ -275,13 +275,7 @@ int options_parse(RunOptions *o, int argc, char **argv) {
 }
 
 static bool takes(const Option *option, const char *verb) {
-        const char *words = option->verbs;
-        size_t n;
-
-        for (; words && (n = setting_next_word(&words)) > 0; words += n)
-                if (strlen(verb) == n && memcmp(words, verb, n) == 0)
-                        return true;
-        return !option->verbs;
+        return !option->verbs || setting_has_word(option->verbs, verb);
 }
 
 static int refuse_verb(const Option *option, const char *verb) {

@@ -7,7 +7,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -89,15 +88,6 @@ static int write_encrypted(FILE *f, const char *systemd_creds, const char *assig
         return write_secret(f, name, path, ret_why);
 }
 
-static bool is_in(const char *words, const char *word) {
-        size_t n;
-
-        for (; (n = setting_next_word(&words)) > 0; words += n)
-                if (strlen(word) == n && memcmp(words, word, n) == 0)
-                        return true;
-        return false;
-}
-
 static int write_caller(FILE *f, const Secrets *secrets, char **ret_why) {
         _cleanup_free_ char *copy = strdup(secrets->caller);
         char *rest = copy, *name;
@@ -106,7 +96,7 @@ static int write_caller(FILE *f, const Secrets *secrets, char **ret_why) {
         while (r >= 0 && (name = strsep(&rest, " "))) {
                 _cleanup_free_ char *path = NULL;
 
-                if (!name[0] || is_in(secrets->elsewhere ?: "", name))
+                if (!name[0] || setting_has_word(secrets->elsewhere ?: "", name))
                         continue;
                 path = caller_credentials_path(secrets->runtime_dir, secrets->id, name);
                 r = path ? write_secret(f, name, path, ret_why) : -ENOMEM;
