@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include "common/cleanup.h"
 #include "common/strjoin.h"
+#include "common/unix-socket.h"
 #include "helper/net/addresses.h"
 
 char *net_path(const char *runtime_dir, const char *id, const char *name) {
@@ -16,19 +16,22 @@ char *net_path(const char *runtime_dir, const char *id, const char *name) {
 
 static int connect_to(const char *runtime_dir, const char *id, const char *name) {
         _cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-        struct sockaddr_un address = { .sun_family = AF_UNIX };
         _cleanup_free_ char *path = net_path(runtime_dir, id, name);
+        int r;
 
         if (fd < 0)
                 return -errno;
-        if (!path)
-                return -ENOMEM;
-        if (strlen(path) >= sizeof(address.sun_path))
-                return -ENAMETOOLONG;
-        strcpy(address.sun_path, path);
-        if (connect(fd, (const struct sockaddr *) &address, sizeof(address)) < 0)
-                return -errno;
-        return TAKE_FD(fd);
+        r = path ? unix_connect(fd, path) : -ENOMEM;
+        return r < 0 ? r : TAKE_FD(fd);
+}
+
+/* Sends the question. The connection, from which the answer is to be read. */
+static int ask(const char *runtime_dir, const char *id, const char *name, const char *word) {
+        _cleanup_close_ int fd = connect_to(runtime_dir, id, name);
+
+        if (fd < 0)
+                return fd;
+        return send(fd, word, strlen(word), MSG_NOSIGNAL) < 0 ? -errno : TAKE_FD(fd);
 }
 
 static int take_fds(struct msghdr *message, int *ret) {
@@ -66,21 +69,18 @@ static int receive(int fd, char *text, size_t *size, int *ret_fds) {
         return n == 0 ? -ECONNRESET : take_fds(&message, ret_fds);
 }
 
-static int request_fds(int fd, const char *word, int ret[static NET_FDS_MAX]) {
+static int receive_fds(int fd, int ret[static NET_FDS_MAX]) {
         char text[8];
         size_t size = sizeof(text);
-        int r;
+        int r = receive(fd, text, &size, ret);
 
-        if (send(fd, word, strlen(word), MSG_NOSIGNAL) < 0)
-                return -errno;
-        r = receive(fd, text, &size, ret);
         return r == 0 ? -EPROTO : r;
 }
 
 int net_request_fds(const char *runtime_dir, const char *id, const char *word, int ret[static NET_FDS_MAX],
                 int *ret_connection) {
-        _cleanup_close_ int fd = connect_to(runtime_dir, id, "control");
-        int r = fd < 0 ? fd : request_fds(fd, word, ret);
+        _cleanup_close_ int fd = net_request(runtime_dir, id, word);
+        int r = fd < 0 ? fd : receive_fds(fd, ret);
 
         if (r >= 0 && ret_connection)
                 *ret_connection = TAKE_FD(fd);
@@ -88,18 +88,14 @@ int net_request_fds(const char *runtime_dir, const char *id, const char *word, i
 }
 
 int net_request_text(const char *runtime_dir, const char *id, const char *word, char **ret) {
-        _cleanup_close_ int fd = connect_to(runtime_dir, id, "control");
+        _cleanup_close_ int fd = net_request(runtime_dir, id, word);
         _cleanup_free_ char *text = malloc(NET_MESSAGE_MAX + 1);
         size_t size = NET_MESSAGE_MAX;
         int fds[NET_FDS_MAX], r;
 
         if (fd < 0)
                 return fd;
-        if (!text)
-                return -ENOMEM;
-        if (send(fd, word, strlen(word), MSG_NOSIGNAL) < 0)
-                return -errno;
-        r = receive(fd, text, &size, fds);
+        r = text ? receive(fd, text, &size, fds) : -ENOMEM;
         if (r < 0)
                 return r;
         text[size] = '\0';
@@ -108,11 +104,7 @@ int net_request_text(const char *runtime_dir, const char *id, const char *word, 
 }
 
 int net_request(const char *runtime_dir, const char *id, const char *word) {
-        _cleanup_close_ int fd = connect_to(runtime_dir, id, "control");
-
-        if (fd < 0)
-                return fd;
-        return send(fd, word, strlen(word), MSG_NOSIGNAL) < 0 ? -errno : TAKE_FD(fd);
+        return ask(runtime_dir, id, "control", word);
 }
 
 pid_t net_holder_pid(const char *runtime_dir, const char *id) {
@@ -126,8 +118,8 @@ pid_t net_holder_pid(const char *runtime_dir, const char *id) {
 }
 
 int net_connect_ssh(const char *runtime_dir, const char *id) {
-        _cleanup_close_ int fd = connect_to(runtime_dir, id, "ssh");
-        int fds[NET_FDS_MAX], r = fd < 0 ? fd : request_fds(fd, "ssh", fds);
+        _cleanup_close_ int fd = ask(runtime_dir, id, "ssh", "ssh");
+        int fds[NET_FDS_MAX], r = fd < 0 ? fd : receive_fds(fd, fds);
 
         return r < 0 ? r : fds[0];
 }

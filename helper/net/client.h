@@ -4,8 +4,10 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "common/unix-socket.h"
+
 #define NET_MESSAGE_MAX (160U * 1024U)
-#define NET_FDS_MAX 2U
+#define NET_FDS_MAX UNIX_FDS_MAX
 
 /* In the directory of a VM's network: where haproxy takes commands. */
 #define NET_PROXY_ADMIN "proxy/admin"

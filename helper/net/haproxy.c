@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -21,6 +20,7 @@
 #include "common/exit-status.h"
 #include "common/settings.h"
 #include "common/strv.h"
+#include "common/unix-socket.h"
 #include "common/whole-file.h"
 #include "common/why.h"
 #include "helper/log.h"
@@ -167,15 +167,14 @@ static int print_config(Haproxy *h) {
 static int listen_for_admin(Haproxy *h) {
         _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         _cleanup_free_ char *path = net_path(h->config->runtime_dir, h->id, NET_PROXY_ADMIN);
-        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        int r;
 
         if (fd < 0)
                 return -errno;
-        if (!path || strlen(path) >= sizeof(address.sun_path))
-                return path ? -ENAMETOOLONG : -ENOMEM;
-        strcpy(address.sun_path, path);
-        unlink(path);
-        if (bind(fd, (const struct sockaddr *) &address, sizeof(address)) < 0 || listen(fd, 8) < 0)
+        r = path ? unix_bind(fd, path) : -ENOMEM;
+        if (r < 0)
+                return r;
+        if (listen(fd, 8) < 0)
                 return -errno;
         h->admin_fd = TAKE_FD(fd);
         return 0;
@@ -185,10 +184,9 @@ static int enter_sandbox(const Haproxy *h) {
         _cleanup_free_ char *point = net_path(h->config->runtime_dir, h->id, "root");
         const char *const texts[] = { PROXY_CONFIG_PATH, h->text, PROXY_NAMES_PATH, h->names, PROXY_CA_PATH,
                 h->ca, NULL };
-        int r = point ? directory_make(point) : -ENOMEM;
 
-        if (r < 0)
-                return r;
+        if (!point)
+                return -ENOMEM;
         return sandbox_enter_tool(&(ToolSandbox) {
                         .point = point,
                         .directory = h->own,

@@ -15,18 +15,17 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "common/directory.h"
 #include "common/drop-in.h"
 #include "common/exit-status.h"
 #include "common/settings.h"
 #include "common/strjoin.h"
 #include "common/strv.h"
+#include "common/unix-socket.h"
 #include "common/usec.h"
 #include "common/why.h"
 #include "helper/guest-lines.h"
@@ -109,23 +108,23 @@ static int load_change(const Holder *h, const Policy *policy) {
         return nft_end(&script, h->config->nft);
 }
 
-static int print_tls_names(const Policy *policy, char **ret) {
+static int print(void (*printer)(FILE *f, const Policy *p), const Policy *policy, char **ret) {
         size_t size;
         FILE *f = open_memstream(ret, &size);
 
         if (!f)
                 return -ENOMEM;
-        policy_print_tls_names(f, policy);
+        printer(f, policy);
         return fclose(f) != 0 ? -ENOMEM : 0;
 }
 
 /* A haproxy that does not run begins with the new list. */
 static int change_tls_names(const Holder *h, const Policy *policy) {
         _cleanup_free_ char *from = NULL, *to = NULL;
-        int r = policy->has_proxy ? print_tls_names(&h->policy, &from) : -ENOENT;
+        int r = policy->has_proxy ? print(policy_print_tls_names, &h->policy, &from) : -ENOENT;
 
         if (r >= 0)
-                r = print_tls_names(policy, &to);
+                r = print(policy_print_tls_names, policy, &to);
         if (r >= 0)
                 r = proxy_names_change(h->config->runtime_dir, from, to);
         return r == -ENOENT || r == -ECONNREFUSED ? 0 : r;
@@ -264,24 +263,7 @@ static int build_show(const Holder *h, sd_json_variant **ret) {
 /* --- answers --------------------------------------------------------------------------- */
 
 static int send_fds(int fd, const int fds[], size_t n) {
-        union {
-                char bytes[CMSG_SPACE(NET_FDS_MAX * sizeof(int))];
-                struct cmsghdr align;
-        } control = {};
-        struct iovec iov = { .iov_base = (char[]) { 0 }, .iov_len = 1 };
-        struct msghdr message = {
-                .msg_iov = &iov,
-                .msg_iovlen = 1,
-                .msg_control = control.bytes,
-                .msg_controllen = CMSG_SPACE(n * sizeof(int)),
-        };
-        struct cmsghdr *cmsg = CMSG_FIRSTHDR(&message);
-
-        cmsg->cmsg_level = SOL_SOCKET;
-        cmsg->cmsg_type = SCM_RIGHTS;
-        cmsg->cmsg_len = CMSG_LEN(n * sizeof(int));
-        memcpy(CMSG_DATA(cmsg), fds, n * sizeof(int));
-        return sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
+        return unix_send_fds(fd, fds, n, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 static int send_text(int fd, const char *text) {
@@ -315,14 +297,10 @@ static int answer_change(Holder *h, int fd, const char *word, char *rest) {
 
 static int answer_resolver(Holder *h, int fd, const char *word, char *rest) {
         _cleanup_free_ char *text = NULL;
-        size_t size;
-        FILE *f = open_memstream(&text, &size);
+        int r = print(policy_print_resolver, &h->policy, &text);
 
-        if (!f)
-                return -ENOMEM;
         h->resolver_ready = false;
-        policy_print_resolver(f, &h->policy);
-        return fclose(f) != 0 ? -ENOMEM : send_text(fd, text);
+        return r < 0 ? r : send_text(fd, text);
 }
 
 /* The latest to ask gets the answer. */
@@ -362,7 +340,7 @@ static int answer_proxy_log(Holder *h, int fd, const char *word, char *rest) {
 
 static int answer_tls_names(Holder *h, int fd, const char *word, char *rest) {
         _cleanup_free_ char *text = NULL, *answer = NULL;
-        int r = print_tls_names(&h->policy, &text);
+        int r = print(policy_print_tls_names, &h->policy, &text);
 
         if (r < 0)
                 return r;
@@ -470,17 +448,15 @@ static int on_ssh(sd_event_source *source, int fd, uint32_t revents, void *userd
 
 static int listen_on(const char *directory, const char *name) {
         _cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        _cleanup_free_ char *path = strjoin(directory, "/", name, NULL);
+        int r;
 
         if (fd < 0)
                 return -errno;
-        if ((size_t) snprintf(address.sun_path, sizeof(address.sun_path), "%s/%s", directory, name) >=
-                        sizeof(address.sun_path))
-                return -ENAMETOOLONG;
-        unlink(address.sun_path);
-        if (bind(fd, (const struct sockaddr *) &address, sizeof(address)) < 0 || listen(fd, 64) < 0)
-                return -errno;
-        return TAKE_FD(fd);
+        r = path ? unix_bind(fd, path) : -ENOMEM;
+        if (r < 0)
+                return r;
+        return listen(fd, 64) < 0 ? -errno : TAKE_FD(fd);
 }
 
 /* --- what the guest does --------------------------------------------------------------- */
@@ -518,16 +494,6 @@ static void on_resolver_line(void *userdata, const char *text) {
                 return;
         snprintf(verdict.name, sizeof(verdict.name), "%s", line.name);
         (void) verdicts_take(&h->verdicts, &verdict);
-}
-
-static int on_resolver_log(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
-        Holder *h = userdata;
-        char buffer[16384];
-        ssize_t n = read(fd, buffer, sizeof(buffer));
-
-        if (n > 0)
-                guest_lines_feed(&h->resolver_log, buffer, (size_t) n);
-        return 0;
 }
 
 static void log_request(const ProxyLine *line) {
@@ -573,13 +539,13 @@ static void on_proxy_line(void *userdata, const char *text) {
                 log_line(LOG_NOTICE, "haproxy", text);
 }
 
-static int on_proxy_log(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
-        Holder *h = userdata;
+/* What dnsmasq or haproxy has written; `userdata` takes it. */
+static int on_log(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
         char buffer[16384];
         ssize_t n = read(fd, buffer, sizeof(buffer));
 
         if (n > 0)
-                guest_lines_feed(&h->proxy_log, buffer, (size_t) n);
+                guest_lines_feed(userdata, buffer, (size_t) n);
         return 0;
 }
 
@@ -659,10 +625,8 @@ static int enter_sandbox(const Holder *h) {
         _cleanup_free_ char *point = strjoin(h->config->runtime_dir, "/root", NULL);
         const char *const sockets[] = { "/run/systemd/journal/socket", getenv("NOTIFY_SOCKET"), NULL };
 
-        int r = point ? directory_make(point) : -ENOMEM;
-
-        if (r < 0)
-                return r;
+        if (!point)
+                return -ENOMEM;
         return sandbox_enter_tool(&(ToolSandbox) {
                         .point = point,
                         .directory = h->config->runtime_dir,
@@ -699,18 +663,20 @@ static int watch(Holder *h) {
         struct {
                 int fd;
                 sd_event_io_handler_t handler;
+                void *userdata;
         } const sources[] = {
-                { h->control_fd, on_control },
-                { h->ssh_fd, on_ssh },
-                { h->own_fd, on_own_address },
-                { h->packet_fd, on_packet_log },
-                { h->resolver_log_fds[0], on_resolver_log },
-                { h->proxy_log_fds[0], on_proxy_log },
+                { h->control_fd, on_control, h },
+                { h->ssh_fd, on_ssh, h },
+                { h->own_fd, on_own_address, h },
+                { h->packet_fd, on_packet_log, h },
+                { h->resolver_log_fds[0], on_log, &h->resolver_log },
+                { h->proxy_log_fds[0], on_log, &h->proxy_log },
         };
         int r = sd_event_set_signal_exit(h->event, true);
 
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(sources); i++)
-                r = sd_event_add_io(h->event, NULL, sources[i].fd, EPOLLIN, sources[i].handler, h);
+                r = sd_event_add_io(h->event, NULL, sources[i].fd, EPOLLIN, sources[i].handler,
+                                sources[i].userdata);
         return r < 0 ? r : 0;
 }
 

@@ -6,10 +6,10 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/strjoin.h"
+#include "common/unix-socket.h"
 #include "helper/net/client.h"
 #include "helper/net/proxy-config.h"
 
@@ -18,18 +18,14 @@ static const struct timeval patience = { .tv_sec = 2 };
 
 static int connect_to(const char *directory) {
         _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        _cleanup_free_ char *path = strjoin(directory, "/" NET_PROXY_ADMIN, NULL);
+        int r;
 
-        if (fd < 0)
+        if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0 ||
+                        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0)
                 return -errno;
-        if ((size_t) snprintf(address.sun_path, sizeof(address.sun_path), "%s/" NET_PROXY_ADMIN,
-                            directory) >= sizeof(address.sun_path))
-                return -ENAMETOOLONG;
-        if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0 ||
-                        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0 ||
-                        connect(fd, (const struct sockaddr *) &address, sizeof(address)) < 0)
-                return -errno;
-        return TAKE_FD(fd);
+        r = path ? unix_connect(fd, path) : -ENOMEM;
+        return r < 0 ? r : TAKE_FD(fd);
 }
 
 /* A connection a command: haproxy hangs up after its answer, which is empty when all is well. */

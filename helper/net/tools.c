@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "common/directory.h"
 #include "common/exit-status.h"
 #include "common/strv.h"
 #include "helper/log.h"
@@ -78,15 +77,9 @@ static int enter_sandbox(const char *dnsmasq, const char *runtime_dir, const cha
         /* it looks its user up, and stays the one that it is */
         const char *const texts[] = { "/etc/dnsmasq.conf", config, "/etc/passwd",
                 "nobody:x:65534:65534::/:/bin/false\n", NULL };
-        int r;
 
         if (!point || !own)
                 return -ENOMEM;
-        r = directory_make(own);
-        if (r >= 0)
-                r = directory_make(point);
-        if (r < 0)
-                return r;
         return sandbox_enter_tool(&(ToolSandbox) {
                         .point = point,
                         .directory = own,

@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/directory.h"
 #include "common/path.h"
 #include "common/strjoin.h"
 #include "helper/sandbox/landlock.h"
@@ -237,7 +238,12 @@ static int build_tool_root(const ToolSandbox *s) {
 }
 
 int sandbox_enter_tool(const ToolSandbox *s) {
-        int r = build_tool_root(s);
+        int r = directory_make(s->point);
+
+        if (r >= 0)
+                r = directory_make(s->directory);
+        if (r >= 0)
+                r = build_tool_root(s);
 
         return r < 0 ? r : enter(s->directory);
 }

@@ -40,7 +40,8 @@ typedef struct ToolSandbox {
         const char *const *texts;   /* files that it finds: path and content in turn, up to a NULL */
 } ToolSandbox;
 
-/* The same for a process that has a mount namespace of its own already, and is or becomes `program`. */
+/* The same for a process that has a mount namespace of its own already, and is or becomes `program`. Makes
+ * both directories. */
 int sandbox_enter_tool(const ToolSandbox *s);
 
 /* What the second wall does not do on this kernel, as a sentence; NULL if it is complete. */

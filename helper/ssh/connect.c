@@ -13,6 +13,7 @@
 
 #include "common/cleanup.h"
 #include "common/exit-status.h"
+#include "common/unix-socket.h"
 #include "common/vm-name.h"
 #include "helper/log.h"
 #include "helper/net/client.h"
@@ -34,24 +35,6 @@ static int finish(int fd) {
         /* keys are small packets */
         (void) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
         return flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0 ? -errno : 0;
-}
-
-static int pass_fd(int fd) {
-        char control[CMSG_SPACE(sizeof(int))] = {};
-        struct iovec byte = { .iov_base = (char[]) { 0 }, .iov_len = 1 };
-        struct msghdr message = {
-                .msg_iov = &byte,
-                .msg_iovlen = 1,
-                .msg_control = control,
-                .msg_controllen = sizeof(control),
-        };
-        struct cmsghdr *cmsg = CMSG_FIRSTHDR(&message);
-
-        cmsg->cmsg_level = SOL_SOCKET;
-        cmsg->cmsg_type = SCM_RIGHTS;
-        cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
-        return sendmsg(STDOUT_FILENO, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
 static bool write_all(int fd, const char *data, size_t size) {
@@ -121,7 +104,9 @@ int connect_run(const char *runtime_dir, const char *host) {
         if (r >= 0)
                 r = finish(fd);
         if (r >= 0)
-                r = fstat(STDOUT_FILENO, &st) == 0 && S_ISSOCK(st.st_mode) ? pass_fd(fd) : copy_both(fd);
+                r = fstat(STDOUT_FILENO, &st) == 0 && S_ISSOCK(st.st_mode)
+                                ? unix_send_fds(STDOUT_FILENO, &fd, 1, MSG_NOSIGNAL)
+                                : copy_both(fd);
         if (r < 0)
                 log_message(LOG_ERR, "Failed to connect to VM '%s': %s", id, strerror(-r));
         return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
