@@ -74,17 +74,8 @@ static int fail(const char *what, int error) {
 
 /* --- rules ----------------------------------------------------------------------------- */
 
-static int load_table(const Holder *h) {
-        NftScript script;
-        int r = nft_begin(&script);
-
-        if (r < 0)
-                return r;
-        policy_print_table(script.stream, &h->policy);
-        return nft_end(&script, h->config->nft);
-}
-
-static int load_own_addresses(const Holder *h) {
+/* Begins with the whole table where there is none yet, so that it never is without the host's addresses. */
+static int load_own_addresses(const Holder *h, const Policy *table) {
         _cleanup_strv_free_ char **networks = NULL;
         NftScript script;
         int r = own_addresses_read(h->own_fd, &networks);
@@ -93,6 +84,8 @@ static int load_own_addresses(const Holder *h) {
                 r = nft_begin(&script);
         if (r < 0)
                 return r;
+        if (table)
+                policy_print_table(script.stream, table);
         policy_print_own(script.stream, networks);
         return nft_end(&script, h->config->nft);
 }
@@ -556,7 +549,7 @@ static int on_own_address(sd_event_source *source, int fd, uint32_t revents, voi
         int r = own_addresses_changed(fd);
 
         if (r > 0)
-                r = load_own_addresses(h);
+                r = load_own_addresses(h, NULL);
         if (r < 0)
                 log_status(LOG_ERR, "Failed to follow the host's addresses: %s", strerror(-r));
         return r < 0 ? r : 0;
@@ -713,9 +706,7 @@ static int make(Holder *h) {
         r = confine(h);
         if (r < 0)
                 return fail("confine the network's holder", r);
-        r = load_table(h);
-        if (r >= 0)
-                r = load_own_addresses(h);
+        r = load_own_addresses(h, &h->policy);
         return r < 0 ? explain_rules(r) : serve(h);
 }
 
