@@ -1,12 +1,12 @@
 /* The model APIs whose key can stay on the host: the guest's agent talks to a proxy, which exchanges a
- * placeholder for the key (helper/net/api-config.h). */
+ * placeholder for the key (helper/net/proxy-config.h). */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
-/* Where a guest finds the proxy: its gateway, which helper/net/addresses.h names too. */
+/* Where a guest finds the proxy: its gateway. */
 #define API_ADDRESS "10.0.2.2"
 #define API_PORT 8080
 #define API_URL_MAX 512U

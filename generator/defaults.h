@@ -11,7 +11,7 @@
 #define DEFAULTS_FILE "defaults.ini"
 
 typedef struct DefaultsFile {
-        char *text; /* NULL: there is no such file, it masks nothing, or it could not be read */
+        char *text; /* NULL: nothing counts; the file is missing, a mask, or could not be read */
         size_t size;
         char id[CONFIG_ID_SIZE]; /* of the text; empty without one */
         char *error;             /* the first one: no project starts with half of its defaults */

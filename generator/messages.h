@@ -4,7 +4,7 @@
 #pragma once
 
 /* A place is a line and its file: 0 is the ini itself, 1, 2 … are the files of defaults that count below it.
- * A line without a file is a place in the ini, and 0 is no line. */
+ * A plain line number is a place in the ini; line 0 stands for none. */
 #define PLACE_LINES (1U << 20)
 #define PLACE(file, line) ((file) * PLACE_LINES + (line))
 #define PLACE_FILE(place) ((place) / PLACE_LINES)

@@ -117,7 +117,7 @@ static int read_words(const RunOptions *o, Copy *copy) {
         return 0;
 }
 
-/* The last part of a path, owned; NULL if it has no name of its own, such as `..`. */
+/* Returns the last part of a path, owned; NULL for `..` and the like, which name nothing. */
 static char *name_of(const char *path) {
         _cleanup_free_ char *copy = NEED(strdup(path));
         const char *base = basename(copy);

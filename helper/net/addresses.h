@@ -8,7 +8,7 @@
 #define NET_GUEST "10.0.2.15"
 #define NET_GATEWAY API_ADDRESS
 #define NET_RESOLVER "10.0.2.3"
-#define NET_PREFIX 24
+#define NET_SUBNET "10.0.2.0/24"
 #define NET_MASK "255.255.255.0"
 #define NET_SSH_PORT 22
 
@@ -26,5 +26,5 @@
 #define NET_API_PORT API_PORT
 #define NET_TLS_PORT 8443
 
-/* The file that says which VM has what, $XDG_RUNTIME_DIR/claude-vm-net/ID/. */
+/* The runtime directory of a VM's network is $XDG_RUNTIME_DIR/claude-vm-net/ID/. */
 #define NET_RUNTIME "/claude-vm-net/"

@@ -226,7 +226,8 @@ static void print_tls_redirect(FILE *f, const Policy *p) {
                 fprintf(f, "  iifname \"" NET_TAP "\" ip daddr %s tcp dport 443 return\n", network);
         }
         fprintf(f,
-                        "  iifname \"" NET_TAP "\" ip daddr { 10.0.2.0/24, " NET_OUTER_SUBNET " } return\n"
+                        "  iifname \"" NET_TAP "\" ip daddr { " NET_SUBNET ", " NET_OUTER_SUBNET
+                        " } return\n"
                         "  iifname \"" NET_TAP "\" tcp dport 443 redirect to :%u\n",
                         NET_TLS_PORT);
 }
@@ -329,7 +330,7 @@ static const char constant_part[] =
                 "  type filter hook prerouting priority raw; policy accept;\n"
                 "  iifname \"" NET_TAP "\" meta nfproto ipv6 drop\n"
                 "  iifname \"" NET_TAP "\" ip saddr != " NET_GUEST " drop\n"
-                "  iifname \"" NET_OUT "\" ip saddr 10.0.2.0/24 drop\n"
+                "  iifname \"" NET_OUT "\" ip saddr " NET_SUBNET " drop\n"
                 " }\n"
                 " chain host_ports { type nat hook prerouting priority dstnat; policy accept; }\n"
                 " chain outer { type nat hook postrouting priority srcnat; policy accept;\n"
