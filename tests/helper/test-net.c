@@ -12,39 +12,21 @@
 #include "helper/net/allow-list.h"
 #include "helper/net/known-names.h"
 #include "helper/net/packet-log.h"
-#include "helper/net/policy.h"
 #include "helper/net/resolver-log.h"
 #include "helper/net/verdicts.h"
 #include "tests/capture.h"
+#include "tests/helper/policy.h"
 #include "tests/scratch.h"
 
 /* --- policy ---------------------------------------------------------------------------- */
-
-static void add(Policy *p, const char *word) {
-        char why[ALLOW_WHY_MAX];
-        AllowRule rule;
-
-        assert_int_equal(allow_rule_parse(word, &rule, why), 0);
-        assert_true(policy_add(p, &rule, "", false) >= 0);
-}
-
-static char *print(void (*printer)(FILE *f, const Policy *p), const Policy *p) {
-        char *text = NULL;
-        size_t size;
-        FILE *f = open_memstream(&text, &size);
-
-        printer(f, p);
-        fclose(f);
-        return text;
-}
 
 static void test_rules(void **state) {
         _cleanup_(policy_done) Policy p = { .mode = POLICY_ALLOW };
         char why[ALLOW_WHY_MAX];
         AllowRule rule;
 
-        add(&p, "example.org:443");
-        add(&p, "example.org:443");
+        policy_add_word(&p, "example.org:443");
+        policy_add_word(&p, "example.org:443");
         assert_int_equal(p.n_rules, 1);
         assert_true(policy_allows_name(&p, "example.org"));
         assert_true(policy_allows_name(&p, "www.Example.org"));
@@ -74,11 +56,11 @@ static void test_table(void **state) {
         _cleanup_(policy_done) Policy p = { .mode = POLICY_ALLOW, .generation = 7 };
         _cleanup_free_ char *text = NULL;
 
-        add(&p, "example.org:443");
-        add(&p, "example.com");
-        add(&p, "192.168.1.0/24:22");
-        add(&p, "host:5432");
-        text = print(policy_print_table, &p);
+        policy_add_word(&p, "example.org:443");
+        policy_add_word(&p, "example.com");
+        policy_add_word(&p, "192.168.1.0/24:22");
+        policy_add_word(&p, "host:5432");
+        text = policy_text(policy_print_table, &p);
         assert_says(text,
                         " chain judge {\n"
                         "  ip daddr 192.0.0.4 meta l4proto { tcp, udp } th dport 5432 goto allow\n"
@@ -100,13 +82,13 @@ static void test_mode_none_has_no_rules(void **state) {
         _cleanup_(policy_done) Policy p = { .mode = POLICY_NONE };
         _cleanup_free_ char *text = NULL, *resolver = NULL;
 
-        add(&p, "example.org");
-        add(&p, "192.168.1.10");
-        add(&p, "host:5432");
-        text = print(policy_print_table, &p);
+        policy_add_word(&p, "example.org");
+        policy_add_word(&p, "192.168.1.10");
+        policy_add_word(&p, "host:5432");
+        text = policy_text(policy_print_table, &p);
         assert_says(text, " chain judge {\n  goto refuse\n }\n");
         assert_null(strstr(text, "dnat"));
-        resolver = print(policy_print_resolver, &p);
+        resolver = policy_text(policy_print_resolver, &p);
         assert_says(resolver, "\naddress=/#/\n");
         assert_null(strstr(resolver, "\nserver="));
 }
@@ -116,10 +98,10 @@ static void test_resolver(void **state) {
         _cleanup_(policy_done) Policy p = { .mode = POLICY_ALLOW };
         _cleanup_free_ char *text = NULL, *internet = NULL;
 
-        add(&p, "example.org:443");
-        add(&p, "git.example.org:22");
-        add(&p, "git.example.org:80");
-        text = print(policy_print_resolver, &p);
+        policy_add_word(&p, "example.org:443");
+        policy_add_word(&p, "git.example.org:22");
+        policy_add_word(&p, "git.example.org:80");
+        text = policy_text(policy_print_resolver, &p);
         assert_says(text, "\nserver=/example.org/192.0.0.3\nnftset=/example.org/4#inet#vm#names_443\n");
         assert_says(text,
                         "\nserver=/git.example.org/192.0.0.3\n"
@@ -127,7 +109,7 @@ static void test_resolver(void **state) {
         assert_says(text, "\naddress=/#/\n");
         assert_null(strstr(text, "\nserver=192"));
         p.mode = POLICY_INTERNET;
-        internet = print(policy_print_resolver, &p);
+        internet = policy_text(policy_print_resolver, &p);
         assert_says(internet, "\nserver=192.0.0.3\n");
         assert_null(strstr(internet, "nftset"));
 }
@@ -231,7 +213,7 @@ static void test_known_names(void **state) {
         assert_int_equal(k.n, 2);
         assert_string_equal(known_names_find(&k, "44.0.0.1"), "www.example.org");
         assert_string_equal(known_names_find(&k, "44.0.0.3"), "");
-        add(&p, "example.org");
+        policy_add_word(&p, "example.org");
         assert_int_equal(known_names_allowed(&k, &p, &known), 1);
         assert_string_equal(known[0].address, "44.0.0.1");
         /* a ring: it does not grow */

@@ -7,10 +7,10 @@
 
 #include "common/cleanup.h"
 #include "common/strv.h"
-#include "helper/net/policy.h"
 #include "helper/net/proxy-config.h"
 #include "helper/net/proxy-log.h"
 #include "helper/net/verdicts.h"
+#include "tests/helper/policy.h"
 
 static char *print_config(const ProxyConfig *c) {
         char *text = NULL;
@@ -20,24 +20,6 @@ static char *print_config(const ProxyConfig *c) {
         proxy_config_print(f, c);
         fclose(f);
         return text;
-}
-
-static char *print_policy(void (*printer)(FILE *f, const Policy *p), const Policy *p) {
-        char *text = NULL;
-        size_t size;
-        FILE *f = open_memstream(&text, &size);
-
-        printer(f, p);
-        fclose(f);
-        return text;
-}
-
-static void add(Policy *p, const char *word) {
-        char why[ALLOW_WHY_MAX];
-        AllowRule rule;
-
-        assert_int_equal(allow_rule_parse(word, &rule, why), 0);
-        assert_true(policy_add(p, &rule, "", false) >= 0);
 }
 
 #define assert_says(text, what) assert_non_null(strstr(text, what))
@@ -172,8 +154,8 @@ static void test_without_proxy(void **state) {
         _cleanup_(policy_done) Policy p = { .mode = POLICY_ALLOW };
         _cleanup_free_ char *text = NULL;
 
-        add(&p, "example.org");
-        text = print_policy(policy_print_table, &p);
+        policy_add_word(&p, "example.org");
+        text = policy_text(policy_print_table, &p);
         assert_says(text, " chain to_proxy {\n }\n");
         assert_says(text, " chain from_proxy {\n }\n");
         assert_silent(text, "redirect");
@@ -186,7 +168,7 @@ static void test_mode_none(void **state) {
         char why[API_WHY_MAX];
 
         assert_int_equal(api_upstream_parse("http://10.0.2.2:4000", &p.upstream, why), 0);
-        text = print_policy(policy_print_table, &p);
+        text = policy_text(policy_print_table, &p);
         assert_says(text,
                         " chain to_proxy {\n  ip daddr != 10.0.2.2 return\n  tcp dport 8080 counter name allowed accept\n }\n"
                         " chain from_proxy {\n"
@@ -203,12 +185,12 @@ static void test_mode_allow(void **state) {
         _cleanup_(policy_done) Policy p = { .mode = POLICY_ALLOW, .has_proxy = true, .generation = 3 };
         _cleanup_free_ char *text = NULL, *names = NULL;
 
-        add(&p, "example.org");
-        add(&p, "git.example.org:22");
-        add(&p, "api.example.net:443");
-        add(&p, "192.168.1.0/24:443");
-        add(&p, "192.168.2.1:22");
-        text = print_policy(policy_print_table, &p);
+        policy_add_word(&p, "example.org");
+        policy_add_word(&p, "git.example.org:22");
+        policy_add_word(&p, "api.example.net:443");
+        policy_add_word(&p, "192.168.1.0/24:443");
+        policy_add_word(&p, "192.168.2.1:22");
+        text = policy_text(policy_print_table, &p);
         assert_says(text, "  iifname \"vm0\" ip daddr 192.168.1.0/24 tcp dport 443 return\n");
         assert_silent(text, "192.168.2.1/32 tcp dport 443 return");
         assert_says(text, "  iifname \"vm0\" tcp dport 443 redirect to :8443\n");
@@ -220,7 +202,7 @@ static void test_mode_allow(void **state) {
         /* before any name, after the addresses */
         assert_true(strstr(text, "  ip daddr 192.168.2.1/32 ") < strstr(text, "th dport 443 goto refuse\n"));
         assert_true(strstr(text, "th dport 443 goto refuse\n") < strstr(text, "@names_0 goto allow"));
-        names = print_policy(policy_print_tls_names, &p);
+        names = policy_text(policy_print_tls_names, &p);
         assert_string_equal(names, ".example.org\n.api.example.net\n");
 }
 

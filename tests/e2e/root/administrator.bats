@@ -3,11 +3,10 @@
 # a login. Runs as root in the test host; the user is `tester`.
 
 bats_require_minimum_version 1.5.0
+load as-user
 
 EXAMPLES=/usr/share/claude-microvm/examples
 SYSTEM=/etc/claude-microvm
-USER_HOME=/home/tester
-CONFIG=$USER_HOME/.config/claude-microvm
 
 setup() {
         BATS_TEST_STARTED=$(date +%s)
@@ -23,12 +22,6 @@ teardown() {
         rm -rf "$SYSTEM" "$CONFIG"/{administrator,login,defaults}.ini
         as_user systemctl --user reset-failed
         as_user systemctl --user daemon-reload
-}
-
-# as_user COMMAND…: in the user's session
-as_user() {
-        runuser -u tester -- env -i HOME=$USER_HOME USER=tester PATH=/usr/bin:/bin EDITOR="${EDITOR:-}" \
-                XDG_RUNTIME_DIR="/run/user/$(id -u tester)" DBUS_SESSION_BUS_ADDRESS="unix:path=/run/user/$(id -u tester)/bus" "$@"
 }
 
 memory() {

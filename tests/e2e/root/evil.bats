@@ -3,17 +3,9 @@
 # out. As root, who alone can put it there; the user is `tester`.
 
 bats_require_minimum_version 1.5.0
+load as-user
 
-USER_HOME=/home/tester
-CONFIG=$USER_HOME/.config/claude-microvm
-RUNTIME=/run/user/1000
 UNITS=$RUNTIME/systemd/user
-
-# as_user COMMAND…: in the user's session
-as_user() {
-        runuser -u tester -- env -i HOME=$USER_HOME USER=tester PATH=/usr/bin:/bin XDG_RUNTIME_DIR=$RUNTIME \
-                DBUS_SESSION_BUS_ADDRESS=unix:path=$RUNTIME/bus "$@"
-}
 
 new_project() {
         as_user mkdir -p "$USER_HOME/evil/$1" "$USER_HOME/homes/$1" "$CONFIG"

@@ -3,15 +3,7 @@
 # around it. As root, who alone reads it; the user is `tester`.
 
 bats_require_minimum_version 1.5.0
-
-USER_HOME=/home/tester
-CONFIG=$USER_HOME/.config/claude-microvm
-RUNTIME=/run/user/1000
-
-as_user() {
-        runuser -u tester -- env -i HOME=$USER_HOME USER=tester PATH=/usr/bin:/bin XDG_RUNTIME_DIR=$RUNTIME \
-                DBUS_SESSION_BUS_ADDRESS=unix:path=$RUNTIME/bus "$@"
-}
+load as-user
 
 setup_file() {
         coproc API { exec runuser -u tester -- "$BATS_TEST_DIRNAME/../fake-api" 3>&- 4>&-; }

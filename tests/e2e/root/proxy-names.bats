@@ -4,17 +4,11 @@
 # port 443 is redirected to the same port of haproxy (proxy.bats).
 
 bats_require_minimum_version 1.5.0
+load as-user
 
-USER_HOME=/home/tester
-RUNTIME=/run/user/1000
 NET=$RUNTIME/claude-vm-net/names
 INI=$USER_HOME/.config/claude-microvm/names.ini
 HELPER=/usr/libexec/claude-vm-helper
-
-as_user() {
-        runuser -u tester -- env -i HOME=$USER_HOME USER=tester PATH=/usr/bin:/bin XDG_RUNTIME_DIR=$RUNTIME \
-                DBUS_SESSION_BUS_ADDRESS=unix:path=$RUNTIME/bus "$@"
-}
 
 # begin COMMAND…: beside the tests, without the descriptors of bats
 begin() {

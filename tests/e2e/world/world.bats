@@ -3,15 +3,7 @@
 # the world; the VM is `tester`'s.
 
 bats_require_minimum_version 1.5.0
-
-USER_HOME=/home/tester
-CONFIG=$USER_HOME/.config/claude-microvm
-RUNTIME=/run/user/1000
-
-as_user() {
-        runuser -u tester -- env -i HOME=$USER_HOME USER=tester PATH=/usr/bin:/bin XDG_RUNTIME_DIR=$RUNTIME \
-                DBUS_SESSION_BUS_ADDRESS=unix:path=$RUNTIME/bus "$@"
-}
+load ../root/as-user
 
 new_project() {
         as_user mkdir -p "$USER_HOME/world/$1" "$CONFIG"
