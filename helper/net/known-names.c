@@ -47,7 +47,15 @@ static int remember(KnownNames *k, const char *name, const char *address) {
         return 0;
 }
 
+/* A dnsmasq that is started again counts its queries from 1: the numbers of the earlier one mean other
+ * names. */
+static void forget_queries(KnownNames *k) {
+        memset(k->queries, 0, sizeof(k->queries));
+}
+
 int known_names_take(KnownNames *k, const ResolverLine *line) {
+        if (line->word == RESOLVER_STARTED)
+                forget_queries(k);
         if (line->word == RESOLVER_QUERY)
                 remember_query(k, line);
         return line->word == RESOLVER_ADDRESS ? remember(k, name_of_query(k, line), line->address) : 0;

@@ -216,6 +216,11 @@ static void test_known_names(void **state) {
         policy_add_word(&p, "example.org");
         assert_int_equal(known_names_allowed(&k, &p, &known), 1);
         assert_string_equal(known[0].address, "44.0.0.1");
+        /* dnsmasq is started again, and its numbers with it */
+        take(&k, "dnsmasq[2]: started, version 2.91 cachesize 1000");
+        take(&k, "dnsmasq[2]: 7 10.0.2.15/1 query[A] evil.example from 10.0.2.15");
+        take(&k, "dnsmasq[2]: 7 10.0.2.15/1 reply evil.example is 44.0.0.9");
+        assert_string_equal(known_names_find(&k, "44.0.0.9"), "evil.example");
         /* a ring: it does not grow */
         for (unsigned i = 0; i < 2 * KNOWN_NAMES_MAX; i++) {
                 ResolverLine line = { .word = RESOLVER_ADDRESS, .name = "x.example" };
