@@ -137,16 +137,16 @@ void allow_rule_print_network(const AllowRule *rule, char ret[static ALLOW_NETWO
 }
 
 void allow_rule_print(const AllowRule *rule, char ret[static ALLOW_TEXT_MAX]) {
-        char network[ALLOW_NETWORK_MAX] = "";
+        char network[ALLOW_NETWORK_MAX], *end = ret;
 
+        if (rule->kind == ALLOW_LIST)
+                *end++ = '@';
         if (rule->kind == ALLOW_NETWORK)
                 allow_rule_print_network(rule, network);
-        snprintf(ret, ALLOW_TEXT_MAX, "%s%s",
-                        rule->kind == ALLOW_LIST                      ? "@"
-                                        : rule->kind == ALLOW_HOST    ? "host"
+        end = stpcpy(end,
+                        rule->kind == ALLOW_HOST                      ? "host"
                                         : rule->kind == ALLOW_NETWORK ? network
-                                                                      : "",
-                        rule->kind == ALLOW_LIST || rule->kind == ALLOW_NAME ? rule->name : "");
+                                                                      : rule->name);
         if (rule->port > 0)
-                snprintf(ret + strlen(ret), ALLOW_TEXT_MAX - strlen(ret), ":%u", rule->port);
+                snprintf(end, sizeof(":65535"), ":%u", (uint16_t) rule->port);
 }
