@@ -39,6 +39,7 @@ static const Verb verbs[] = {
         { "ssh", "[NAME] [-- ARGUMENTS…]", "ssh to the VM, with arguments of ssh", verb_ssh },
         { "cp", "SOURCE… DESTINATION", "copy files; NAME:PATH is in the VM", verb_cp },
         { "ports", "[NAME] [add|remove|reverse PORT…]", "forwarded ports of a running VM", verb_ports },
+        { "changes", "[NAME]", "what programs of this machine obey and the VM has changed", verb_changes },
         { "config", "[show|edit|new] [NAME]", "settings of a project, and where each is from", verb_config },
         { "list", "", "projects and VMs", verb_list },
         { "status", "[NAME]", "what systemd says of a VM", verb_status },

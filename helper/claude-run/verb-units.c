@@ -6,6 +6,7 @@
 #include "common/strv.h"
 #include "helper/claude-run/context.h"
 #include "helper/claude-run/fail.h"
+#include "helper/claude-run/left-behind.h"
 #include "helper/claude-run/memory.h"
 #include "helper/claude-run/session.h"
 #include "helper/claude-run/start.h"
@@ -23,7 +24,11 @@ int verb_start(Context *c) {
 static int stop_one(Context *c, const char *id) {
         int r = context_manager(c);
 
-        return r != 0 ? r : start_job(c, MANAGER_STOP, id);
+        if (r == 0)
+                r = start_job(c, MANAGER_STOP, id);
+        if (r == 0)
+                left_behind_say(c, id);
+        return r;
 }
 
 int verb_stop(Context *c) {
