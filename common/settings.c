@@ -260,6 +260,10 @@ bool setting_is_project_only(const Setting *s) {
         return s->type == TYPE_UUID || s->type == TYPE_WANTED;
 }
 
+bool setting_is_for_all(const Setting *s) {
+        return s->type != TYPE_DIRECTORY && s->type != TYPE_HIDDEN && !setting_is_project_only(s);
+}
+
 SettingId setting_find(const char *section, const char *key) {
         SettingId id = 0;
 

@@ -39,7 +39,11 @@
         X(CPUS,            "VM",      "CPUs",            NUMBER,    "1 255",    "4",     VARIABLE,  0, "cpus", "N", "number of CPUs") \
         X(ACCELERATOR,     "VM",      "Accelerator",     WORD,      "auto kvm tcg", "auto", VARIABLE, 0, "accelerator", "NAME", NULL) \
         X(MACHINE,         "VM",      "Machine",         WORD,      "auto microvm q35", "auto", VARIABLE, 0, "machine", "NAME", NULL) \
-        X(NETWORK,         "Network", "Mode",            WORD,      "user none", "user", VARIABLE,  0, "network", "MODE", NULL) \
+        X(NETWORK,         "Network", "Mode",            WORD,      "internet allow none open", "internet", VARIABLE, 0, "network", "MODE", NULL) \
+        X(ALLOW,           "Network", "Allow",           ALLOW,     NULL,       NULL,    CODE,      0, "allow", "WORD", "a NAME, ADDRESS, host:PORT or @LIST to reach") \
+        X(LOG_ALLOWED,     "Network", "LogAllowed",      BOOLEAN,   "no yes",   "no",    VARIABLE,  0, NULL, NULL, NULL) \
+        X(API_PROXY,       "Network", "ApiProxy",        BOOLEAN,   "no yes auto", "auto", CODE,     0, NULL, NULL, NULL) \
+        X(BUDGET,          "Network", "Budget",          NUMBER,    "0 1000000", "0",   CODE,      0, NULL, NULL, NULL) \
         X(PUBLISH,         "Network", "Publish",         PUBLISH,   NULL,       NULL,    CODE,      'p', "publish", "[ADDRESS:]PORT:PORT", "forward a port of the host") \
         X(MEMORY_MAX,      "Service", "MemoryMax",       DIRECTIVE, NULL,       NULL,    DIRECTIVE, 0, NULL, NULL, NULL) \
         X(MEMORY_HIGH,     "Service", "MemoryHigh",      DIRECTIVE, NULL,       NULL,    DIRECTIVE, 0, NULL, NULL, NULL) \
@@ -80,6 +84,7 @@ typedef enum SettingType {
         TYPE_SHARE,
         TYPE_HIDDEN,
         TYPE_PUBLISH,
+        TYPE_ALLOW,
         N_TYPES,
 } SettingType;
 
@@ -117,6 +122,9 @@ bool setting_is_list(const Setting *s);
 
 /* True for a key that counts in a project's own file only: a request may begin with the ini of a project. */
 bool setting_is_project_only(const Setting *s);
+
+/* True for a key that may stand in defaults.ini: it says nothing about one project's place or grants. */
+bool setting_is_for_all(const Setting *s);
 
 /* The row of a key; N_SETTINGS if there is none. */
 SettingId setting_find(const char *section, const char *key);

@@ -129,28 +129,37 @@ static int bind_parents(Protection *p, const char *path) {
         return r;
 }
 
+static bool is_linked(int dir, const char *name) {
+        struct stat st;
+
+        return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) >= 0 && S_ISREG(st.st_mode) && st.st_nlink > 1;
+}
+
+/* True if a file in the directory has another name. */
+static bool has_linked(int root, const char *path) {
+        int fd = open_below(root, path, O_RDONLY | O_DIRECTORY);
+        _cleanup_closedir_ DIR *d = fd < 0 ? NULL : fdopendir(fd);
+        const struct dirent *entry;
+
+        if (fd >= 0 && !d)
+                close(fd);
+        while (d && (entry = readdir(d)))
+                if (is_linked(fd, entry->d_name))
+                        return true;
+        return false;
+}
+
 /* Whoever knows another name of a file writes to it by that name, past the mount. */
 static int note_hard_links(Protection *p, const char *path) {
         _cleanup_close_ int fd = open_below(p->root, path, O_PATH);
-        _cleanup_closedir_ DIR *d = NULL;
-        const struct dirent *entry;
-        unsigned n_linked = 0;
         struct stat st;
-        int own;
 
         if (fd < 0 || fstat(fd, &st) < 0)
                 return 0;
-        if (S_ISREG(st.st_mode))
-                n_linked = st.st_nlink > 1;
-        else if ((own = open_below(p->root, path, O_RDONLY | O_DIRECTORY)) >= 0 && !(d = fdopendir(own)))
-                close(own);
-        while (d && (entry = readdir(d)))
-                n_linked += fstatat(dirfd(d), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) >= 0 &&
-                                S_ISREG(st.st_mode) && st.st_nlink > 1;
-        return n_linked == 0
-                        ? 0
-                        : add_note(p, path,
-                                          "is or has a file with another name, by which a guest may write it: copy the file over itself");
+        if (S_ISREG(st.st_mode) ? st.st_nlink <= 1 : !has_linked(p->root, path))
+                return 0;
+        return add_note(p, path,
+                        "is or has a file with another name, by which a guest may write it: copy the file over itself");
 }
 
 static int fail(Protection *p, const char *path, int error) {

@@ -128,7 +128,16 @@ static int make_argv(const char *virtiofsd, const char *root, const char *tag, b
                          * more */
                         "--thread-pool-size=0",
                         /* the unit has set it to the hard limit */
-                        "--rlimit-nofile=0", "--log-level=warn", NULL);
+                        "--rlimit-nofile=0", "--log-level=warn",
+                        /* attributes of programs (user.*) as on the host, and none that a kernel obeys */
+                        "--xattr",
+                        /* with attributes the guest would ask for security.capability at each write, unless
+                         * it knows that the host takes the privileges of a written file away */
+                        "--killpriv-v2",
+                        "--xattrmap=:ok:all:user.:user.:"
+                        ":unsupported:client:::"
+                        ":bad:server:::",
+                        NULL);
 
         if (r >= 0)
                 r = strv_appendf(&argv, "--shared-dir=%s", root);

@@ -15,6 +15,7 @@
 #include "common/vm-name.h"
 #include "config.h"
 #include "helper/log.h"
+#include "helper/net/client.h"
 #include "helper/sandbox/child-environment.h"
 #include "helper/sandbox/sandbox.h"
 #include "helper/ssh/ports.h"
@@ -44,13 +45,12 @@ static int master_argv(const char *ssh, const char *vm_dir, const PortList *list
         return 0;
 }
 
-/* The master's own directory, and the one that it shares with its QEMU alone. */
-static int enter_sandbox(const char *ssh, const char *vm_dir) {
-        static const char *const names[] = { "ssh.config", "ssh.key", "ssh.known_hosts", "ssh.address" };
-        _cleanup_free_ char *point = strjoin(vm_dir, "/root", NULL), *own = strjoin(vm_dir, "/ssh", NULL),
-                            *qemu = strjoin(vm_dir, "/qemu", NULL);
+/* The master's own directory, and the socket that connects it to its guest. */
+static int enter_sandbox(const char *ssh, const char *vm_dir, const char *socket) {
+        static const char *const names[] = { "ssh.config", "ssh.key", "ssh.known_hosts" };
+        _cleanup_free_ char *point = strjoin(vm_dir, "/root", NULL), *own = strjoin(vm_dir, "/ssh", NULL);
         char *files[ELEMENTSOF(names) + 1] = {};
-        int r = point && own && qemu ? 0 : -ENOMEM;
+        int r = point && own ? 0 : -ENOMEM;
 
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(names); i++) {
                 files[i] = strjoin(vm_dir, "/", names[i], NULL);
@@ -66,7 +66,7 @@ static int enter_sandbox(const char *ssh, const char *vm_dir) {
                                 .ssh = ssh,
                                 .helper = HELPER_PATH,
                                 .directory = own,
-                                .qemu_directory = qemu,
+                                .socket = socket,
                                 .files = (const char *const *) files,
                 });
         for (size_t i = 0; i < ELEMENTSOF(names); i++)
@@ -75,7 +75,7 @@ static int enter_sandbox(const char *ssh, const char *vm_dir) {
 }
 
 /* Returns only if it fails: negative errno. */
-static int become_ssh(const char *ssh, const char *vm_dir, char **argv) {
+static int become_ssh(const char *ssh, const char *vm_dir, const char *socket, char **argv) {
         static const char *const variables[] = { "SHELL", "XDG_RUNTIME_DIR", NULL };
         _cleanup_strv_free_ char **environment = NULL;
         int r;
@@ -86,7 +86,7 @@ static int become_ssh(const char *ssh, const char *vm_dir, char **argv) {
                 return -errno;
         r = child_environment(variables, &environment);
         if (r >= 0)
-                r = enter_sandbox(ssh, vm_dir);
+                r = enter_sandbox(ssh, vm_dir, socket);
         if (r < 0)
                 return r;
         execve(ssh, argv, environment);
@@ -113,7 +113,7 @@ static void read_list(const char *vm_dir, PortList *ret) {
 
 int master_exec(const char *ssh, const char *runtime_dir, const char *id) {
         _cleanup_strv_free_ char **argv = NULL;
-        _cleanup_free_ char *vm_dir = NULL;
+        _cleanup_free_ char *vm_dir = NULL, *socket = net_path(runtime_dir, id, "ssh");
         PortList list;
         int r;
 
@@ -123,13 +123,13 @@ int master_exec(const char *ssh, const char *runtime_dir, const char *id) {
         }
         log_set_vm(id, "");
         vm_dir = runtime_path_vm(runtime_dir, id);
-        r = vm_dir ? remove_control(vm_dir) : -ENOMEM;
+        r = vm_dir && socket ? remove_control(vm_dir) : -ENOMEM;
         if (r >= 0) {
                 read_list(vm_dir, &list);
                 r = master_argv(ssh, vm_dir, &list, &argv);
         }
         if (r >= 0)
-                r = become_ssh(ssh, vm_dir, argv);
+                r = become_ssh(ssh, vm_dir, socket, argv);
         if (r == -EUSERS)
                 log_status(LOG_ERR,
                                 "This kernel gives ordinary users no namespaces, which ssh is confined with; see: claude-run doctor");

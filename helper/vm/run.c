@@ -15,6 +15,7 @@
 #include "common/exit-status.h"
 #include "common/path-walk.h"
 #include "common/strjoin.h"
+#include "common/whole-file.h"
 #include "common/why.h"
 #include "helper/changes/changes.h"
 #include "helper/devshell/devshell.h"
@@ -85,6 +86,17 @@ static void note_state(const Vm *vm) {
                 log_message(LOG_WARNING, "What this VM changes cannot be told later: %s", strerror(-r));
 }
 
+/* What this VM runs, for claude-run: an image may be replaced while it does. */
+static int note_guest(const char *vm_dir, const GuestImage *image) {
+        _cleanup_free_ char *path = strjoin(vm_dir, "/guest", NULL),
+                            *text = strjoin(image->agents, "\n", image->directory, "\n", NULL);
+
+        if (!path || !text)
+                return -ENOMEM;
+        unlink(path);
+        return whole_file_create(path, 0600, text, strlen(text));
+}
+
 /* Prepares the files that QEMU reads, then starts it. Sets `ret_why` if the user can fix the problem. */
 static int start(Vm *vm, const GuestImage *image, bool kvm, char **ret_why) {
         const Secrets secrets = {
@@ -92,6 +104,7 @@ static int start(Vm *vm, const GuestImage *image, bool kvm, char **ret_why) {
                 .encrypted = vm->parameters->encrypted_credentials,
                 .systemd_creds = vm->config->systemd_creds,
                 .caller = vm->parameters->caller_credentials,
+                .elsewhere = vm->parameters->api_keys,
                 .runtime_dir = vm->config->runtime_dir,
                 .id = vm->parameters->id,
         };
@@ -99,9 +112,14 @@ static int start(Vm *vm, const GuestImage *image, bool kvm, char **ret_why) {
         SshKeys keys = {};
         int r;
 
+        r = vm_network_begin(vm, ret_why);
+        if (r < 0)
+                return r;
         r = ssh_files_make(vm->config->ssh_keygen, vm->config->vm_dir, vm->parameters->id, &keys);
         if (r >= 0)
                 r = share_write_files(vm->config->vm_dir, vm->parameters);
+        if (r >= 0)
+                r = note_guest(vm->config->vm_dir, image);
         if (r >= 0)
                 r = vm_control_listen(vm);
         if (r >= 0)
@@ -233,6 +251,25 @@ static int check_directories(const Parameters *p, char **ret_why) {
         return 0;
 }
 
+/* One that is missing would be found by a unit that has less to say, and by ssh's only when the VM runs. */
+static int check_programs(const RunConfig *config, char **ret_why) {
+        const struct {
+                const char *path, *package;
+        } programs[] = {
+                { config->qemu, "QEMU (Debian: qemu-system-x86)" },
+                { config->virtiofsd, "virtiofsd, the Rust one (Debian: virtiofsd)" },
+                { config->ssh, "the OpenSSH client (Debian: openssh-client)" },
+                { config->ssh_keygen, "the OpenSSH client (Debian: openssh-client)" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(programs); i++)
+                if (programs[i].path && access(programs[i].path, X_OK) < 0)
+                        return why_say(ret_why, -ENOENT,
+                                        "'%s' is missing: install %s; what else is needed says: claude-run doctor",
+                                        programs[i].path, programs[i].package);
+        return 0;
+}
+
 static Vm *vm_new(const RunConfig *config, const Parameters *parameters) {
         Vm *vm = calloc(1, sizeof(Vm));
 
@@ -244,6 +281,7 @@ static Vm *vm_new(const RunConfig *config, const Parameters *parameters) {
         vm->parameters = parameters;
         vm->facts.agent_status = -1;
         vm->control_fd = vm->socket_fd = vm->owner_fd = vm->dev_shell_fd = -EBADF;
+        vm->tap_fd = vm->network_fd = -EBADF;
         vm->console.fd = vm->notify.fd = vm->errors.fd = -EBADF;
         return vm;
 }
@@ -255,6 +293,7 @@ static void vm_free(Vm *vm) {
         vm_control_done(vm);
         vm_clock_done(vm);
         vm_owner_done(vm);
+        vm_network_done(vm);
         if (vm->control_fd >= 0)
                 close(vm->control_fd);
         if (vm->dev_shell_fd >= 0)
@@ -271,7 +310,9 @@ int run_vm(const RunConfig *config, const Parameters *parameters) {
         _cleanup_free_ char *why = NULL;
         int r;
 
-        r = check_directories(parameters, &why);
+        r = check_programs(config, &why);
+        if (r >= 0)
+                r = check_directories(parameters, &why);
         if (r >= 0)
                 r = publish_prepare(config->vm_dir, parameters, &why);
         if (r >= 0)

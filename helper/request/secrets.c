@@ -3,16 +3,18 @@
  * the machine itself, which only root reads (systemd issue 33796, fixed in 258), while
  * systemd-creds asks the system's service. */
 
-#include "helper/vm/secrets.h"
+#include "helper/request/secrets.h"
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "common/cleanup.h"
 #include "common/run-program.h"
+#include "common/settings.h"
 #include "common/strjoin.h"
 #include "common/whole-file.h"
 #include "common/why.h"
@@ -87,6 +89,15 @@ static int write_encrypted(FILE *f, const char *systemd_creds, const char *assig
         return write_secret(f, name, path, ret_why);
 }
 
+static bool is_in(const char *words, const char *word) {
+        size_t n;
+
+        for (; (n = setting_next_word(&words)) > 0; words += n)
+                if (strlen(word) == n && memcmp(words, word, n) == 0)
+                        return true;
+        return false;
+}
+
 static int write_caller(FILE *f, const Secrets *secrets, char **ret_why) {
         _cleanup_free_ char *copy = strdup(secrets->caller);
         char *rest = copy, *name;
@@ -95,7 +106,7 @@ static int write_caller(FILE *f, const Secrets *secrets, char **ret_why) {
         while (r >= 0 && (name = strsep(&rest, " "))) {
                 _cleanup_free_ char *path = NULL;
 
-                if (!name[0])
+                if (!name[0] || is_in(secrets->elsewhere ?: "", name))
                         continue;
                 path = caller_credentials_path(secrets->runtime_dir, secrets->id, name);
                 r = path ? write_secret(f, name, path, ret_why) : -ENOMEM;
