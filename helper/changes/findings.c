@@ -175,10 +175,10 @@ int findings_read(const char *path, Findings *ret) {
         _cleanup_findings_ Findings f = {};
         _cleanup_free_ char *text = NULL;
         const char *at, *newline;
-        size_t size;
+        size_t size = 0;
         int r = fd < 0 ? -errno : whole_file_read_fd(fd, FILE_MAX, &text, &size);
 
-        if (r < 0)
+        if (r < 0 || !text)
                 return r;
         newline = memchr(text, '\n', size);
         if (!newline)

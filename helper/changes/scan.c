@@ -122,7 +122,9 @@ static int add_content(Scan *s, FindingKind kind, const char *path, int fd, cons
 
 static int add_link(Scan *s, FindingKind kind, const char *path, int dir, const char *name) {
         char target[PATH_MAX] = "link ";
-        ssize_t n = readlinkat(dir, name, target + strlen("link "), sizeof(target) - strlen("link ") - 1);
+        ssize_t n = dir < 0 ? -1
+                            : readlinkat(dir, name, target + strlen("link "),
+                                              sizeof(target) - strlen("link ") - 1);
 
         return n < 0 ? 0 : add(s, kind, path, "", target, strlen("link ") + (size_t) n);
 }
@@ -175,6 +177,12 @@ static DIR *open_directory(Scan *s, const char *path) {
         return d;
 }
 
+static int stat_entry(DIR *d, const char *name, struct stat *ret) {
+        int fd = dirfd(d);
+
+        return fd < 0 || fstatat(fd, name, ret, AT_SYMLINK_NOFOLLOW) < 0 ? -1 : 0;
+}
+
 static mode_t type_of(DIR *d, const struct dirent *entry) {
         struct stat st;
 
@@ -186,8 +194,7 @@ static mode_t type_of(DIR *d, const struct dirent *entry) {
         case DT_REG:
                 return S_IFREG;
         default:
-                return fstatat(dirfd(d), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ? 0
-                                                                                      : st.st_mode & S_IFMT;
+                return stat_entry(d, entry->d_name, &st) < 0 ? 0 : st.st_mode & S_IFMT;
         }
 }
 
@@ -370,7 +377,7 @@ static int look_at_file(Scan *s, const char *path, DIR *d, const char *name, boo
         char line[96];
         int r = 0;
 
-        if (fstatat(dirfd(d), name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
+        if (stat_entry(d, name, &st) < 0 || !S_ISREG(st.st_mode))
                 return 0;
         print_stat(&st, line);
         if (st.st_mode & (S_ISUID | S_ISGID))
