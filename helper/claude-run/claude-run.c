@@ -40,6 +40,7 @@ static const Verb verbs[] = {
         { "ssh", "[NAME] [-- ARGUMENTS…]", "ssh to the VM, with arguments of ssh", verb_ssh },
         { "cp", "SOURCE… DESTINATION", "copy files; NAME:PATH is in the VM", verb_cp },
         { "ports", "[NAME] [add|remove|reverse PORT…]", "forwarded ports of a running VM", verb_ports },
+        { "changes", "[NAME]", "what programs of this machine obey and the VM has changed", verb_changes },
         { "network", "[NAME] [allow|deny WORD…|mode MODE]", "what a running VM may reach, and was refused",
                         verb_network },
         { "config", "[show|edit|new] [NAME]", "settings of a project, and where each is from", verb_config },

@@ -13,6 +13,7 @@
 #include "common/vm-name.h"
 #include "helper/claude-run/context.h"
 #include "helper/claude-run/fail.h"
+#include "helper/claude-run/left-behind.h"
 #include "helper/claude-run/memory.h"
 #include "helper/claude-run/project-ini.h"
 #include "helper/claude-run/request.h"
@@ -58,6 +59,7 @@ static int after_agent(Context *c, const char *id) {
                 return fail(EXIT_LOST, "Failed to look at '%s': %s", unit, strerror(-r));
         status = result_of(id, &state);
         unit_state_done(&state);
+        left_behind_say(c, id);
         return status;
 }
 
@@ -152,6 +154,7 @@ static int run_fresh(Context *c, const char *directory, const ProjectEntry *base
         else if (session) {
                 r = run_agent(c, request.id);
                 (void) start_job(c, MANAGER_STOP, request.id);
+                left_behind_say(c, request.id);
         } else
                 r = detach ? say_detached(request.id) : attach(c, request.id);
         request_done(&request);

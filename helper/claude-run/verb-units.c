@@ -10,6 +10,7 @@
 #include "common/vm-name.h"
 #include "helper/claude-run/context.h"
 #include "helper/claude-run/fail.h"
+#include "helper/claude-run/left-behind.h"
 #include "helper/claude-run/memory.h"
 #include "helper/claude-run/session.h"
 #include "helper/claude-run/start.h"
@@ -24,10 +25,18 @@ int verb_start(Context *c) {
         return which_vm_each(c, start_one);
 }
 
+static int stop(Context *c, const char *id) {
+        int r = start_job(c, MANAGER_STOP, id);
+
+        if (r == 0)
+                left_behind_say(c, id);
+        return r;
+}
+
 static int stop_one(Context *c, const char *id) {
         int r = context_manager(c);
 
-        return r != 0 ? r : start_job(c, MANAGER_STOP, id);
+        return r != 0 ? r : stop(c, id);
 }
 
 /* A start that failed or waits is stopped as well; of what is not there the user hears. */
@@ -40,8 +49,9 @@ static int stop_running(Context *c, const char *id) {
         if (r != 0)
                 return r;
         r = manager_active_state(c->manager, unit, &state);
-        if (r >= 0 && (strcmp(state, "inactive") == 0 || strcmp(state, "failed") == 0))
-                fail(0, "VM '%s' does not run", id);
+        if (r < 0 || (strcmp(state, "inactive") != 0 && strcmp(state, "failed") != 0))
+                return stop(c, id);
+        fail(0, "VM '%s' does not run", id);
         return start_job(c, MANAGER_STOP, id);
 }
 

@@ -4,6 +4,7 @@
 #include "helper/claude-run/context.h"
 
 int verb_attach(Context *c);
+int verb_changes(Context *c);
 int verb_config(Context *c);
 int verb_cp(Context *c);
 int verb_doctor(Context *c);

@@ -14,7 +14,7 @@
  * its own Protect= decides.
  *
  * The scan looks at the project's own repository only, and at `.git/modules` below it. A repository that
- * lies deeper in the project is not protected. */
+ * lies deeper in the project is not protected, and `claude-run changes` names it. */
 
 #include "helper/share/protect.h"
 

@@ -17,6 +17,7 @@
 #include "common/strjoin.h"
 #include "common/whole-file.h"
 #include "common/why.h"
+#include "helper/changes/changes.h"
 #include "helper/devshell/devshell.h"
 #include "helper/host/accelerator.h"
 #include "helper/log.h"
@@ -58,6 +59,33 @@ static void open_dev_shell(Vm *vm) {
                                 vm->parameters->id);
 }
 
+/* What the guest may write and the user's programs work in: not the agent's home. */
+static bool is_looked_at(const ShareParameters *share) {
+        return !share->read_only && strcmp(share->tag, "home") != 0 && strcmp(share->tag, "work") != 0;
+}
+
+static const char *work_directory_to_write(const Parameters *p) {
+        for (unsigned i = 0; i < p->n_shares; i++)
+                if (strcmp(p->shares[i].tag, "work") == 0 && !p->shares[i].read_only)
+                        return p->shares[i].directory;
+        return NULL;
+}
+
+/* Before the guest can write. A VM without it starts all the same. */
+static void note_state(const Vm *vm) {
+        const char *directories[SHARES_MAX + 1] = { work_directory_to_write(vm->parameters) };
+        _cleanup_free_ char *path = strjoin(vm->config->vm_dir, "/changes", NULL);
+        size_t n = 1;
+        int r;
+
+        for (unsigned i = 0; i < vm->parameters->n_shares && n <= SHARES_MAX; i++)
+                if (is_looked_at(&vm->parameters->shares[i]))
+                        directories[n++] = vm->parameters->shares[i].directory;
+        r = path ? changes_begin(path, directories, n) : -ENOMEM;
+        if (r < 0)
+                log_message(LOG_WARNING, "What this VM changes cannot be told later: %s", strerror(-r));
+}
+
 /* What this VM runs, for claude-run: an image may be replaced while it does. */
 static int note_guest(const char *vm_dir, const GuestImage *image) {
         _cleanup_free_ char *path = strjoin(vm_dir, "/guest", NULL),
@@ -94,6 +122,8 @@ static int start(Vm *vm, const GuestImage *image, bool kvm, char **ret_why) {
                 r = note_guest(vm->config->vm_dir, image);
         if (r >= 0)
                 r = vm_control_listen(vm);
+        if (r >= 0)
+                note_state(vm);
         if (r >= 0 && vm->parameters->dev_shell)
                 open_dev_shell(vm);
         if (r >= 0)

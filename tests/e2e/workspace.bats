@@ -119,3 +119,42 @@ in_guest() {
         systemctl --user stop claude-vm@open
         rm ~/.config/claude-microvm/open.ini
 }
+
+@test "changes: what the guest leaves is named while the VM runs, at its end, in the journal and afterwards" {
+        local dir
+        new_project left 'AgentStart=session'
+        dir=$(project_dir left)
+        git -C "$dir" init --quiet --initial-branch=main
+        echo x >"$dir/.envrc"
+        run -0 claude-run start left
+        [ "$(claude-run changes left)" = "Nothing that programs of this machine obey is new or changed since 'left' started." ]
+        run -0 claude-run exec left -- sh -ec 'cd /work
+                git config core.fsmonitor .git/fsm; git config user.name me; printf "#!/bin/sh\ntouch /tmp/pwned\n" >.git/fsm; chmod +x .git/fsm
+                mkdir -p node_modules/.bin sub/.git .claude; echo x >node_modules/.bin/vite; chmod +x node_modules/.bin/vite
+                printf "[core]\n\thooksPath = evil\n" >sub/.git/config; echo "{}" >.claude/settings.json; echo x >new'
+        run -0 --separate-stderr claude-run changes left
+        [ "$output" = "new      setting     .git/config: core.fsmonitor = .git/fsm
+new      setting     sub/.git/config: core.hookspath = evil
+new      file        .claude/settings.json
+new      repository  sub/.git
+new      program     node_modules/.bin/vite" ]
+        # and git was not run there
+        [ ! -e /tmp/pwned ]
+        cd "$dir"
+        run -0 --separate-stderr claude-run changes --json
+        jq --exit-status '.name == "left" and .running and .complete and (.changes | length) == 5 and
+                .changes[0] == {change: "new", kind: "setting", path: ".git/config", name: "core.fsmonitor", value: ".git/fsm"}' <<<"$output"
+        run -0 claude-run stop left
+        [[ "$output" == *"core.fsmonitor in .git/config, core.hookspath in sub/.git/config, .claude/settings.json, sub/.git; 1 program in directories like node_modules/.bin. Look first: claude-run changes left" ]]
+        vm_journal left --since "@$BATS_TEST_STARTED" | grep --quiet "core.fsmonitor in .git/config"
+        run -0 claude-run changes left
+        [ "${#lines[@]}" = 5 ]
+        # the next one begins with what is there now
+        run -0 claude-run start left
+        [[ "$(claude-run changes)" == Nothing* ]]
+        run -0 claude-run exec left -- git -C /work config alias.x '!id'
+        systemctl --user kill --signal=KILL --kill-whom=main claude-vm@left
+        wait_inactive left
+        [ "$(claude-run changes left)" = "new      setting     .git/config: alias.x = !id" ]
+        rm ~/.config/claude-microvm/left.ini
+}
