@@ -178,7 +178,7 @@ in_guest() {
                 -p --dangerously-skip-permissions 'run: touch /work/begun; for i in {1..100}; do [ -e /work/seen ] && break; sleep 0.3; done' 3>&- 4>&- >/dev/null &
         pid=$!
         wait_file "$PWD/begun"
-        run "$BATS_TEST_DIRNAME/find-secret" --vm --given-to "$pid" --kept-in "$BATS_FILE_TMPDIR/api.log" "$key" "$token"
+        run "$BATS_TEST_DIRNAME/find-secret" --vm --proxy --given-to "$pid" --kept-in "$BATS_FILE_TMPDIR/api.log" "$key" "$token"
         touch seen
         echo "$output"
         [ "$status" = 0 ]
