@@ -17,13 +17,13 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/remove-tree.h"
 #include "common/run-program.h"
 #include "common/strjoin.h"
 #include "common/strv.h"
 #include "helper/claude-run/context.h"
 #include "helper/claude-run/fail.h"
 #include "helper/claude-run/memory.h"
-#include "helper/claude-run/remove-tree.h"
 #include "helper/claude-run/session.h"
 #include "helper/claude-run/start.h"
 #include "helper/claude-run/verbs.h"
