@@ -56,6 +56,10 @@ bool project_has_dev_shell(const Project *p) {
         return !setting_is(p->values, SETTING_DEV_SHELL, "no");
 }
 
+bool project_has_copy(const Project *p) {
+        return setting_is(p->values, SETTING_WORKSPACE, "copy");
+}
+
 const char *project_secret(const Project *p, size_t i) {
         const AssignmentList *const lists[] = { &p->credentials, &p->encrypted_credentials,
                 &p->caller_credentials };
@@ -191,6 +195,22 @@ static char *default_home(const UserPaths *paths, const char *work_directory) {
         return strjoin(paths->data_home, "/", name, "-", hash, NULL);
 }
 
+/* The guest gets the copy, which lies where no ini can name it; until here the share has been checked as the
+ * work directory that it stands for. */
+static void share_copy(Parser *parser) {
+        Project *p = parser->project;
+
+        for (size_t i = 0; i < p->n_shares; i++) {
+                Share *share = &p->shares[i];
+
+                if (strcmp(share->tag, "work") != 0)
+                        continue;
+                free(share->directory);
+                share->directory = strjoin(parser->paths->data_home, "/copies/", p->id, "/work", NULL);
+                parser->out_of_memory |= !share->directory;
+        }
+}
+
 /* Fills in the defaults, and checks what depends on more than one key. */
 static void complete(Parser *parser) {
         Project *p = parser->project;
@@ -216,6 +236,8 @@ static void complete(Parser *parser) {
                 shares_add_nix_store(parser);
         shares_check_nested(parser);
         shares_check_hidden(parser);
+        if (project_has_copy(p))
+                share_copy(parser);
         api_proxy_complete(parser);
         if (p->values[SETTING_WANTED_BY] && p->caller_credentials.n > 0)
                 messages_error(&p->messages, p->caller_credentials.items[0].line,

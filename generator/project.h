@@ -88,5 +88,8 @@ const char *project_meaning(const Project *p, SettingId id);
 
 bool project_has_dev_shell(const Project *p);
 
+/* True if the guest works on a copy of the work directory. */
+bool project_has_copy(const Project *p);
+
 /* The names of its credentials of all three kinds, borrowed: NULL after the last. */
 const char *project_secret(const Project *p, size_t i);

@@ -29,10 +29,12 @@
 
 #define SHARE_FILE_MAX 8192U
 
-/* What Protect= says of a share. The agent's home is the agent's alone, and no program of the host works in
- * it. */
+/* What Protect= says of a share. No program of the host works in the agent's home or in a copy of the work
+ * directory: the guest may have git hooks of its own there. */
 static const char *protect_of(const Parameters *p, const ShareParameters *share) {
-        if (share->read_only || strcmp(share->tag, "home") == 0)
+        if (share->read_only || strcmp(share->tag, "home") == 0 ||
+                        (strcmp(share->tag, "work") == 0 &&
+                                        setting_is(p->values, SETTING_WORKSPACE, "copy")))
                 return PROTECT_NOTHING;
         return setting_value(p->values, SETTING_PROTECT);
 }
