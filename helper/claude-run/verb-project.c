@@ -10,14 +10,15 @@
 
 #include "common/cleanup.h"
 #include "common/drop-in.h"
+#include "common/remove-tree.h"
 #include "common/strjoin.h"
 #include "common/strv.h"
 #include "common/vm-name.h"
 #include "helper/claude-run/context.h"
+#include "helper/claude-run/copies.h"
 #include "helper/claude-run/fail.h"
 #include "helper/claude-run/memory.h"
 #include "helper/claude-run/project-ini.h"
-#include "helper/claude-run/remove-tree.h"
 #include "helper/claude-run/say.h"
 #include "helper/claude-run/verbs.h"
 #include "helper/claude-run/which-vm.h"
@@ -58,6 +59,17 @@ static int reload(Context *c) {
 
 /* --- rename ---------------------------------------------------------------------------- */
 
+/* The copy of the work directory has the VM's name. It goes first: without its ini a name has no copy. */
+static int rename_copy(const char *old, const char *new) {
+        int r = copies_rename(old, new);
+
+        if (r == -EEXIST)
+                return fail(EXIT_CONFIGURATION,
+                                "there is a copy of a directory by the name '%s' already; to remove it: claude-run discard %s",
+                                new, new);
+        return r < 0 ? fail(EXIT_FAILURE, "Failed to rename the copy of '%s': %s", old, strerror(-r)) : 0;
+}
+
 int verb_rename(Context *c) {
         _cleanup_free_ char *own = NULL, *new_own = NULL, *new_effective = NULL;
         const ProjectEntry *p = NULL;
@@ -76,9 +88,14 @@ int verb_rename(Context *c) {
                 return r;
         if (new_effective)
                 return fail(EXIT_CONFIGURATION, "project '%s' already exists: %s", new, new_effective);
-        if (renameat2(AT_FDCWD, own, AT_FDCWD, new_own, RENAME_NOREPLACE) < 0)
-                return fail(EXIT_FAILURE, "Failed to rename '%s' to '%s': %s", own, new_own,
-                                strerror(errno));
+        r = rename_copy(p->name, new);
+        if (r != 0)
+                return r;
+        if (renameat2(AT_FDCWD, own, AT_FDCWD, new_own, RENAME_NOREPLACE) < 0) {
+                fail(0, "Failed to rename '%s' to '%s': %s", own, new_own, strerror(errno));
+                (void) rename_copy(new, p->name);
+                return EXIT_FAILURE;
+        }
         return reload(c);
 }
 
@@ -136,7 +153,7 @@ static char *find_home(Context *c, const ProjectEntry *p) {
         return TAKE_PTR(home);
 }
 
-static bool ask(const ProjectEntry *p, const char *own, const char *home) {
+static bool ask(const ProjectEntry *p, const char *own, const char *home, const char *copy) {
         _cleanup_free_ char *line = NULL;
         size_t allocated = 0;
 
@@ -144,6 +161,9 @@ static bool ask(const ProjectEntry *p, const char *own, const char *home) {
         say_line(stderr, "  %s", own);
         if (home)
                 say_line(stderr, "  %s, the agent's home with its login and sessions", home);
+        if (copy)
+                say_line(stderr, "  %s, the copy that the agent worked on; see: claude-run diff %s", copy,
+                                p->name);
         if (p->work_directory)
                 say_line(stderr, "The work directory %s stays.", p->work_directory);
         fputs("Remove? [y/N] ", stderr);
@@ -151,23 +171,25 @@ static bool ask(const ProjectEntry *p, const char *own, const char *home) {
 }
 
 static int remove_project(Context *c, const char *word) {
-        _cleanup_free_ char *own = NULL, *home = NULL;
+        _cleanup_free_ char *own = NULL, *home = NULL, *copy = NULL;
         const ProjectEntry *p = NULL;
         int r = find_project(c, word, &p, &own);
 
         if (r != 0)
                 return r;
         home = find_home(c, p);
+        copy = copies_find(p->name);
         if (!c->options->yes && !(isatty(STDIN_FILENO) && isatty(STDERR_FILENO)))
                 return fail(EXIT_USAGE, "rm asks first, and no terminal is here; without a question: --yes");
-        if (!c->options->yes && !ask(p, own, home))
+        if (!c->options->yes && !ask(p, own, home, copy))
                 return fail(EXIT_FAILURE, "'%s' is not removed", p->name);
         if (unlink(own) < 0)
                 return fail(EXIT_FAILURE, "Failed to remove '%s': %s", own, strerror(errno));
         r = home ? remove_tree(home) : 0;
         if (r < 0)
                 return fail(EXIT_FAILURE, "Failed to remove '%s': %s", home, strerror(-r));
-        return 0;
+        r = copy ? copies_remove(copy) : 0;
+        return r < 0 ? fail(EXIT_FAILURE, "Failed to remove '%s': %s", copy, strerror(-r)) : 0;
 }
 
 int verb_rm(Context *c) {

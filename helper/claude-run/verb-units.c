@@ -101,8 +101,9 @@ static int find_logged(Context *c, char **ret) {
 /* The VM, its network, its shares and its ssh master, in order. */
 int verb_logs(Context *c) {
         static const char *const units[][2] = { { "claude-vm", "" }, { "claude-vm-devshell", "" },
-                { "claude-vm-net", "" }, { "claude-vm-pasta", "" }, { "claude-vm-dns", "" },
-                { "claude-vm-proxy", "" }, { "claude-vm-ssh", "" }, { "claude-vm-virtiofsd", ":*" } };
+                { "claude-vm-copy", "" }, { "claude-vm-net", "" }, { "claude-vm-pasta", "" },
+                { "claude-vm-dns", "" }, { "claude-vm-proxy", "" }, { "claude-vm-ssh", "" },
+                { "claude-vm-virtiofsd", ":*" } };
         _cleanup_strv_free_ char **argv = NULL;
         _cleanup_free_ char *id = NULL;
         int r = find_logged(c, &id);

@@ -5,6 +5,9 @@
 
 int verb_attach(Context *c);
 int verb_changes(Context *c);
+int verb_diff(Context *c);
+int verb_apply(Context *c);
+int verb_discard(Context *c);
 int verb_config(Context *c);
 int verb_cp(Context *c);
 int verb_doctor(Context *c);
