@@ -33,6 +33,7 @@
         X(PROTECT,         "Project", "Protect",         PROTECT,   NULL,       "yes",   VARIABLE,  0, "protect", "NAMES", "what stays read-only for the guest") \
         X(WORKSPACE,       "Project", "Workspace",       WORD,      "direct copy", "direct", VARIABLE, 0, "workspace", "HOW", NULL) \
         X(COPY_MAX_MIB,    "Project", "CopyMax",         MEMORY,    "1M 16T",   "8G",    VARIABLE,  0, NULL, NULL, NULL) \
+        X(NOTIFY,          "Project", "Notify",          BOOLEAN,   "no yes",   "yes",   VARIABLE,  0, NULL, NULL, NULL) \
         X(DEV_SHELL,       "Project", "DevShell",        BOOLEAN,   "no yes devenv", "no", VARIABLE, 0, NULL, NULL, NULL) \
         X(SHARE,           "Project", "Share",           SHARE,     NULL,       NULL,    CODE,      0, "share", "TAG:DIR:GUESTDIR[:ro]", "one more directory") \
         X(ALLOW_HIDDEN,    "Project", "AllowHidden",     HIDDEN,    NULL,       NULL,    CODE,      0, NULL, NULL, NULL) \

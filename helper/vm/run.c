@@ -295,6 +295,7 @@ static void vm_free(Vm *vm) {
         vm_streams_done(vm);
         vm_control_done(vm);
         vm_clock_done(vm);
+        vm_host_changes_done(vm);
         vm_owner_done(vm);
         vm_network_done(vm);
         if (vm->control_fd >= 0)

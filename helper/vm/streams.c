@@ -39,6 +39,7 @@ static void guest_is_ready(Vm *vm) {
         log_message(LOG_INFO, "The guest is ready");
         if (vm_clock_begin(vm) < 0)
                 log_message(LOG_WARNING, "The guest's clock is not kept right");
+        vm_host_changes_begin(vm);
 }
 
 /* Only the first one counts: each further one would restart the limit. */

@@ -48,6 +48,7 @@ typedef struct Vm {
         sd_event_source *timer;       /* of the boot, then of the power-off or the stop */
         sd_event_source *share_timer; /* a share has ended: has QEMU too? */
         sd_event_source *clock;       /* when the guest is told the time */
+        struct Watcher *watcher;      /* of the work directory; NULL: none */
         unsigned stop_step;
         bool ending; /* the timer is that of the stop or the kill */
         char guest_status[256];
@@ -80,6 +81,11 @@ void vm_expect_end(Vm *vm);
 /* clock.c: tells the guest, which is ready, the time from now on. 0, negative errno. */
 int vm_clock_begin(Vm *vm);
 void vm_clock_done(Vm *vm);
+
+/* host-changes.c: tells the guest, which is ready, what is saved in the work directory from now on. A VM
+ * without it goes on. */
+void vm_host_changes_begin(Vm *vm);
+void vm_host_changes_done(Vm *vm);
 
 /* streams.c: what guest and QEMU write. 0, negative errno. */
 int vm_streams_begin(Vm *vm);
