@@ -234,7 +234,7 @@ while True:
 
 @test "Mode=none: commands and published ports work, and a lent port leads to the API" {
         run -0 claude-run exec offline -- pwd
-        [ "$output" = /work ]
+        [ "$output" = "$(project_dir offline)" ]
         claude-run exec offline -- sh -c 'mkdir /tmp/www && cd /tmp/www && echo served >index.html &&
                 setsid python3 -m http.server 8090 --bind 127.0.0.1 >log 2>&1 </dev/null &
                 until curl --silent --output /dev/null http://127.0.0.1:8090/; do sleep 0.2; done'
