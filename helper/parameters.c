@@ -214,11 +214,23 @@ void parameters_drop_missing_shares(Parameters *p) {
         p->n_shares = n;
 }
 
-const char *parameters_share_directory(const Parameters *p, const char *tag) {
+static const ShareParameters *find_share(const Parameters *p, const char *tag) {
         for (unsigned i = 0; i < p->n_shares; i++)
                 if (strcmp(p->shares[i].tag, tag) == 0)
-                        return p->shares[i].directory;
+                        return &p->shares[i];
         return NULL;
+}
+
+const char *parameters_share_directory(const Parameters *p, const char *tag) {
+        const ShareParameters *share = find_share(p, tag);
+
+        return share ? share->directory : NULL;
+}
+
+const char *parameters_share_guest_directory(const Parameters *p, const char *tag) {
+        const ShareParameters *share = find_share(p, tag);
+
+        return share ? share->guest_directory : NULL;
 }
 
 Parameters *parameters_free(Parameters *p) {

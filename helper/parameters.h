@@ -46,5 +46,8 @@ void parameters_drop_missing_shares(Parameters *p);
 /* The host's directory of a share; NULL if there is none of this tag. */
 const char *parameters_share_directory(const Parameters *p, const char *tag);
 
+/* The same in the guest. */
+const char *parameters_share_guest_directory(const Parameters *p, const char *tag);
+
 Parameters *parameters_free(Parameters *p);
 DEFINE_CLEANUP(Parameters *, parameters_free, parameters_cleanup)
