@@ -161,14 +161,14 @@ static int run_verb(const Verb *verb, const RunOptions *o) {
         Context c = { .options = o, .runtime_dir = find_runtime_dir() };
         int r = 0;
 
-        if (!c.runtime_dir)
+        if (!c.runtime_dir && !o->foreground)
                 return fail(EXIT_FAILURE,
                                 "XDG_RUNTIME_DIR is not set, and this is not a systemd login session; %s",
                                 geteuid() == 0 ? "VMs are yours, not root's: run it without sudo"
                                                : "log in as this user, or: sudo loginctl enable-linger USER");
         /* without SA_RESTART: Ctrl-C ends a wait */
         sigaction(SIGINT, &action, NULL);
-        if (!verb && o->n_words > 0)
+        if (!verb && o->n_words > 0 && !o->foreground)
                 r = check_command(&c);
         verb = verb ?: &verbs[0];
         if (r == 0)

@@ -33,6 +33,8 @@ static const Option own[] = {
                         MEMBER(read_only) },
         { 0, "dev-shell", NULL, "with the dev shell of flake.nix", NULL, MAKERS, MEMBER(dev_shell) },
         { 0, "new", NULL, "a fresh VM although one runs here", NULL, "run", MEMBER(new) },
+        { 0, "foreground", NULL, "a fresh VM as processes of ours, for jobs and containers", NULL, "run",
+                        MEMBER(foreground) },
         { 0, "name", "NAME", "make a project of it, as config new does", NULL, "run", MEMBER(name) },
         { 'C', "directory", "DIR", "instead of the working directory", NULL, NULL, MEMBER(directory) },
         { 0, "json", NULL, "for programs", NULL,

@@ -6,9 +6,9 @@
 #include <stddef.h>
 
 typedef struct RunOptions {
-        const char *generator, *ssh, *tar, *systemctl, *journalctl; /* absolute paths */
+        const char *generator, *helper, *ssh, *tar, *systemctl, *journalctl; /* absolute paths */
         bool json, wide, follow, network, save, detach, yes, recursive, terminal, help, version, read_only,
-                        new, dev_shell;
+                        new, dev_shell, foreground;
         const char *user;      /* in the guest */
         const char *since;     /* for logs */
         const char *lines;     /* the same */
