@@ -16,6 +16,7 @@
 #include "helper/claude-run/context.h"
 #include "helper/claude-run/fail.h"
 #include "helper/claude-run/options.h"
+#include "helper/claude-run/other-host.h"
 #include "helper/claude-run/verbs.h"
 #include "helper/claude-run/which-vm.h"
 
@@ -181,8 +182,14 @@ static int run_verb(const Verb *verb, const RunOptions *o) {
 
 int claude_run(RunOptions *o, int argc, char **argv) {
         const Verb *verb;
-        int r = options_parse(o, argc, argv);
+        int r;
 
+        if (other_host_is_meant(argv))
+                return other_host_run(o->ssh, argv);
+        other_host_watch_end();
+        r = options_parse(o, argc, argv);
+        if (r == 0 && o->host)
+                r = fail(EXIT_USAGE, "--host stands first: claude-run --host %s …", o->host);
         if (!o->directory)
                 o->directory = getenv("WORK_DIR");
         if (strcmp(getenv("DIRENV_ALLOW") ?: "", "1") == 0)

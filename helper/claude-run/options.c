@@ -37,6 +37,8 @@ static const Option own[] = {
                         MEMBER(foreground) },
         { 0, "name", "NAME", "make a project of it, as config new does", NULL, "run", MEMBER(name) },
         { 'C', "directory", "DIR", "instead of the working directory", NULL, NULL, MEMBER(directory) },
+        { 0, "host", "HOST", "first of all: on another machine, by ssh and its own claude-run", NULL, NULL,
+                        MEMBER(host) },
         { 0, "json", NULL, "for programs", NULL,
                         "list status ports network logs changes config versions doctor", MEMBER(json) },
         { 0, "wide", NULL, "with viewers, UUID and the whole directory", NULL, "list", MEMBER(wide) },

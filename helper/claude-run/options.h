@@ -13,6 +13,7 @@ typedef struct RunOptions {
         const char *since;     /* for logs */
         const char *lines;     /* the same */
         const char *directory; /* instead of the working directory */
+        const char *host;      /* of another machine; it is taken before any other option */
         const char *name;      /* of the project to make of an ad-hoc VM */
         char **settings;       /* of an ad-hoc VM: sections and lines of an ini */
         char **set_by;         /* the name of the option of each */
