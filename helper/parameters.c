@@ -267,6 +267,12 @@ int parameters_move_to_work(Parameters *p) {
         return 1;
 }
 
+const char *parameters_share_guest_directory(const Parameters *p, const char *tag) {
+        const ShareParameters *share = parameters_share(p, tag);
+
+        return share ? share->guest_directory : NULL;
+}
+
 Parameters *parameters_free(Parameters *p) {
         if (!p)
                 return NULL;

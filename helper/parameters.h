@@ -54,5 +54,8 @@ const ShareParameters *parameters_share(const Parameters *p, const char *tag);
 /* The host's directory of a share; NULL likewise. */
 const char *parameters_share_directory(const Parameters *p, const char *tag);
 
+/* The same in the guest. */
+const char *parameters_share_guest_directory(const Parameters *p, const char *tag);
+
 Parameters *parameters_free(Parameters *p);
 DEFINE_CLEANUP(Parameters *, parameters_free, parameters_cleanup)

@@ -186,9 +186,10 @@ static void restore_terminal(const struct termios *modes) {
         tcsetattr(STDIN_FILENO, TCSADRAIN, modes);
 }
 
-static volatile sig_atomic_t child;
+static volatile sig_atomic_t child, passed_on;
 
 static void pass_on(int sig) {
+        passed_on = sig;
         if (child > 0)
                 kill(child, sig);
 }
@@ -242,6 +243,10 @@ int session_run_program(char **argv, bool terminal, bool read_only) {
                 close(silence[1]);
         }
         return WIFEXITED(status) ? WEXITSTATUS(status) : 255;
+}
+
+int session_signal(void) {
+        return passed_on;
 }
 
 int session_run(const Session *s) {

@@ -42,6 +42,9 @@ char **session_begin_ssh(Context *c, const char *program, const char *id);
  * status, 255 when a signal ended it; negative errno if it could not be run. */
 int session_run(const Session *s);
 
+/* The signal that was passed on to it last; 0: none. */
+int session_signal(void);
+
 /* The same for any program that shows what a guest writes; `terminal`: on this terminal, which is restored.
  */
 int session_run_program(char **argv, bool terminal, bool read_only);

@@ -1,6 +1,7 @@
 #include "helper/host/guest-image.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 #define CMDLINE_MAX 1024U
 #define FORMAT 2        /* has /work as a link to the work directory, wherever that is */
 #define FORMAT_OLDEST 1 /* has it at /work alone */
+#define SHA256_DIGITS 64U
 
 /* 1 and an owned path when the image is below `parent`. */
 static int look_in(const char *parent, size_t size, const char *guest, char **ret) {
@@ -125,6 +127,35 @@ static int describe_agents(GuestImage *image, sd_json_variant *json) {
         return text ? 0 : -ENOMEM;
 }
 
+static bool has_feature(sd_json_variant *json, const char *feature) {
+        sd_json_variant *features = sd_json_variant_by_key(json, "features");
+
+        for (size_t i = 0; features && sd_json_variant_is_array(features) &&
+                        i < sd_json_variant_elements(features);
+                        i++) {
+                sd_json_variant *word = sd_json_variant_by_index(features, i);
+
+                if (sd_json_variant_is_string(word) && strcmp(sd_json_variant_string(word), feature) == 0)
+                        return true;
+        }
+        return false;
+}
+
+/* The hash of the root file system, and not the recipe: one recipe gives another system when Debian has
+ * newer packages. */
+static int read_disk_key(GuestImage *image, sd_json_variant *json) {
+        sd_json_variant *files = sd_json_variant_by_key(json, "files"),
+                        *root = files ? sd_json_variant_by_key(files, "root.erofs") : NULL,
+                        *hash = root ? sd_json_variant_by_key(root, "sha256") : NULL;
+        const char *text = hash && sd_json_variant_is_string(hash) ? sd_json_variant_string(hash) : "";
+
+        if (!has_feature(json, "disk") || strlen(text) != SHA256_DIGITS ||
+                        strspn(text, "0123456789abcdef") != SHA256_DIGITS)
+                return 0;
+        image->disk_key = strdup(text);
+        return image->disk_key ? 0 : -ENOMEM;
+}
+
 /* One line, and nothing that would end QEMU's option. */
 static int read_cmdline(GuestImage *image, char **ret_why) {
         _cleanup_free_ char *path = NULL;
@@ -158,6 +189,8 @@ int guest_image_find(const char *guest, const char *agent, const char *data_home
         if (r >= 0)
                 r = describe_agents(image, json);
         if (r >= 0)
+                r = read_disk_key(image, json);
+        if (r >= 0)
                 r = add_file(image, "kernel", &image->kernel, ret_why);
         if (r >= 0)
                 r = add_file(image, "initrd", &image->initrd, ret_why);
@@ -180,6 +213,7 @@ GuestImage *guest_image_free(GuestImage *image) {
         free(image->root);
         free(image->cmdline);
         free(image->agents);
+        free(image->disk_key);
         free(image);
         return NULL;
 }

@@ -22,6 +22,7 @@
 #include "common/strv.h"
 #include "common/vm-name.h"
 #include "common/whole-file.h"
+#include "helper/foreground-mode.h"
 #include "helper/log.h"
 #include "helper/sandbox/child-environment.h"
 #include "helper/share/control-message.h"
@@ -171,6 +172,7 @@ static int become_virtiofsd(const char *virtiofsd, const char *root, const char 
                 r = child_environment(nothing, &environment);
         if (r < 0)
                 return r;
+        foreground_bind();
         execve(virtiofsd, argv, environment);
         return -errno;
 }

@@ -113,6 +113,8 @@ static int start(Vm *vm, const GuestImage *image, bool kvm, char **ret_why) {
         int r;
 
         r = vm_network_begin(vm, ret_why);
+        if (r >= 0)
+                r = vm_disk_begin(vm, image, ret_why);
         if (r < 0)
                 return r;
         r = ssh_files_make(vm->config->ssh_keygen, vm->config->vm_dir, vm->parameters->id, &keys);
@@ -128,7 +130,8 @@ static int start(Vm *vm, const GuestImage *image, bool kvm, char **ret_why) {
                 open_dev_shell(vm);
         if (r >= 0)
                 r = guest_credentials_make(vm->parameters, &keys, &secrets, vm->dev_shell_fd >= 0,
-                                vm->config->git, &credentials, ret_why);
+                                vm->disk_fd >= 0 ? image->disk_key : NULL, vm->config->git, &credentials,
+                                ret_why);
         /* the helper has read them, so remove them */
         caller_credentials_remove(vm->config->runtime_dir, vm->parameters->id);
         if (r >= 0)
@@ -280,7 +283,7 @@ static Vm *vm_new(const RunConfig *config, const Parameters *parameters) {
         vm->config = config;
         vm->parameters = parameters;
         vm->facts.agent_status = -1;
-        vm->control_fd = vm->socket_fd = vm->owner_fd = vm->dev_shell_fd = -EBADF;
+        vm->control_fd = vm->socket_fd = vm->owner_fd = vm->dev_shell_fd = vm->disk_fd = -EBADF;
         vm->tap_fd = vm->network_fd = -EBADF;
         vm->console.fd = vm->notify.fd = vm->errors.fd = -EBADF;
         return vm;
@@ -298,6 +301,8 @@ static void vm_free(Vm *vm) {
                 close(vm->control_fd);
         if (vm->dev_shell_fd >= 0)
                 close(vm->dev_shell_fd);
+        if (vm->disk_fd >= 0)
+                close(vm->disk_fd);
         sd_event_unref(vm->event);
         free(vm);
 }

@@ -170,6 +170,39 @@ static void test_too_large(void **state) {
         refused("test", "claude", "cmdline': File too large");
 }
 
+#define HASH "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define WITH(more)                                                                                          \
+        "{\"format\": 1, \"architecture\": \"" HOST_ARCHITECTURE                                            \
+        "\", \"agents\": {\"claude\": \"1\"}, " more "}"
+#define FILES(hash) "\"files\": {\"root.erofs\": {\"sha256\": " hash "}}"
+
+/* Only an image that says so has a disk, and the key is a hash of its root: the guest makes a file of it. */
+static void test_disk(void **state) {
+        static const struct {
+                const char *json, *key;
+        } images[] = {
+                { GOOD, NULL },
+                { WITH(FILES("\"" HASH "\"")), NULL },
+                { WITH("\"features\": [\"disk\"]"), NULL },
+                { WITH("\"features\": \"disk\", " FILES("\"" HASH "\"")), NULL },
+                { WITH("\"features\": [1, \"disk\"], " FILES("\"../" HASH "\"")), NULL },
+                { WITH("\"features\": [\"disk\"], " FILES("7")), NULL },
+                { WITH("\"features\": [\"other\", \"disk\"], " FILES("\"" HASH "\"")), HASH },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(images); i++) {
+                GuestImage *image;
+
+                scratch_write("claude-microvm/guests/test/guest.json", images[i].json, 0600);
+                image = find("test", "claude");
+                if (images[i].key)
+                        assert_string_equal(image->disk_key, images[i].key);
+                else
+                        assert_null(image->disk_key);
+                guest_image_free(image);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_found, setup, scratch_teardown),
@@ -178,6 +211,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_not_complete, setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_links_are_resolved, setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_json, setup, scratch_teardown),
+                cmocka_unit_test_setup_teardown(test_disk, setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_too_large, setup, scratch_teardown),
         };
 
