@@ -83,8 +83,9 @@ static char *append_component(char *start, char *out, const char *name, size_t n
         if (n == 0 || (n == 1 && name[0] == '.'))
                 return out;
         if (n == 2 && memcmp(name, "..", 2) == 0) {
-                while (out > start && *--out != '/')
-                        ;
+                while (out > start)
+                        if (*--out == '/')
+                                break;
                 return out;
         }
         *out++ = '/';
