@@ -9,6 +9,9 @@
  * and the others did not exist. */
 #define PARAMETER_CONFIG_FILE_PREFIX "CLAUDE_VM_CONFIG_FILE_"
 #define PARAMETER_CONFIG_ID "CLAUDE_VM_CONFIG_ID" /* of its content, see config-id.h */
+/* + 0, 1, 2 … = ID:PATH of a defaults.ini that counts below the ini; no ID: there was none, or it was empty.
+ */
+#define PARAMETER_DEFAULTS_PREFIX "CLAUDE_VM_DEFAULTS_"
 #define PARAMETER_UUID "CLAUDE_VM_UUID"
 #define PARAMETER_WORK_DIRECTORY "CLAUDE_VM_WORK_DIRECTORY" /* on the host; for messages and lists */
 /* Lists: one variable an element. */
@@ -18,8 +21,13 @@
 #define PARAMETER_ARGUMENT_PREFIX "CLAUDE_VM_ARGUMENT_" /* + 0, 1, 2 … = one agent argument */
 #define PARAMETER_PUBLISH_PREFIX "CLAUDE_VM_PUBLISH_"   /* + 0, 1, 2 … = ADDRESS:HOSTPORT:GUESTPORT */
 #define PUBLISH_MAX 64U
+#define PARAMETER_ALLOW_PREFIX "CLAUDE_VM_ALLOW_"       /* + 0, 1, 2 … = a word of Allow= */
+#define PARAMETER_API_UPSTREAM "CLAUDE_VM_API_UPSTREAM" /* URL; set: the API proxy is on */
+#define PARAMETER_API_KEYS "CLAUDE_VM_API_KEYS"         /* names of the proxy's secrets, blanks between */
 #define PARAMETER_ENVIRONMENT_PREFIX "CLAUDE_VM_ENVIRONMENT_" /* + NAME = value, for the agent */
-#define PARAMETER_ENCRYPTED_PREFIX "CLAUDE_VM_ENCRYPTED_"     /* + NAME = file of systemd-creds */
+/* Where the user's ssh agent is in the guest; guest/libexec/setup makes the directory. */
+#define GUEST_SSH_AGENT "/run/claude-vm/forward/ssh-agent"
+#define PARAMETER_ENCRYPTED_PREFIX "CLAUDE_VM_ENCRYPTED_" /* + NAME = file of systemd-creds */
 
 /* Blank-separated names of secrets that claude-run takes from its environment when it starts the VM. */
 #define PARAMETER_CALLER_CREDENTIALS "CLAUDE_VM_CALLER_CREDENTIALS"

@@ -4,7 +4,9 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,14 +17,16 @@
 extern char **environ;
 
 /* Returns the process, or negative errno. A negative descriptor stands for our own. */
-static int spawn(const char *const argv[], int output, int errors) {
+static int spawn(const char *const argv[], int input, int output, int errors) {
         posix_spawn_file_actions_t actions;
         pid_t pid = -1;
         int r;
 
         if (posix_spawn_file_actions_init(&actions) != 0)
                 return -ENOMEM;
-        r = output >= 0 ? posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO) : 0;
+        r = input >= 0 ? posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO) : 0;
+        if (r == 0 && output >= 0)
+                r = posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
         if (r == 0 && errors >= 0)
                 r = posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO);
         if (r == 0)
@@ -42,14 +46,20 @@ static int wait_for(pid_t pid) {
 }
 
 int run_program(const char *const argv[], int output) {
-        pid_t pid = spawn(argv, output, -1);
+        pid_t pid = spawn(argv, -1, output, -1);
+
+        return pid < 0 ? pid : wait_for(pid);
+}
+
+int run_program_input(const char *const argv[], int input) {
+        pid_t pid = spawn(argv, input, -1, -1);
 
         return pid < 0 ? pid : wait_for(pid);
 }
 
 int run_program_quietly(const char *const argv[]) {
         _cleanup_close_ int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-        pid_t pid = null < 0 ? -errno : spawn(argv, null, null);
+        pid_t pid = null < 0 ? -errno : spawn(argv, -1, null, null);
 
         return pid < 0 ? pid : wait_for(pid);
 }
@@ -80,20 +90,21 @@ static int read_all(int fd, char **ret) {
         return 0;
 }
 
-int run_program_read(const char *const argv[], char **ret) {
+/* Keeps what comes from one of the two descriptors; the other one becomes `other`. */
+static int run_and_read(const char *const argv[], int which, int other, char **ret) {
         _cleanup_free_ char *text = NULL;
-        _cleanup_close_ int output = -EBADF;
+        _cleanup_close_ int input = -EBADF;
         int fds[2], r, status;
         pid_t pid;
 
         if (pipe2(fds, O_CLOEXEC) < 0)
                 return -errno;
-        output = fds[0];
-        pid = spawn(argv, fds[1], -1);
+        input = fds[0];
+        pid = which == STDOUT_FILENO ? spawn(argv, -1, fds[1], other) : spawn(argv, -1, other, fds[1]);
         close(fds[1]);
         if (pid < 0)
                 return pid;
-        r = read_all(output, &text);
+        r = read_all(input, &text);
         if (r < 0)
                 kill(pid, SIGKILL);
         status = wait_for(pid);
@@ -101,4 +112,63 @@ int run_program_read(const char *const argv[], char **ret) {
                 return r < 0 ? r : status;
         *ret = TAKE_PTR(text);
         return status;
+}
+
+int run_program_read(const char *const argv[], char **ret) {
+        return run_and_read(argv, STDOUT_FILENO, -1, ret);
+}
+
+int run_program_read_quietly(const char *const argv[], char **ret) {
+        _cleanup_close_ int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+        return null < 0 ? -errno : run_and_read(argv, STDOUT_FILENO, null, ret);
+}
+
+int run_program_read_errors(const char *const argv[], char **ret) {
+        _cleanup_close_ int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+        return null < 0 ? -errno : run_and_read(argv, STDERR_FILENO, null, ret);
+}
+
+static void __attribute__((noreturn)) exec_end(const PipeEnd *end, int fd, int as) {
+        int r = dup2(fd, as) < 0 ? -errno : 0;
+
+        if (r >= 0 && end->directory >= 0 && fchdir(end->directory) < 0)
+                r = -errno;
+        if (r >= 0 && end->prepare)
+                r = end->prepare(end->directory);
+        if (r >= 0) {
+                execv(end->argv[0], (char **) end->argv);
+                r = -errno;
+        }
+        fprintf(stderr, "Failed to run '%s': %s\n", end->argv[0], strerror(-r));
+        _exit(127);
+}
+
+static pid_t fork_end(const PipeEnd *end, int fd, int as) {
+        pid_t pid = fork();
+
+        if (pid == 0)
+                exec_end(end, fd, as);
+        return pid < 0 ? -errno : pid;
+}
+
+int run_program_pipe(const PipeEnd *first, const PipeEnd *second) {
+        int fds[2], status, status_of_second;
+        pid_t writer, reader;
+
+        fflush(NULL);
+        if (pipe2(fds, O_CLOEXEC) < 0)
+                return -errno;
+        writer = fork_end(first, fds[1], STDOUT_FILENO);
+        reader = writer < 0 ? writer : fork_end(second, fds[0], STDIN_FILENO);
+        close(fds[0]);
+        close(fds[1]);
+        if (writer < 0)
+                return writer;
+        status = wait_for(writer);
+        if (reader < 0)
+                return reader;
+        status_of_second = wait_for(reader);
+        return status != 0 ? status : status_of_second;
 }

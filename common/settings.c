@@ -9,6 +9,7 @@
 
 #include "common/agents-table.h"
 #include "common/cleanup.h"
+#include "common/obeyed-names.h"
 #include "common/vm-name.h"
 #include "config.h"
 
@@ -37,7 +38,7 @@ size_t setting_next_word(const char **words) {
         return strcspn(*words, " ");
 }
 
-static bool is_in(const char *words, const char *word) {
+bool setting_has_word(const char *words, const char *word) {
         size_t n;
 
         for (; (n = setting_next_word(&words)) > 0; words += n)
@@ -47,14 +48,14 @@ static bool is_in(const char *words, const char *word) {
 }
 
 static int check_word(const Setting *s, const char *value, char *ret_why) {
-        if (is_in(s->range, value))
+        if (setting_has_word(s->range, value))
                 return 0;
         snprintf(ret_why, SETTING_WHY_MAX, "must be one of: %s", s->range + strspn(s->range, " "));
         return -EINVAL;
 }
 
 static int check_boolean(const Setting *s, const char *value, char *ret_why) {
-        if (strcmp(s->range, "no yes") != 0 || is_in(s->range, value))
+        if (strcmp(s->range, "no yes") != 0 || setting_has_word(s->range, value))
                 return check_word(s, value, ret_why);
         snprintf(ret_why, SETTING_WHY_MAX, "must be yes or no");
         return -EINVAL;
@@ -159,6 +160,15 @@ static int check_directory(const Setting *s, const char *value, char *ret_why) {
         return -EINVAL;
 }
 
+static int check_protect(const Setting *s, const char *value, char *ret_why) {
+        const char *why = protect_refused(value);
+
+        if (!why)
+                return 0;
+        snprintf(ret_why, SETTING_WHY_MAX, "%s", why);
+        return -EINVAL;
+}
+
 typedef int (*checker)(const Setting *s, const char *value, char *ret_why);
 
 static const checker checkers[N_TYPES] = {
@@ -168,6 +178,7 @@ static const checker checkers[N_TYPES] = {
         [TYPE_BOOLEAN] = check_boolean,
         [TYPE_GUEST] = check_guest,
         [TYPE_DIRECTORY] = check_directory,
+        [TYPE_PROTECT] = check_protect,
 };
 
 int setting_check(const Setting *s, const char *value, char ret_why[static SETTING_WHY_MAX]) {
@@ -209,9 +220,9 @@ static int parse_number(const Setting *s, const char *text, Value ret, Why ret_w
 }
 
 static int parse_boolean(const Setting *s, const char *text, Value ret, Why ret_why) {
-        const char *canonical = is_in("no false off 0", text) ? "no"
-                        : is_in("yes true on 1", text)        ? "yes"
-                                                              : text;
+        const char *canonical = setting_has_word("no false off 0", text) ? "no"
+                        : setting_has_word("yes true on 1", text)        ? "yes"
+                                                                         : text;
         int r = check_boolean(s, canonical, ret_why);
 
         if (r >= 0)
@@ -247,6 +258,10 @@ bool setting_is_list(const Setting *s) {
 
 bool setting_is_project_only(const Setting *s) {
         return s->type == TYPE_UUID || s->type == TYPE_WANTED;
+}
+
+bool setting_is_for_all(const Setting *s) {
+        return s->type != TYPE_DIRECTORY && s->type != TYPE_HIDDEN && !setting_is_project_only(s);
 }
 
 SettingId setting_find(const char *section, const char *key) {

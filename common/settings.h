@@ -28,7 +28,9 @@
         X(AGENT,           "Project", "Agent",           WORD,      AGENT_NAMES, "claude", VARIABLE, 0, "agent", "AGENT", NULL) \
         X(AGENT_START,     "Project", "AgentStart",      WORD,      "boot session", "boot", VARIABLE, 0, NULL, NULL, NULL) \
         X(AGENT_ARGUMENTS, "Project", "AgentArguments",  ARGUMENTS, NULL,       NULL,    CODE,      0, NULL, NULL, NULL) \
+        X(AGENT_FORWARD,   "Project", "AgentForward",    BOOLEAN,   "no yes",   "no",    CODE,      0, "agent-forward", NULL, "lend the VM your ssh agent") \
         X(READ_ONLY,       "Project", "ReadOnly",        BOOLEAN,   "no yes",   "no",    CODE,      0, NULL, NULL, NULL) \
+        X(PROTECT,         "Project", "Protect",         PROTECT,   NULL,       "yes",   VARIABLE,  0, "protect", "NAMES", "what stays read-only for the guest") \
         X(DEV_SHELL,       "Project", "DevShell",        BOOLEAN,   "no yes devenv", "no", VARIABLE, 0, NULL, NULL, NULL) \
         X(SHARE,           "Project", "Share",           SHARE,     NULL,       NULL,    CODE,      0, "share", "TAG:DIR:GUESTDIR[:ro]", "one more directory") \
         X(ALLOW_HIDDEN,    "Project", "AllowHidden",     HIDDEN,    NULL,       NULL,    CODE,      0, NULL, NULL, NULL) \
@@ -38,7 +40,11 @@
         X(CPUS,            "VM",      "CPUs",            NUMBER,    "1 255",    "4",     VARIABLE,  0, "cpus", "N", "number of CPUs") \
         X(ACCELERATOR,     "VM",      "Accelerator",     WORD,      "auto kvm tcg", "auto", VARIABLE, 0, "accelerator", "NAME", NULL) \
         X(MACHINE,         "VM",      "Machine",         WORD,      "auto microvm q35", "auto", VARIABLE, 0, "machine", "NAME", NULL) \
-        X(NETWORK,         "Network", "Mode",            WORD,      "user none", "user", VARIABLE,  0, "network", "MODE", NULL) \
+        X(NETWORK,         "Network", "Mode",            WORD,      "internet allow none open", "internet", VARIABLE, 0, "network", "MODE", NULL) \
+        X(ALLOW,           "Network", "Allow",           ALLOW,     NULL,       NULL,    CODE,      0, "allow", "WORD", "a NAME, ADDRESS, host:PORT or @LIST to reach") \
+        X(LOG_ALLOWED,     "Network", "LogAllowed",      BOOLEAN,   "no yes",   "no",    VARIABLE,  0, NULL, NULL, NULL) \
+        X(API_PROXY,       "Network", "ApiProxy",        BOOLEAN,   "no yes auto", "auto", CODE,     0, NULL, NULL, NULL) \
+        X(BUDGET,          "Network", "Budget",          NUMBER,    "0 1000000", "0",   CODE,      0, NULL, NULL, NULL) \
         X(PUBLISH,         "Network", "Publish",         PUBLISH,   NULL,       NULL,    CODE,      'p', "publish", "[ADDRESS:]PORT:PORT", "forward a port of the host") \
         X(MEMORY_MAX,      "Service", "MemoryMax",       DIRECTIVE, NULL,       NULL,    DIRECTIVE, 0, NULL, NULL, NULL) \
         X(MEMORY_HIGH,     "Service", "MemoryHigh",      DIRECTIVE, NULL,       NULL,    DIRECTIVE, 0, NULL, NULL, NULL) \
@@ -71,6 +77,7 @@ typedef enum SettingType {
         TYPE_GUEST, /* name of an image, or its directory */
         TYPE_DIRECTORY,
         TYPE_HOME,      /* a directory in which agents may keep their settings */
+        TYPE_PROTECT,   /* names below the work directory */
         TYPE_UUID,      /* of a project only, not of a request */
         TYPE_DIRECTIVE, /* plain text for systemd */
         TYPE_WANTED,    /* of a project only */
@@ -78,6 +85,7 @@ typedef enum SettingType {
         TYPE_SHARE,
         TYPE_HIDDEN,
         TYPE_PUBLISH,
+        TYPE_ALLOW,
         N_TYPES,
 } SettingType;
 
@@ -116,6 +124,9 @@ bool setting_is_list(const Setting *s);
 /* True for a key that counts in a project's own file only: a request may begin with the ini of a project. */
 bool setting_is_project_only(const Setting *s);
 
+/* True for a key that may stand in defaults.ini: it says nothing about one project's place or grants. */
+bool setting_is_for_all(const Setting *s);
+
 /* The row of a key; N_SETTINGS if there is none. */
 SettingId setting_find(const char *section, const char *key);
 
@@ -126,3 +137,6 @@ uint64_t setting_number(char *const values[static N_SETTINGS], SettingId id); /*
 
 /* Moves `*words` on to the next one of a list with blanks between; its length, 0 at the end. */
 size_t setting_next_word(const char **words);
+
+/* True if such a list has the word. */
+bool setting_has_word(const char *words, const char *word);

@@ -13,28 +13,33 @@ static unsigned min3(unsigned a, unsigned b, unsigned c) {
         return ab < c ? ab : c;
 }
 
-/* Counts the letters to change, add or remove to turn `a` into `b` (Levenshtein), ignoring case. */
-static unsigned distance(const char *a, const char *b) {
-        unsigned row[WORD_MAX + 1];
-        size_t n = strlen(b);
+static bool is_same(char a, char b) {
+        return tolower((unsigned char) a) == tolower((unsigned char) b);
+}
 
-        if (n > WORD_MAX || strlen(a) > WORD_MAX)
+/* Counts the letters to change, add, remove or swap to turn `a` into `b`, ignoring case: Levenshtein's
+ * distance with a swap of two neighbours as one step. */
+static unsigned distance(const char *a, const char *b) {
+        unsigned rows[3][WORD_MAX + 1]; /* of this letter of `a` and the two before it */
+        size_t n = strlen(b), m = strlen(a);
+
+        if (n > WORD_MAX || m > WORD_MAX)
                 return SIMILAR_NONE;
         for (unsigned j = 0; j <= n; j++)
-                row[j] = j;
-        for (unsigned i = 1; a[i - 1]; i++) {
-                unsigned diagonal = row[0];
+                rows[0][j] = j;
+        for (unsigned i = 1; i <= m; i++) {
+                unsigned *row = rows[i % 3], *above = rows[(i + 2) % 3], *above_that = rows[(i + 1) % 3];
 
                 row[0] = i;
                 for (size_t j = 1; j <= n; j++) {
-                        bool differ = tolower((unsigned char) a[i - 1]) != tolower((unsigned char) b[j - 1]);
-                        unsigned above = row[j];
-
-                        row[j] = min3(above + 1, row[j - 1] + 1, diagonal + differ);
-                        diagonal = above;
+                        row[j] = min3(above[j] + 1, row[j - 1] + 1,
+                                        above[j - 1] + !is_same(a[i - 1], b[j - 1]));
+                        if (i > 1 && j > 1 && is_same(a[i - 1], b[j - 2]) && is_same(a[i - 2], b[j - 1]) &&
+                                        above_that[j - 2] + 1 < row[j])
+                                row[j] = above_that[j - 2] + 1;
                 }
         }
-        return row[n];
+        return rows[m % 3][n];
 }
 
 /* Short words have too many neighbours. */

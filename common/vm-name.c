@@ -24,7 +24,8 @@ bool vm_name_is_project(const char *s) {
 
         return length > 0 && length <= VM_NAME_MAX && s[0] != '-' && s[0] != '.' &&
                         strspn(s, LETTERS DIGITS "_.-") == length && !vm_name_is_uuid(s) &&
-                        strncmp(s, "claude-vm.", strlen("claude-vm.")) != 0;
+                        strncmp(s, "claude-vm.", strlen("claude-vm.")) != 0 &&
+                        strcmp(s, VM_NAME_DEFAULTS) != 0;
 }
 
 bool vm_name_is_id(const char *s) {

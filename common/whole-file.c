@@ -66,7 +66,10 @@ int whole_file_create(const char *path, mode_t mode, const void *content, size_t
         if (fd < 0)
                 return -errno;
         n = write(fd, content, size);
-        if (n < 0)
-                return -errno;
-        return (size_t) n == size ? 0 : -ENOSPC;
+        if (n == (ssize_t) size)
+                return 0;
+        n = n < 0 ? -errno : -ENOSPC;
+        /* half a file would count as the whole */
+        unlink(path);
+        return (int) n;
 }

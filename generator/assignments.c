@@ -27,10 +27,13 @@ bool assignments_have(const AssignmentList *list, const char *name) {
         return false;
 }
 
-/* Takes out the first of two; what a request's options say counts. */
-void assignments_remove(AssignmentList *list, const char *name) {
+static bool is_replaced(const Parser *parser, const Assignment *a) {
+        return parser->project->is_request || PLACE_FILE(a->line) != parser->file;
+}
+
+void assignments_replace(const Parser *parser, AssignmentList *list, const char *name) {
         for (size_t i = 0; i < list->n; i++)
-                if (strcmp(list->items[i].name, name) == 0) {
+                if (strcmp(list->items[i].name, name) == 0 && is_replaced(parser, &list->items[i])) {
                         free(list->items[i].name);
                         free(list->items[i].value);
                         list->items[i] = list->items[--list->n];

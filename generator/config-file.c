@@ -25,6 +25,7 @@ typedef struct Reader {
         const char *next, *end; /* not yet read */
         unsigned line;
         bool bare_keys;                  /* the section takes NAME without a value */
+        bool is_foreign;                 /* the section is [X-…], which is not for us */
         char value[CONFIG_LINE_MAX + 1]; /* of the line that inih is reading */
         Messages *messages;
         config_file_handler handler;
@@ -49,6 +50,7 @@ static bool is_key(const char *s, size_t size) {
 static void read_section(Reader *r, const char *line, char *ret) {
         size_t size = strlen(line);
 
+        r->is_foreign = strncmp(line, "[X-", 3) == 0;
         if (size > SECTION_MAX || line[size - 1] != ']' || strpbrk(line, "; \t") || strchr(line + 1, '['))
                 messages_error(r->messages, r->line, "'%.60s' is not a section: write [Name]", line);
         else
@@ -70,6 +72,9 @@ static void read_assignment(Reader *r, const char *line, char *ret) {
         size = (size_t) (equals - line);
         while (size > 0 && is_blank(line[size - 1]))
                 size--;
+        /* X-… is not for us, as in a unit */
+        if (size > 2 && memcmp(line, "X-", 2) == 0)
+                return;
         if (!is_key(line, size)) {
                 messages_error(r->messages, r->line,
                                 "'%.*s' is not a valid key: use letters, digits and '_' only",
@@ -103,7 +108,8 @@ static void read_line(Reader *r, const char *start, size_t size, char *ret) {
         memcpy(line, start, size);
         line[size] = '\0';
 
-        if (line[strspn(line, BLANK)] == '\0' || strchr("#;", line[strspn(line, BLANK)]))
+        if (line[strspn(line, BLANK)] == '\0' || strchr("#;", line[strspn(line, BLANK)]) ||
+                        (r->is_foreign && line[0] != '['))
                 return;
         if (is_blank(line[0]))
                 messages_error(r->messages, r->line,
@@ -147,6 +153,7 @@ void config_file_parse(
         r.end = text + size;
         r.line = 0;
         r.bare_keys = false;
+        r.is_foreign = false;
         r.messages = m;
         r.handler = handler;
         r.userdata = userdata;

@@ -50,6 +50,7 @@ static int is_ini(const struct dirent *entry) {
         size_t n = strlen(entry->d_name);
 
         return entry->d_name[0] != '.' && n > strlen(INI_SUFFIX) &&
+                        strcmp(entry->d_name, DEFAULTS_FILE) != 0 &&
                         strcmp(entry->d_name + n - strlen(INI_SUFFIX), INI_SUFFIX) == 0;
 }
 

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 
+#include "generator/defaults.h"
 #include "generator/user-paths.h"
 
 #define INI_SUFFIX ".ini"
@@ -10,6 +11,7 @@
 typedef struct Generator {
         UserPaths paths;
         char **config_dirs; /* first name wins */
+        Defaults defaults;  /* of all projects */
         bool failed;        /* a file was bad, or could not be written out */
 } Generator;
 

@@ -9,10 +9,12 @@
 
 #include "common/drop-in.h"
 #include "config.h"
+#include "generator/api-proxy.h"
 
 #define TEMPLATE USER_UNIT_DIR "/claude-vm@.service"
 
 #define UNIT_NAME_MAX (sizeof("claude-vm@.service") + VM_NAME_MAX)
+#define PART_MAX sizeof("-devshell")
 
 /* An id has VM_NAME_MAX bytes at most. */
 static void unit_name(const char *id, char ret[static UNIT_NAME_MAX]) {
@@ -69,6 +71,15 @@ static void print_publish(UnitWriter *w, const Project *p) {
         }
 }
 
+static void print_allow(UnitWriter *w, const Project *p) {
+        char name[64];
+
+        for (size_t i = 0; p->allow && p->allow[i]; i++) {
+                snprintf(name, sizeof(name), PARAMETER_ALLOW_PREFIX "%zu", i);
+                unit_writer_print_environment(w, name, p->allow[i]);
+        }
+}
+
 static void print_agent(UnitWriter *w, const Project *p) {
         char name[192];
 
@@ -77,11 +88,50 @@ static void print_agent(UnitWriter *w, const Project *p) {
                 unit_writer_print_environment_text(w, name, p->agent_arguments[i]);
         }
         for (size_t i = 0; i < p->environment.n; i++) {
+                if (api_proxy_replaces(p, p->environment.items[i].name))
+                        continue;
                 snprintf(name, sizeof(name), PARAMETER_ENVIRONMENT_PREFIX "%s",
                                 p->environment.items[i].name);
                 unit_writer_print_environment_text(w, name, p->environment.items[i].value);
         }
+}
+
+/* The VM's half of it; the ssh master has the other. */
+static void print_agent_forward(UnitWriter *w, const Project *p) {
+        if (setting_is(p->values, SETTING_AGENT_FORWARD, "yes"))
+                unit_writer_print_environment(
+                                w, PARAMETER_ENVIRONMENT_PREFIX "SSH_AUTH_SOCK", GUEST_SSH_AGENT);
+}
+
+/* Names of variables with blanks between, one variable of the unit. */
+typedef struct NameList {
+        UnitWriter *writer;
+        const char *variable;
+        bool begun;
+} NameList;
+
+static void name_list_add(NameList *l, const char *name) {
+        if (!l->begun) {
+                unit_writer_print_literal(l->writer, "Environment=\"");
+                unit_writer_print_quoted(l->writer, l->variable);
+        }
+        unit_writer_print_raw(l->writer, l->begun ? " " : "=");
+        unit_writer_print_quoted(l->writer, name);
+        l->begun = true;
+}
+
+static void name_list_end(NameList *l) {
+        if (l->begun)
+                unit_writer_print_literal(l->writer, "\"\n");
+}
+
+/* Those of the API proxy, or those that the guest gets. */
+static void print_credentials(UnitWriter *w, const Project *p, bool of_proxy) {
+        char name[192];
+
         for (size_t i = 0; i < p->credentials.n; i++) {
+                if (api_proxy_keeps(p, p->credentials.items[i].name) != of_proxy)
+                        continue;
                 unit_writer_print_literal(w, "LoadCredential=");
                 unit_writer_print_raw(w, p->credentials.items[i].name);
                 unit_writer_print_literal(w, ":");
@@ -89,21 +139,74 @@ static void print_agent(UnitWriter *w, const Project *p) {
                 unit_writer_print_literal(w, "\n");
         }
         for (size_t i = 0; i < p->encrypted_credentials.n; i++) {
+                if (api_proxy_keeps(p, p->encrypted_credentials.items[i].name) != of_proxy)
+                        continue;
                 snprintf(name, sizeof(name), PARAMETER_ENCRYPTED_PREFIX "%s",
                                 p->encrypted_credentials.items[i].name);
                 unit_writer_print_environment(w, name, p->encrypted_credentials.items[i].value);
         }
 }
 
-static void print_caller_credentials(UnitWriter *w, const Project *p) {
-        if (p->caller_credentials.n == 0)
-                return;
-        unit_writer_print_literal(w, "Environment=\"" PARAMETER_CALLER_CREDENTIALS);
-        for (size_t i = 0; i < p->caller_credentials.n; i++) {
-                unit_writer_print_raw(w, i > 0 ? " " : "=");
-                unit_writer_print_quoted(w, p->caller_credentials.items[i].name);
+/* claude-run hands over what the VM's own drop-in names, whichever unit it is for. */
+static void print_caller_credentials(UnitWriter *w, const Project *p, bool all) {
+        NameList list = { .writer = w, .variable = PARAMETER_CALLER_CREDENTIALS };
+
+        for (size_t i = 0; i < p->caller_credentials.n; i++)
+                if (all || api_proxy_keeps(p, p->caller_credentials.items[i].name))
+                        name_list_add(&list, p->caller_credentials.items[i].name);
+        name_list_end(&list);
+}
+
+/* The names of the proxy's secrets: its own drop-in reads them, and the VM's helper leaves them alone. */
+static void print_api_keys(UnitWriter *w, const Project *p) {
+        NameList list = { .writer = w, .variable = PARAMETER_API_KEYS };
+        const char *secret;
+
+        for (size_t i = 0; (secret = project_secret(p, i)); i++)
+                if (api_proxy_keeps(p, secret))
+                        name_list_add(&list, secret);
+        name_list_end(&list);
+}
+
+/* What the agent in the guest gets instead. */
+static void print_placeholders(UnitWriter *w, const Project *p) {
+        char name[192], url[API_URL_MAX];
+        const char *secret;
+
+        for (size_t i = 0; (secret = project_secret(p, i)); i++) {
+                const ApiKey *key = api_key_find(p->api->agent, secret);
+
+                if (!key)
+                        continue;
+                snprintf(name, sizeof(name), PARAMETER_ENVIRONMENT_PREFIX "%s", key->secret);
+                unit_writer_print_environment(w, name, key->placeholder);
         }
-        unit_writer_print_literal(w, "\"\n");
+        snprintf(name, sizeof(name), PARAMETER_ENVIRONMENT_PREFIX "%s", p->api->base_variable);
+        api_print_guest_url(p->api, url);
+        unit_writer_print_environment(w, name, url);
+}
+
+static void print_api_upstream(UnitWriter *w, const Project *p) {
+        char url[API_URL_MAX];
+
+        if (!p->api)
+                return;
+        api_upstream_print(&p->upstream, url);
+        unit_writer_print_environment(w, PARAMETER_API_UPSTREAM, url);
+}
+
+/* The colon ends the identity, which has none itself. */
+static void print_defaults(UnitWriter *w, const Project *p) {
+        for (size_t i = 0; p->defaults && i < p->defaults->n; i++) {
+                char name[64];
+
+                snprintf(name, sizeof(name), "Environment=\"" PARAMETER_DEFAULTS_PREFIX "%zu=", i);
+                unit_writer_print_verbatim(w, name);
+                unit_writer_print_quoted(w, p->defaults->items[i].id);
+                unit_writer_print_literal(w, ":");
+                unit_writer_print_quoted(w, p->defaults->paths[i]);
+                unit_writer_print_literal(w, "\"\n");
+        }
 }
 
 /* What a start compares with the files as they are then. */
@@ -119,13 +222,19 @@ static void print_config(UnitWriter *w, const Project *p) {
         unit_writer_print_environment(w, name, p->path);
         if (p->file.id[0])
                 unit_writer_print_environment(w, PARAMETER_CONFIG_ID, p->file.id);
+        print_defaults(w, p);
 }
 
 /* What the ini sets; the helper knows the defaults. */
+static void print_setting(UnitWriter *w, const Project *p, SettingId id) {
+        if (p->values[id])
+                unit_writer_print_environment(w, settings[id].variable, p->values[id]);
+}
+
 static void print_settings(UnitWriter *w, const Project *p) {
-        for (size_t i = 0; i < N_SETTINGS; i++)
-                if (settings[i].becomes == BECOMES_VARIABLE && p->values[i])
-                        unit_writer_print_environment(w, settings[i].variable, p->values[i]);
+        for (SettingId id = 0; id < N_SETTINGS; id++)
+                if (settings[id].becomes == BECOMES_VARIABLE)
+                        print_setting(w, p, id);
 }
 
 static void print_directives(UnitWriter *w, const Project *p) {
@@ -139,15 +248,26 @@ static void print_directives(UnitWriter *w, const Project *p) {
         }
 }
 
-static void print_vm(UnitWriter *w, const Project *p) {
+/* What [Service] of each of the VM's units begins with. */
+static void begin_service(UnitWriter *w, const Project *p) {
         unit_writer_print_literal(w, "\n[Service]\n");
         print_config(w, p);
         unit_writer_print_environment(w, PARAMETER_UUID, p->uuid);
+}
+
+static void print_vm(UnitWriter *w, const Project *p) {
+        begin_service(w, p);
         print_settings(w, p);
         print_publish(w, p);
         print_shares(w, p);
         print_agent(w, p);
-        print_caller_credentials(w, p);
+        print_agent_forward(w, p);
+        print_credentials(w, p, false);
+        print_caller_credentials(w, p, true);
+        if (p->api) {
+                print_placeholders(w, p);
+                print_api_keys(w, p);
+        }
         print_directives(w, p);
 }
 
@@ -177,14 +297,41 @@ static int begin_dropin(UnitWriter *w, const char *unit, const char *source) {
         return 0;
 }
 
-/* Units that belong to the VM and are instances like it. */
-static void print_wants(UnitWriter *w, const Project *p) {
-        unit_writer_print_literal(w, "Wants=claude-vm-ssh@");
+/* Begins the drop-in of a unit that belongs to the VM and is an instance like it: claude-vm-PART@ID.service.
+ */
+static int begin_part(UnitWriter *w, const Project *p, const char *part) {
+        char unit[UNIT_NAME_MAX + PART_MAX];
+
+        snprintf(unit, sizeof(unit), "claude-vm-%s@%s.service", part, p->id);
+        return begin_dropin(w, unit, p->path);
+}
+
+static void print_want(UnitWriter *w, const Project *p, const char *part) {
+        unit_writer_print_literal(w, "Wants=claude-vm-");
+        unit_writer_print_raw(w, part);
+        unit_writer_print_literal(w, "@");
         unit_writer_print_raw(w, p->id);
         unit_writer_print_literal(w, ".service\n");
-        if (project_has_dev_shell(p)) {
-                unit_writer_print_literal(w, "Wants=claude-vm-devshell@");
+}
+
+static void print_wants(UnitWriter *w, const Project *p) {
+        print_want(w, p, "ssh");
+        if (project_has_dev_shell(p))
+                print_want(w, p, "devshell");
+}
+
+/* The VM's network is there before the VM is, and ends after it; the holder's own drop-in wants the rest. */
+static void print_network_dependencies(UnitWriter *w, const Project *p) {
+        static const char *const directives[] = { "Wants", "After" };
+
+        for (size_t i = 0; i < sizeof(directives) / sizeof(directives[0]); i++) {
+                unit_writer_print_raw(w, directives[i]);
+                unit_writer_print_literal(w, "=claude-vm-net@");
                 unit_writer_print_raw(w, p->id);
+                if (p->api) {
+                        unit_writer_print_literal(w, ".service claude-vm-proxy@");
+                        unit_writer_print_raw(w, p->id);
+                }
                 unit_writer_print_literal(w, ".service\n");
         }
 }
@@ -199,6 +346,7 @@ static int print_dropin(UnitWriter *w, const Project *p) {
                 return r;
         print_description(w, p);
         print_share_dependencies(w, p);
+        print_network_dependencies(w, p);
         print_wants(w, p);
         if (p->is_request)
                 unit_writer_print_literal(w, "CollectMode=inactive-or-failed\n");
@@ -208,19 +356,68 @@ static int print_dropin(UnitWriter *w, const Project *p) {
 
 /* Writes the parameters of the unit that evaluates the dev shell. The VM's drop-in wants that unit. */
 static int add_dev_shell(UnitWriter *w, const Project *p) {
-        char unit[sizeof("claude-vm-devshell@.service") + VM_NAME_MAX];
-        int r;
+        int r = begin_part(w, p, "devshell");
 
-        snprintf(unit, sizeof(unit), "claude-vm-devshell@%s.service", p->id);
-        r = begin_dropin(w, unit, p->path);
         if (r < 0)
                 return r;
-        unit_writer_print_literal(w, "\n[Service]\n");
-        print_config(w, p);
-        unit_writer_print_environment(w, PARAMETER_UUID, p->uuid);
-        unit_writer_print_environment(
-                        w, settings[SETTING_WORK_DIRECTORY].variable, p->values[SETTING_WORK_DIRECTORY]);
-        unit_writer_print_environment(w, settings[SETTING_DEV_SHELL].variable, p->values[SETTING_DEV_SHELL]);
+        begin_service(w, p);
+        print_setting(w, p, SETTING_WORK_DIRECTORY);
+        print_setting(w, p, SETTING_DEV_SHELL);
+        return unit_writer_end(w);
+}
+
+/* Lends the user's ssh agent to the ssh master. It may have its socket in /tmp. */
+static int add_ssh(UnitWriter *w, const Project *p) {
+        int r = begin_part(w, p, "ssh");
+
+        if (r < 0)
+                return r;
+        unit_writer_print_literal(w, "\n[Service]\nPrivateTmp=no\n");
+        unit_writer_print_environment(w, settings[SETTING_AGENT_FORWARD].variable, "yes");
+        return unit_writer_end(w);
+}
+
+/* Writes the parameters of the proxy, which holds the keys and filters names. */
+static int add_proxy(UnitWriter *w, const Project *p) {
+        int r = begin_part(w, p, "proxy");
+
+        if (r < 0)
+                return r;
+        begin_service(w, p);
+        if (!p->api)
+                return unit_writer_end(w);
+        print_api_upstream(w, p);
+        unit_writer_print_environment(w, settings[SETTING_AGENT].variable, p->api->agent);
+        print_setting(w, p, SETTING_BUDGET);
+        print_api_keys(w, p);
+        print_credentials(w, p, true);
+        print_caller_credentials(w, p, false);
+        return unit_writer_end(w);
+}
+
+static bool needs_proxy(const Project *p) {
+        return p->api || setting_is(p->values, SETTING_NETWORK, "allow");
+}
+
+/* Writes the parameters of the VM's network. With Mode=none nothing leads out of it but the API proxy. */
+static int add_network(UnitWriter *w, const Project *p) {
+        int r = begin_part(w, p, "net");
+
+        if (r < 0)
+                return r;
+        if (p->api || !setting_is(p->values, SETTING_NETWORK, "none"))
+                print_want(w, p, "pasta");
+        if (!setting_is(p->values, SETTING_NETWORK, "none"))
+                print_want(w, p, "dns");
+        if (needs_proxy(p))
+                print_want(w, p, "proxy");
+        if (p->is_request)
+                unit_writer_print_literal(w, "CollectMode=inactive-or-failed\n");
+        begin_service(w, p);
+        print_setting(w, p, SETTING_NETWORK);
+        print_setting(w, p, SETTING_LOG_ALLOWED);
+        print_allow(w, p);
+        print_api_upstream(w, p);
         return unit_writer_end(w);
 }
 
@@ -228,6 +425,9 @@ static int add_dev_shell(UnitWriter *w, const Project *p) {
 static bool can_name_files(const Project *p) {
         for (char *const *earlier = p->earlier; earlier && *earlier; earlier++)
                 if (unit_writer_refuses(*earlier))
+                        return false;
+        for (size_t i = 0; p->defaults && i < p->defaults->n; i++)
+                if (unit_writer_refuses(p->defaults->paths[i]))
                         return false;
         return !unit_writer_refuses(p->path);
 }
@@ -284,8 +484,14 @@ static int add_vm(UnitWriter *w, const Project *p) {
 
         if (r >= 0)
                 r = unit_writer_end(w);
+        if (r >= 0)
+                r = add_network(w, p);
+        if (r >= 0 && needs_proxy(p))
+                r = add_proxy(w, p);
         if (r >= 0 && project_has_dev_shell(p))
                 r = add_dev_shell(w, p);
+        if (r >= 0 && setting_is(p->values, SETTING_AGENT_FORWARD, "yes"))
+                r = add_ssh(w, p);
         if (r >= 0 && p->values[SETTING_WANTED_BY]) {
                 unit_name(p->id, unit);
                 r = unit_writer_want(w, "default.target", unit, TEMPLATE);

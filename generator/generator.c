@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "common/printable.h"
 #include "common/strjoin.h"
 #include "common/strv.h"
 #include "config.h"
@@ -38,6 +39,7 @@ int generator_init(Generator *g) {
 
 void generator_done(Generator *g) {
         user_paths_done(&g->paths);
+        defaults_done(&g->defaults);
         g->config_dirs = strv_free(g->config_dirs);
 }
 
@@ -81,6 +83,20 @@ static int list_project(JsonWriter *w, const Project *p) {
         return json_writer_add(w, members, ELEMENTSOF(members));
 }
 
+/* A project with a mistake still has its place: nobody wants a VM with other settings there. The list
+ * leaves out a path that no program may have. Without a name there is no unit either. */
+static int list_broken(JsonWriter *w, const Project *p) {
+        const char *work = p->values[SETTING_WORK_DIRECTORY];
+        const JsonMember members[] = {
+                { "name", p->id },
+                { "workDirectory", work && !printable_check(work) ? work : NULL },
+                { "file", p->path },
+                { "error", p->messages.first_error ?: "see: claude-run doctor" },
+        };
+
+        return !p->id[0] || printable_check(p->path) ? 0 : json_writer_add(w, members, ELEMENTSOF(members));
+}
+
 int generator_list(Generator *g) {
         _cleanup_(project_list_done) ProjectList list = {};
         JsonWriter w = { .f = stdout };
@@ -93,8 +109,8 @@ int generator_list(Generator *g) {
 
                 if (p->messages.n_errors > 0)
                         g->failed = true;
-                else if (!p->is_request)
-                        r = list_project(&w, p);
+                if (!p->is_request)
+                        r = p->messages.n_errors > 0 ? list_broken(&w, p) : list_project(&w, p);
         }
         return r < 0 ? r : json_writer_end(&w);
 }
@@ -114,7 +130,12 @@ static int load_file(Generator *g, const char *path, Project **ret) {
                 messages_say("%s: %s", path, strerror(errno));
                 return -errno;
         }
-        r = project_load(&g->paths, fd, dir, name, strlen(name) == 36 + strlen(INI_SUFFIX), ret);
+        /* once for all files of a --check */
+        r = g->defaults.items ? 0 : defaults_load(&g->paths, g->config_dirs, &g->defaults);
+        if (r < 0)
+                return r;
+        r = project_load(&g->paths, &g->defaults, fd, dir, name, strlen(name) == 36 + strlen(INI_SUFFIX),
+                        ret);
         if (r == -ENOENT)
                 messages_say("%s: %s", path, strerror(-r));
         if (r == 0 &&
@@ -124,9 +145,34 @@ static int load_file(Generator *g, const char *path, Project **ret) {
         return r;
 }
 
+static bool is_defaults_file(const char *path) {
+        const char *slash = strrchr(path, '/');
+
+        return strcmp(slash ? slash + 1 : path, DEFAULTS_FILE) == 0;
+}
+
+/* Checks a file that is, or is to become, the defaults of all projects. */
+static int check_defaults(Generator *g, const char *path) {
+        _cleanup_free_ char *dir = NULL;
+        const char *name;
+        Defaults d = {};
+        int r = directories_split_path(path, &dir, &name);
+
+        if (r >= 0)
+                r = defaults_load(&g->paths, (char *const[]) { dir, NULL }, &d);
+        if (r >= 0 && d.items[0].error)
+                g->failed = true;
+        defaults_done(&d);
+        return r;
+}
+
 int generator_run_file(Generator *g, const char *path, UnitWriter *w) {
         Project *p = NULL;
-        int r = load_file(g, path, &p);
+        int r;
+
+        if (is_defaults_file(path) && !w)
+                return check_defaults(g, path);
+        r = load_file(g, path, &p);
 
         if (r == 0 && w && p->messages.n_errors == 0)
                 emit(g, w, p);
@@ -150,11 +196,27 @@ int generator_find(Generator *g, const char *name) {
         return r < 0 ? r : json_writer_end(&w);
 }
 
+static int show_defaults(Generator *g) {
+        Project *p = NULL;
+        int r = defaults_load(&g->paths, g->config_dirs, &g->defaults);
+
+        if (r >= 0)
+                r = project_load_defaults(&g->paths, &g->defaults, &p);
+        if (r >= 0 && p->messages.n_errors > 0)
+                g->failed = true;
+        else if (r >= 0)
+                r = show_project(p);
+        project_free(p);
+        return r;
+}
+
 int generator_show(Generator *g, const char *word) {
         _cleanup_free_ char *found = NULL;
         Project *p = NULL;
         int r;
 
+        if (strcmp(word, VM_NAME_DEFAULTS) == 0)
+                return show_defaults(g);
         if (!strchr(word, '/')) {
                 r = directories_find_file(g, word, &found);
                 if (r == -ENOENT)

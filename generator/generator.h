@@ -13,8 +13,8 @@ void generator_done(Generator *g);
  * read for want of memory. Bad files only set `failed`. */
 int generator_run(Generator *g, UnitWriter *w);
 
-/* Prints an object with name, uuid, workDirectory, file and agent for each good project, see json-writer.h.
- */
+/* Prints an object with name, uuid, workDirectory, file and agent for each good project, see json-writer.h;
+ * for one with a mistake name, file, error and, if it could be read, workDirectory. */
 int generator_list(Generator *g);
 
 /* Prints one object: `own`, where the user's file of this name is or would be, and `effective`, the file

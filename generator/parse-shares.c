@@ -60,6 +60,29 @@ static bool is_guest_directory(const UserPaths *paths, const char *value) {
         return !path_is_in("/home/claude", path) && strcmp(path, "/work") != 0 && strcmp(path, "/var") != 0;
 }
 
+/* Drops what Share= has said so far; the other shares come later. */
+void shares_forget(Parser *parser) {
+        Project *p = parser->project;
+
+        while (p->n_shares > 0) {
+                Share *last = &p->shares[--p->n_shares];
+
+                free(last->tag);
+                free(last->directory);
+                free(last->guest_directory);
+        }
+}
+
+/* `place`: of the line that has the tag. */
+static void refuse_taken(Parser *parser, const char *value, const char *tag, unsigned place) {
+        if (PLACE_FILE(place) == parser->file)
+                refuse(parser, "Share=%s: the tag '%s' is taken", value, tag);
+        else
+                refuse(parser, "Share=%s: the tag '%s' is taken by line %u of %s; an empty Share= before this line drops the shares of that file",
+                                value, tag, PLACE_LINE(place),
+                                messages_path(&parser->project->messages, place));
+}
+
 /* TAG:HOSTDIR:GUESTDIR[:ro] */
 void parse_share(Parser *parser, const Setting *key, const char *value) {
         _cleanup_free_ char *copy = strdup(value);
@@ -86,7 +109,7 @@ void parse_share(Parser *parser, const Setting *key, const char *value) {
         }
         for (size_t i = 0; i < parser->project->n_shares; i++)
                 if (strcmp(parser->project->shares[i].tag, tag) == 0) {
-                        refuse(parser, "%s=%s: the tag '%s' is taken", key->key, value, tag);
+                        refuse_taken(parser, value, tag, parser->project->shares[i].line);
                         return;
                 }
         /* the work directory, the home and Nix's store come later */
@@ -94,6 +117,12 @@ void parse_share(Parser *parser, const Setting *key, const char *value) {
                 refuse(parser, "%s=%s: more than %u shares", key->key, value, SHARES_MAX - 3);
                 return;
         }
+        for (size_t i = 0; i < parser->project->n_shares; i++)
+                if (strcmp(parser->project->shares[i].guest_directory, guest_directory) == 0) {
+                        refuse(parser, "%s=%s: would hide the share '%s', which is at '%s' too: take another place in the guest",
+                                        key->key, value, parser->project->shares[i].tag, guest_directory);
+                        return;
+                }
         if (!is_guest_directory(parser->paths, guest_directory)) {
                 refuse(parser, "%s=%s: '%s' must be an absolute directory of its own in the guest, like /data",
                                 key->key, value, guest_directory);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <uuid.h>
 
+#include "common/allow-rule.h"
 #include "common/cleanup.h"
 #include "common/drop-in.h"
 #include "common/strv.h"
@@ -13,6 +14,7 @@
 #include "generator/shareable.h"
 
 #define ARGUMENTS_MAX 256U
+#define ALLOW_MAX 1024U
 
 static char *copy_string(Parser *parser, const char *value) {
         char *copy = strdup(value);
@@ -32,9 +34,19 @@ static void set_value(Parser *parser, const Setting *key, const char *value) {
         *target = copy;
 }
 
+/* The word of earlier versions for what was the default then, as `internet` is now. */
+static const char *present_word(Parser *parser, const Setting *key, const char *value) {
+        if (key != &settings[SETTING_NETWORK] || strcmp(value, "user") != 0)
+                return value;
+        messages_warning(&parser->project->messages, parser->line,
+                        "Mode=user: is an old word for 'internet': the guest reaches public addresses, and neither this machine nor its local networks; see Allow= in claude-vm.ini(5)");
+        return "internet";
+}
+
 void parse_scalar(Parser *parser, const Setting *key, const char *value) {
         char canonical[SETTING_VALUE_MAX], why[SETTING_WHY_MAX];
 
+        value = present_word(parser, key, value);
         if (setting_parse(key, value, canonical, why) < 0)
                 refuse(parser, "%s=%s: %s", key->key, value, why);
         else
@@ -99,6 +111,18 @@ void parse_directory(Parser *parser, const Setting *key, const char *value) {
 
         free(*target);
         *target = parser_directory(parser, key->key, value, key->type == TYPE_HOME);
+}
+
+/* `off` and `true` mean what they mean elsewhere, and not a file of that name. */
+void parse_protect(Parser *parser, const Setting *key, const char *value) {
+        char canonical[SETTING_VALUE_MAX], why[SETTING_WHY_MAX];
+
+        if (setting_parse(&settings[SETTING_READ_ONLY], value, canonical, why) >= 0)
+                set_value(parser, key, canonical);
+        else if (setting_check(key, value, why) < 0)
+                refuse(parser, "%s=%s: %s", key->key, value, why);
+        else
+                set_value(parser, key, value);
 }
 
 void parse_uuid(Parser *parser, const Setting *key, const char *value) {
@@ -218,6 +242,33 @@ void parse_publish(Parser *parser, const Setting *key, const char *value) {
         }
         p->publish = grown;
         p->publish[p->n_publish++] = forward;
+}
+
+static void add_allow(Parser *parser, const Setting *key, const char *word) {
+        char canonical[ALLOW_TEXT_MAX], why[ALLOW_WHY_MAX];
+        char ***list = &parser->project->allow;
+        AllowRule rule;
+
+        if (allow_rule_parse(word, &rule, why) < 0) {
+                refuse(parser, "%s=%s: %s", key->key, word, why);
+                return;
+        }
+        allow_rule_print(&rule, canonical);
+        if (strv_length(*list) >= ALLOW_MAX)
+                refuse(parser, "%s=: more than %u words; a list can have more: see claude-vm.ini(5)",
+                                key->key, ALLOW_MAX);
+        else if (strv_append(list, canonical) < 0)
+                parser->out_of_memory = true;
+}
+
+/* One or more words, with blanks between. */
+void parse_allow(Parser *parser, const Setting *key, const char *value) {
+        _cleanup_free_ char *copy = copy_string(parser, value);
+        char *rest = copy, *word;
+
+        while ((word = strsep(&rest, " \t")))
+                if (*word)
+                        add_allow(parser, key, word);
 }
 
 /* These lines go into the unit unchanged, so only plain values pass. */

@@ -16,8 +16,7 @@ static bool check_variable(Parser *parser, const char *name) {
         size_t n = 0;
 
         for (size_t i = 0; i < ELEMENTSOF(lists); i++) {
-                if (p->is_request)
-                        assignments_remove(lists[i], name);
+                assignments_replace(parser, lists[i], name);
                 assigned |= assignments_have(lists[i], name);
                 n += lists[i]->n;
         }

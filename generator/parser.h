@@ -8,7 +8,8 @@
 typedef struct Parser {
         Project *project;
         const UserPaths *paths;
-        unsigned line; /* of the current assignment */
+        unsigned file; /* that is being read, see messages.h */
+        unsigned line; /* the place of the current assignment */
         bool out_of_memory;
 } Parser;
 
@@ -21,9 +22,11 @@ typedef struct Parser {
 void parse_scalar(Parser *parser, const Setting *key, const char *value);
 void parse_directory(Parser *parser, const Setting *key, const char *value);
 void parse_allow_hidden(Parser *parser, const Setting *key, const char *value);
+void parse_protect(Parser *parser, const Setting *key, const char *value);
 void parse_uuid(Parser *parser, const Setting *key, const char *value);
 void parse_guest(Parser *parser, const Setting *key, const char *value);
 void parse_arguments(Parser *parser, const Setting *key, const char *value);
+void parse_allow(Parser *parser, const Setting *key, const char *value);
 void parse_publish(Parser *parser, const Setting *key, const char *value);
 void parse_directive(Parser *parser, const Setting *key, const char *value);
 void parse_wanted(Parser *parser, const Setting *key, const char *value);
@@ -37,6 +40,7 @@ char *resolve_file(Parser *parser, const char *key, const char *value, const cha
 
 /* parse-shares.c */
 void parse_share(Parser *parser, const Setting *key, const char *value);
+void shares_forget(Parser *parser);
 
 /* Takes ownership of the directory. */
 void shares_add(Parser *parser, const char *tag, char *directory, const char *guest_directory,

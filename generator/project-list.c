@@ -74,7 +74,7 @@ static int load_directory(Generator *g, const char *dir, bool requests, char ***
 
                 if (is_hidden(*seen, n_seen, names[i]))
                         continue;
-                r = project_load(&g->paths, fd, dir, names[i], requests, &p);
+                r = project_load(&g->paths, &g->defaults, fd, dir, names[i], requests, &p);
                 if (r == 0 && why)
                         messages_error(&p->messages, 0, "its directory '%s' %s", dir, why);
                 if (r == 0)
@@ -153,8 +153,13 @@ static void check_work_directories(ProjectList *list) {
 int project_list_load(Generator *g, ProjectList *list) {
         _cleanup_strv_free_ char **seen = NULL;
         _cleanup_free_ char *requests = NULL;
-        int r;
+        int r = defaults_load(&g->paths, g->config_dirs, &g->defaults);
 
+        if (r < 0)
+                return r;
+        /* that is a mistake of each project, and one also without any */
+        for (size_t i = 0; i < g->defaults.n; i++)
+                g->failed |= g->defaults.items[i].error != NULL;
         for (size_t i = 0; g->config_dirs && g->config_dirs[i]; i++) {
                 r = load_directory(g, g->config_dirs[i], false, &seen, list);
                 if (r < 0)

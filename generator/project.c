@@ -1,6 +1,6 @@
 /* From key=value to a Project, by the table of settings; the types that need more than the text of a value
- * have their functions here. An unknown key is a warning, so that an ini of a newer version still works; a
- * bad value of a known key is an error. */
+ * have their functions here. The defaults are read first and the ini over them: its keys replace theirs, its
+ * lists add to theirs unless an empty line has dropped those. */
 
 #include "generator/project.h"
 
@@ -12,6 +12,7 @@
 #include "common/cleanup.h"
 #include "common/strjoin.h"
 #include "common/strv.h"
+#include "generator/api-proxy.h"
 #include "generator/assignments.h"
 #include "generator/config-file.h"
 #include "generator/parser.h"
@@ -34,6 +35,7 @@ static const Type types[N_TYPES] = {
         [TYPE_GUEST] = { parse_guest, .any_text = true },
         [TYPE_DIRECTORY] = { parse_directory, .any_text = true },
         [TYPE_HOME] = { parse_directory, .any_text = true },
+        [TYPE_PROTECT] = { parse_protect },
         [TYPE_UUID] = { parse_uuid },
         [TYPE_DIRECTIVE] = { parse_directive },
         [TYPE_WANTED] = { parse_wanted },
@@ -41,6 +43,7 @@ static const Type types[N_TYPES] = {
         [TYPE_SHARE] = { parse_share, .any_text = true },
         [TYPE_HIDDEN] = { parse_allow_hidden },
         [TYPE_PUBLISH] = { parse_publish },
+        [TYPE_ALLOW] = { parse_allow },
 };
 
 const char *project_meaning(const Project *p, SettingId id) {
@@ -53,19 +56,52 @@ bool project_has_dev_shell(const Project *p) {
         return !setting_is(p->values, SETTING_DEV_SHELL, "no");
 }
 
+const char *project_secret(const Project *p, size_t i) {
+        const AssignmentList *const lists[] = { &p->credentials, &p->encrypted_credentials,
+                &p->caller_credentials };
+
+        for (size_t l = 0; l < ELEMENTSOF(lists); i -= lists[l++]->n)
+                if (i < lists[l]->n)
+                        return lists[l]->items[i].name;
+        return NULL;
+}
+
 /* A value is taken as it is, so what looks like a comment would be part of it. */
 static bool has_comment(const Setting *key, const char *value) {
         return strstr(value, " #") && !types[key->type].any_text;
+}
+
+/* As in a unit, an empty line of a list drops what has been said so far. */
+static void forget_list(Parser *parser, SettingId id) {
+        Project *p = parser->project;
+
+        if (id == SETTING_SHARE)
+                shares_forget(parser);
+        else if (id == SETTING_PUBLISH)
+                p->n_publish = 0;
+        else if (id == SETTING_AGENT_ARGUMENTS)
+                p->agent_arguments = strv_free(p->agent_arguments);
+        else if (id == SETTING_ALLOW_HIDDEN)
+                p->allow_hidden = strv_free(p->allow_hidden);
+}
+
+/* A request is an ini with the options of a command line after it, and an ini comes after the defaults. */
+static bool is_set_twice(const Parser *parser, SettingId id) {
+        unsigned place = parser->project->lines[id];
+
+        return place > 0 && PLACE_FILE(place) == parser->file && !setting_is_list(&settings[id]) &&
+                        !parser->project->is_request;
 }
 
 static void parse_value(Parser *parser, SettingId id, const char *value) {
         const Setting *s = &settings[id];
         Project *p = parser->project;
 
-        /* a request is an ini with the options of a command line after it */
-        if (p->lines[id] > 0 && !setting_is_list(s) && !p->is_request)
+        if (is_set_twice(parser, id))
                 refuse(parser, "%s=%s: %s= is already set in line %u: keep one of the lines", s->key, value,
-                                s->key, p->lines[id]);
+                                s->key, PLACE_LINE(p->lines[id]));
+        else if (value[0] == '\0' && setting_is_list(s))
+                forget_list(parser, id);
         else if (value[0] == '\0')
                 refuse(parser, "%s=: needs a value; remove the line to use the default", s->key);
         else if (has_comment(s, value))
@@ -79,7 +115,12 @@ static void parse_key(Parser *parser, const char *section, const char *key, cons
         SettingId id = setting_find(section, key);
 
         if (id == N_SETTINGS)
-                unknown_key_warn(&parser->project->messages, parser->line, section, key);
+                unknown_key_refuse(&parser->project->messages, parser->line, section, key);
+        else if (parser->project->is_defaults && !setting_is_for_all(&settings[id]))
+                refuse(parser,
+                                "%s=%s: is for one project, and " DEFAULTS_FILE
+                                " is below all of them: move the line to the project's own file",
+                                key, value);
         /* a request's UUID is its name, and its end is that of its VM */
         else if (!setting_is_project_only(&settings[id]) || !parser->project->is_request)
                 parse_value(parser, id, value);
@@ -117,7 +158,7 @@ static void handle_assignment(
         Parser *parser = userdata;
         variable_parser parse = find_variable_parser(section);
 
-        parser->line = line;
+        parser->line = PLACE(parser->file, line);
         if (parse)
                 parse(parser, key, value);
         else
@@ -175,6 +216,7 @@ static void complete(Parser *parser) {
                 shares_add_nix_store(parser);
         shares_check_nested(parser);
         shares_check_hidden(parser);
+        api_proxy_complete(parser);
         if (p->values[SETTING_WANTED_BY] && p->caller_credentials.n > 0)
                 messages_error(&p->messages, p->caller_credentials.items[0].line,
                                 "%s= is taken from the environment of claude-run, which does not start the VM at login: name a file, or remove WantedBy=",
@@ -194,6 +236,26 @@ static void set_uuid(Project *p) {
         }
 }
 
+/* What is wrong with them has been said, and no project starts without them. */
+static int read_defaults(Parser *parser, const Defaults *defaults) {
+        Project *p = parser->project;
+        int r = 0;
+
+        p->defaults = defaults;
+        p->messages.defaults = defaults ? defaults->paths : NULL;
+        for (size_t i = 0; r >= 0 && defaults && i < defaults->n; i++) {
+                const DefaultsFile *file = &defaults->items[i];
+
+                parser->file = (unsigned) i + 1;
+                if (file->error)
+                        r = messages_inherit(&p->messages, file->error);
+                else if (file->text)
+                        config_file_parse(file->text, file->size, &p->messages, handle_assignment, parser);
+        }
+        parser->file = 0;
+        return r;
+}
+
 static Project *project_new(const char *dir, const char *name, bool is_request) {
         Project *p = calloc(1, sizeof(Project));
 
@@ -208,8 +270,8 @@ static Project *project_new(const char *dir, const char *name, bool is_request) 
 
 DEFINE_CLEANUP(Project *, project_free, project_free_cleanup)
 
-int project_load(const UserPaths *paths, int dir_fd, const char *dir, const char *name, bool is_request,
-                Project **ret) {
+int project_load(const UserPaths *paths, const Defaults *defaults, int dir_fd, const char *dir,
+                const char *name, bool is_request, Project **ret) {
         _cleanup_(project_free_cleanup) Project *p = project_new(dir, name, is_request);
         Parser parser = { .project = p, .paths = paths };
         int r;
@@ -222,7 +284,10 @@ int project_load(const UserPaths *paths, int dir_fd, const char *dir, const char
                                 p->id);
                 p->id[0] = '\0';
         } else {
-                r = config_file_read(dir_fd, name, &p->messages, handle_assignment, &parser, &p->file);
+                r = read_defaults(&parser, defaults);
+                if (r >= 0)
+                        r = config_file_read(
+                                        dir_fd, name, &p->messages, handle_assignment, &parser, &p->file);
                 if (r == -ENOENT || r == -ENOMEM || r > 0)
                         return r;
                 if (r == 0)
@@ -232,6 +297,44 @@ int project_load(const UserPaths *paths, int dir_fd, const char *dir, const char
                 return -ENOMEM;
         set_uuid(p);
         *ret = TAKE_PTR(p);
+        return 0;
+}
+
+static Project *defaults_new(const char *path) {
+        Project *p = calloc(1, sizeof(Project));
+
+        if (!p)
+                return NULL;
+        p->is_defaults = true;
+        p->path = strdup(path);
+        p->messages.path = p->path;
+        return p->path ? p : project_free(p);
+}
+
+int project_load_defaults(const UserPaths *paths, const Defaults *defaults, Project **ret) {
+        _cleanup_(project_free_cleanup) Project *p =
+                        defaults_new(defaults->n > 0 ? defaults->paths[defaults->n - 1] : DEFAULTS_FILE);
+        Parser parser = { .project = p, .paths = paths };
+        int r = p ? read_defaults(&parser, defaults) : -ENOMEM;
+
+        if (r < 0 || parser.out_of_memory)
+                return -ENOMEM;
+        *ret = TAKE_PTR(p);
+        return 0;
+}
+
+int project_check_defaults(
+                const UserPaths *paths, const char *path, const char *text, size_t size, char **ret_error) {
+        _cleanup_(project_free_cleanup) Project *p = defaults_new(path);
+        Parser parser = { .project = p, .paths = paths };
+
+        if (!p)
+                return -ENOMEM;
+        config_file_parse(text, size, &p->messages, handle_assignment, &parser);
+        shares_check_hidden(&parser);
+        if (parser.out_of_memory || (p->messages.n_errors > 0 && !p->messages.first_error))
+                return -ENOMEM;
+        *ret_error = TAKE_PTR(p->messages.first_error);
         return 0;
 }
 
@@ -254,6 +357,7 @@ Project *project_free(Project *p) {
         messages_done(&p->messages);
         free(p->id);
         free(p->path);
+        strv_free(p->allow);
         free(p->publish);
         for (size_t i = 0; i < N_SETTINGS; i++)
                 free(p->values[i]);

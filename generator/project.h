@@ -4,10 +4,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "common/api.h"
 #include "common/port-forward.h"
 #include "common/settings.h"
 #include "common/vm-name.h"
 #include "generator/config-file.h"
+#include "generator/defaults.h"
 #include "generator/messages.h"
 #include "generator/user-paths.h"
 
@@ -16,7 +18,7 @@ typedef struct Share {
         char *directory;       /* on the host, canonical */
         char *guest_directory; /* where it is mounted */
         bool read_only;
-        unsigned line; /* that names the directory; 0: none does */
+        unsigned line; /* the place that names the directory; 0: none does */
         bool create;   /* make the directory if it is missing */
         bool optional; /* without the directory there is no share */
 } Share;
@@ -24,7 +26,7 @@ typedef struct Share {
 /* NAME=VALUE of a section that takes any name. */
 typedef struct Assignment {
         char *name, *value;
-        unsigned line;
+        unsigned line; /* its place */
 } Assignment;
 
 typedef struct AssignmentList {
@@ -33,18 +35,21 @@ typedef struct AssignmentList {
 } AssignmentList;
 
 typedef struct Project {
-        char *id;        /* instance name: of the file, without `.ini` */
-        char *path;      /* of the ini */
-        char uuid[37];   /* lower case */
-        bool is_request; /* ad-hoc: the id is the UUID */
+        char *id;                 /* instance name: of the file, without `.ini` */
+        char *path;               /* of the ini */
+        char uuid[37];            /* lower case */
+        bool is_request;          /* ad-hoc: the id is the UUID */
+        const Defaults *defaults; /* borrowed; NULL: there are none */
+        bool is_defaults;         /* not a project, but what counts below all of them */
         ConfigFile file;
         char **earlier;    /* files that would count instead of this one, if there were any */
         Messages messages; /* `path` borrowed from above */
 
         char *values[N_SETTINGS];   /* canonical; NULL: the default, or a list below */
-        unsigned lines[N_SETTINGS]; /* that set them; 0: none did */
+        unsigned lines[N_SETTINGS]; /* the places that set them; 0: none did */
         char **allow_hidden;        /* canonical */
         char **agent_arguments;
+        char **allow; /* canonical words of Allow= */
         PortForward *publish;
         size_t n_publish;
         Share *shares;
@@ -53,13 +58,23 @@ typedef struct Project {
         AssignmentList credentials;           /* value: a path */
         AssignmentList encrypted_credentials; /* the same */
         AssignmentList caller_credentials;    /* no value: it comes from claude-run's environment */
+        const Api *api;                       /* whose keys stay on the host; NULL: they are the guest's */
+        ApiUpstream upstream;                 /* of that API */
 } Project;
 
-/* Reads `name` (NAME.ini) below `dir_fd`, whose path is `dir`. A project is returned also when
+/* Reads `name` (NAME.ini) below `dir_fd`, whose path is `dir`, over the defaults, which may be NULL and must
+ * outlive the project. A project is returned also when
  * the file is bad: `messages.n_errors` says so, and only id, path, uuid and messages count then.
  * 0; 1: the file masks its name, no project; -ENOENT: no such file; -ENOMEM. */
-int project_load(const UserPaths *paths, int dir_fd, const char *dir, const char *name, bool is_request,
-                Project **ret);
+int project_load(const UserPaths *paths, const Defaults *defaults, int dir_fd, const char *dir,
+                const char *name, bool is_request, Project **ret);
+
+/* The defaults alone, as the settings of no project: for show.h. 0, -ENOMEM. */
+int project_load_defaults(const UserPaths *paths, const Defaults *defaults, Project **ret);
+
+/* Checks the text of a defaults.ini. 0, and an owned first error or NULL; -ENOMEM. */
+int project_check_defaults(
+                const UserPaths *paths, const char *path, const char *text, size_t size, char **ret_error);
 
 Project *project_free(Project *p);
 
@@ -72,3 +87,6 @@ bool project_section_has_variables(const char *section);
 const char *project_meaning(const Project *p, SettingId id);
 
 bool project_has_dev_shell(const Project *p);
+
+/* The names of its credentials of all three kinds, borrowed: NULL after the last. */
+const char *project_secret(const Project *p, size_t i);

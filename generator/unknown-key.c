@@ -1,5 +1,5 @@
-/* An unknown key is only a warning, because a newer version may know it. A typing error is far more likely,
- * so the warning says what may have been meant. */
+/* An unknown key is an error: a setting that its author meant to tighten must not be left out silently. A
+ * key or section of one's own begins with X-, which the reader skips. */
 
 #include "generator/unknown-key.h"
 
@@ -39,31 +39,33 @@ static bool is_section(const char *section) {
         return project_section_has_variables(section);
 }
 
-static void warn_unknown_section(Messages *m, unsigned line, const char *section, const char *key) {
+static void refuse_section(Messages *m, unsigned place, const char *section, const char *key) {
         const char *near = nearest_section(section);
 
         if (near)
-                messages_warning(m, line, "%s=: unknown section [%s], ignored; did you mean [%s]?", key,
-                                section, near);
+                messages_error(m, place, "%s=: unknown section [%s]; did you mean [%s]?", key, section,
+                                near);
         else
-                messages_warning(m, line, "%s=: unknown section [%s], ignored", key, section);
+                messages_error(m, place, "%s=: unknown section [%s]; one of your own begins with X-: [X-%s]",
+                                key, section, section);
 }
 
-void unknown_key_warn(Messages *m, unsigned line, const char *section, const char *key) {
+void unknown_key_refuse(Messages *m, unsigned place, const char *section, const char *key) {
         const Setting *near = nearest_key(key);
 
         if (section[0] == '\0')
-                messages_warning(m, line,
-                                "%s=: stands before the first [Section], ignored; it belongs in [%s]", key,
+                messages_error(m, place, "%s=: stands before the first [Section]; it belongs in [%s]", key,
                                 near ? near->section : "Project");
         else if (!is_section(section))
-                warn_unknown_section(m, line, section, key);
+                refuse_section(m, place, section, key);
         else if (!near)
-                messages_warning(m, line, "%s=: unknown key in [%s], ignored", key, section);
+                messages_error(m, place,
+                                "%s=: unknown key in [%s]; one of your own begins with X-: X-%s=", key,
+                                section, key);
         else if (strcmp(near->section, section) == 0)
-                messages_warning(m, line, "%s=: unknown key in [%s], ignored; did you mean %s=?", key,
-                                section, near->key);
+                messages_error(m, place, "%s=: unknown key in [%s]; did you mean %s=?", key, section,
+                                near->key);
         else
-                messages_warning(m, line, "%s=: unknown key in [%s], ignored; %s= belongs in [%s]", key,
-                                section, near->key, near->section);
+                messages_error(m, place, "%s=: unknown key in [%s]; %s= belongs in [%s]", key, section,
+                                near->key, near->section);
 }

@@ -1,8 +1,8 @@
-/* Warnings about keys that this version does not know. */
+/* Errors about keys that this version does not know. */
 #pragma once
 
 #include "generator/messages.h"
 
-/* Warns of `key` in `section` with what was probably meant: the key's own section, or a name that differs
+/* Refuses `key` in `section` with what was probably meant: the key's own section, or a name that differs
  * in a letter or two. */
-void unknown_key_warn(Messages *m, unsigned line, const char *section, const char *key);
+void unknown_key_refuse(Messages *m, unsigned place, const char *section, const char *key);

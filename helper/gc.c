@@ -4,6 +4,7 @@
 
 #include "helper/gc.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
@@ -11,6 +12,7 @@
 #include "common/cleanup.h"
 #include "common/exit-status.h"
 #include "common/vm-name.h"
+#include "helper/changes/changes.h"
 #include "helper/log.h"
 #include "helper/request/files.h"
 
@@ -46,11 +48,27 @@ static void explain(void) {
         log_message(LOG_NOTICE, "%s (%s, %s)", reason, result, status);
 }
 
+/* Here and not in `run`, because this comes also after a helper that was killed. */
+static void tell_changes(const char *runtime_dir, const char *id) {
+        _cleanup_findings_ Findings changes = {};
+        _cleanup_free_ char *sentence = NULL;
+        int r = changes_end(runtime_dir, id, &changes);
+
+        /* without a snapshot no guest has run */
+        if (r < 0 && r != -ENOENT)
+                log_message(LOG_WARNING, "Failed to find out what the VM has changed: %s", strerror(-r));
+        if (r < 0 || changes_count(&changes) == 0)
+                return;
+        sentence = changes_sentence(&changes);
+        log_message(LOG_NOTICE, "%s. Look first: claude-run changes %s", sentence ?: "", id);
+}
+
 int gc_run(const char *runtime_dir, const char *id) {
         if (!vm_name_is_id(id))
                 return EXIT_CONFIGURATION;
         log_set_vm(id, "");
         explain();
+        tell_changes(runtime_dir, id);
         if (vm_name_is_uuid(id))
                 request_remove(runtime_dir, id);
         request_sweep(runtime_dir);

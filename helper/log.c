@@ -16,19 +16,38 @@
 
 static const char *vm_id = "";
 static const char *vm_uuid = "";
+static const char *vm_directory = "";
 
 void log_set_vm(const char *id, const char *uuid) {
         vm_id = id;
         vm_uuid = uuid;
 }
 
+void log_set_directory(const char *directory) {
+        vm_directory = directory;
+}
+
 void log_line(int priority, const char *identifier, const char *line) {
         /* systemd sets it where stderr goes to the journal */
         if (!getenv("JOURNAL_STREAM") ||
                         sd_journal_send("PRIORITY=%d", priority, "SYSLOG_IDENTIFIER=%s", identifier,
-                                        "CLAUDE_VM=%s", vm_id, "CLAUDE_VM_UUID=%s", vm_uuid, "MESSAGE=%s",
-                                        line, NULL) < 0)
+                                        "CLAUDE_VM=%s", vm_id, "CLAUDE_VM_UUID=%s", vm_uuid,
+                                        "CLAUDE_VM_DIRECTORY=%s", vm_directory, "MESSAGE=%s", line,
+                                        NULL) < 0)
                 fprintf(stderr, "%s: %s\n", identifier, line);
+}
+
+void log_network(const LogNetwork *entry) {
+        if (!getenv("JOURNAL_STREAM") ||
+                        sd_journal_send("PRIORITY=%d", LOG_INFO, "SYSLOG_IDENTIFIER=" IDENTIFIER,
+                                        "CLAUDE_VM=%s", vm_id, "CLAUDE_VM_UUID=%s", vm_uuid,
+                                        "CLAUDE_VM_NETWORK_VERDICT=%s", entry->verdict,
+                                        "CLAUDE_VM_NETWORK_NAME=%s", entry->name,
+                                        "CLAUDE_VM_NETWORK_ADDRESS=%s", entry->address,
+                                        "CLAUDE_VM_NETWORK_PROTOCOL=%s", entry->protocol,
+                                        "CLAUDE_VM_NETWORK_PORT=%u", entry->port, "MESSAGE=%s", entry->line,
+                                        NULL) < 0)
+                fprintf(stderr, IDENTIFIER ": %s\n", entry->line);
 }
 
 /* A sentence of ours, cleaned: a path in it may have a name that a guest has chosen, and in a message for

@@ -6,6 +6,9 @@
 /* The VM that the lines are about. Borrowed; set once. */
 void log_set_vm(const char *id, const char *uuid);
 
+/* Its work directory, by which claude-run finds the journal of a VM that has ended. Borrowed; set once. */
+void log_set_directory(const char *directory);
+
 /* A line of our own. */
 void log_message(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -14,3 +17,13 @@ void log_status(int priority, const char *format, ...) __attribute__((format(pri
 
 /* Logs a line of another program: `identifier` names it ("claude-vm-guest", "qemu"). */
 void log_line(int priority, const char *identifier, const char *line);
+
+/* A verdict on the guest's network, with fields of its own: CLAUDE_VM_NETWORK_VERDICT=, _NAME=, _ADDRESS=,
+ * _PROTOCOL=, _PORT=. */
+typedef struct LogNetwork {
+        const char *verdict, *name, *address, *protocol;
+        unsigned port;
+        const char *line;
+} LogNetwork;
+
+void log_network(const LogNetwork *entry);

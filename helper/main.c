@@ -22,6 +22,9 @@
 #include "helper/host/accelerator.h"
 #include "helper/host/config-check.h"
 #include "helper/log.h"
+#include "helper/net/haproxy.h"
+#include "helper/net/holder.h"
+#include "helper/net/tools.h"
 #include "helper/parameters.h"
 #include "helper/proxy.h"
 #include "helper/share/virtiofsd.h"
@@ -63,6 +66,8 @@ static int verb_run(const char *id) {
                             *dev_shells = dev_shell_dir(), *name = NULL;
         RunConfig config = {
                 .qemu = QEMU_PATH,
+                .virtiofsd = VIRTIOFSD_PATH,
+                .ssh = SSH_PATH,
                 .ssh_keygen = SSH_KEYGEN_PATH,
                 .systemd_creds = SYSTEMD_CREDS_PATH,
                 .git = GIT_PATH,
@@ -79,6 +84,7 @@ static int verb_run(const char *id) {
         /* secrets pass through this memory: no debugger either */
         prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
         log_set_vm(id, getenv(PARAMETER_UUID) ?: "");
+        log_set_directory(getenv(PARAMETER_WORK_DIRECTORY) ?: "");
         if (!vm_name_is_id(id))
                 return refuse("The instance is not a valid VM name: use letters, digits, '_', '.' and '-', at most 40");
         if (!config.vm_dir || !data || !dev_shells)
@@ -142,6 +148,66 @@ static int verb_share_exited(const char *instance) {
         return share_exited(runtime_dir(), instance);
 }
 
+static int verb_net(const char *id) {
+        _cleanup_free_ char *why = NULL, *config_home = path_xdg("XDG_CONFIG_HOME", "/.config");
+        const NetConfig config = {
+                .nft = NFT_PATH,
+                .haproxy = HAPROXY_PATH,
+                .runtime_dir = getenv("RUNTIME_DIRECTORY"),
+                .config_home = config_home,
+        };
+
+        log_set_vm(id, getenv(PARAMETER_UUID) ?: "");
+        if (!vm_name_is_id(id) || !config.runtime_dir || !config_home)
+                return refuse("RUNTIME_DIRECTORY is not set: this program is run by claude-vm-net@.service");
+        if (check_config(&why) < 0)
+                return refuse(why ?: "No memory");
+        return net_run(&config, id, environ);
+}
+
+static int verb_net_exited(const char *id) {
+        const char *code = getenv("EXIT_CODE"), *status = getenv("EXIT_STATUS");
+
+        if (code && strcmp(code, "exited") != 0)
+                sd_notifyf(0, "STATUS=The network's holder was killed by signal %s", status ?: "unknown");
+        return EXIT_SUCCESS;
+}
+
+static int verb_pasta(const char *id) {
+        log_set_vm(id, "");
+        return vm_name_is_id(id) ? net_become_pasta(PASTA_PATH, runtime_dir(), id)
+                                 : refuse("The instance is not a valid VM name");
+}
+
+static int verb_dns(const char *id) {
+        log_set_vm(id, "");
+        return vm_name_is_id(id) ? net_become_dnsmasq(DNSMASQ_PATH, runtime_dir(), id)
+                                 : refuse("The instance is not a valid VM name");
+}
+
+static int verb_proxy(const char *id) {
+        const HaproxyConfig config = {
+                .haproxy = HAPROXY_PATH,
+                .systemd_creds = SYSTEMD_CREDS_PATH,
+                .runtime_dir = runtime_dir(),
+                .secrets_dir = getenv("CREDENTIALS_DIRECTORY"),
+        };
+        _cleanup_free_ char *why = NULL;
+
+        log_set_vm(id, getenv(PARAMETER_UUID) ?: "");
+        if (!vm_name_is_id(id))
+                return refuse("The instance is not a valid VM name");
+        if (check_config(&why) < 0)
+                return refuse(why ?: "No memory");
+        return net_become_haproxy(&config, id, environ);
+}
+
+static int verb_dns_ready(const char *id) {
+        return vm_name_is_id(id) ? net_wait_for_dnsmasq(runtime_dir(), id,
+                                                   (pid_t) strtol(getenv("MAINPID") ?: "0", NULL, 10))
+                                 : EXIT_CONFIGURATION;
+}
+
 static int verb_connect(const char *id) {
         return connect_run(runtime_dir(), id);
 }
@@ -173,6 +239,12 @@ static const Verb verbs[] = {
         { "virtiofsd", "VM:TAG", "become a share's virtiofsd (claude-vm-virtiofsd@.service)",
                         verb_virtiofsd },
         { "share-exited", "VM:TAG", "tell the VM that a virtiofsd has ended", verb_share_exited },
+        { "net", "VM", "make the network of a VM (claude-vm-net@.service)", verb_net },
+        { "net-exited", "VM", "say why it ended", verb_net_exited },
+        { "pasta", "VM", "become its pasta (claude-vm-pasta@.service)", verb_pasta },
+        { "dns", "VM", "become its dnsmasq (claude-vm-dns@.service)", verb_dns },
+        { "proxy", "VM", "become its haproxy (claude-vm-proxy@.service)", verb_proxy },
+        { "dns-ready", "VM", "wait until it answers", verb_dns_ready },
         { "connect", "VM", "connect ssh to a VM (ProxyCommand)", verb_connect },
         { "master", "VM", "become the ssh master (claude-vm-ssh@.service)", verb_master },
         { "probe", NULL, "say whether KVM works here, and how fast the clock counts", verb_probe },

@@ -48,6 +48,14 @@ static int add_share(Parameters *p, const char *tag, char **ret_why) {
         return share.tag && share.guest_directory && share.directory ? 0 : -ENOMEM;
 }
 
+static int compare_shares(const void *a, const void *b) {
+        const ShareParameters *x = a, *y = b;
+
+        return strcmp(x->guest_directory, y->guest_directory);
+}
+
+/* In the order in which the guest mounts them: a directory comes before what lies in it, or would hide it.
+ */
 static int read_shares(Parameters *p, char *const *variables, char **ret_why) {
         size_t n = strlen(PARAMETER_SHARE_PREFIX);
         int r;
@@ -59,6 +67,8 @@ static int read_shares(Parameters *p, char *const *variables, char **ret_why) {
                 if (r < 0)
                         return r;
         }
+        if (p->n_shares > 0)
+                qsort(p->shares, p->n_shares, sizeof(ShareParameters), compare_shares);
         return 0;
 }
 
@@ -165,6 +175,7 @@ int parameters_read(const char *id, char *const *variables, Parameters **ret, ch
         p->id = id;
         p->uuid = uuid;
         p->caller_credentials = strv_value(variables, PARAMETER_CALLER_CREDENTIALS) ?: "";
+        p->api_keys = strv_value(variables, PARAMETER_API_KEYS) ?: "";
         r = read_settings(p, variables, ret_why);
         if (r >= 0)
                 r = read_shares(p, variables, ret_why);
@@ -180,6 +191,10 @@ int parameters_read(const char *id, char *const *variables, Parameters **ret, ch
                 return r;
         *ret = TAKE_PTR(p);
         return 0;
+}
+
+int parameters_read_encrypted(char *const *variables, char ***ret) {
+        return read_assignments(variables, PARAMETER_ENCRYPTED_PREFIX, ret);
 }
 
 static void share_done(ShareParameters *share) {

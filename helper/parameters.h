@@ -29,12 +29,16 @@ typedef struct Parameters {
         char **environment;             /* of the agent: NAME=VALUE */
         char **encrypted_credentials;   /* NAME=FILE */
         const char *caller_credentials; /* borrowed likewise: names, with blanks between */
+        const char *api_keys;           /* the same: secrets that the API proxy keeps; "": there is none */
 } Parameters;
 
 /* Reads an environment, which has to stay as long as the result. 0 and an owned result. -EINVAL and an owned
  * sentence in `ret_why` (for the user: it names the variable or says that there is no such project).
  * -ENOMEM. */
 int parameters_read(const char *id, char *const *variables, Parameters **ret, char **ret_why);
+
+/* Reads NAME=FILE of the encrypted credentials alone. 0, -ENOMEM. */
+int parameters_read_encrypted(char *const *variables, char ***ret);
 
 /* Removes the optional shares whose directory does not exist. */
 void parameters_drop_missing_shares(Parameters *p);

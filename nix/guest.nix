@@ -252,7 +252,7 @@ in
     users.allowNoPasswordLogin = true;
     security.sudo.wheelNeedsPassword = false;
 
-    # -- network: QEMU's, which has fixed addresses ---------------------------------------------------
+    # -- network: the VM's own, which has fixed addresses ---------------------------------------------------
 
     networking.usePredictableInterfaceNames = false;
     networking.useDHCP = false;

@@ -9,11 +9,16 @@
   pkg-config,
   python3,
   cmocka,
+  dnsmasq,
   git,
+  gnutar,
+  haproxy,
   inih,
   libuuid,
   linkFarm,
+  nftables,
   openssh,
+  passt,
   qemu_kvm,
   systemd,
   virtiofsd,
@@ -85,12 +90,16 @@ stdenv.mkDerivation {
     (lib.mesonOption "qemu" "${qemu_kvm}/bin/qemu-system-${qemuArch}")
     (lib.mesonOption "virtiofsd" (lib.getExe virtiofsd))
     (lib.mesonOption "ssh" "${openssh}/bin/ssh")
-    (lib.mesonOption "scp" "${openssh}/bin/scp")
+    (lib.mesonOption "tar" "${gnutar}/bin/tar")
     (lib.mesonOption "ssh_keygen" "${openssh}/bin/ssh-keygen")
     (lib.mesonOption "systemd_creds" "${systemd}/bin/systemd-creds")
+    (lib.mesonOption "haproxy" "${haproxy}/bin/haproxy")
     (lib.mesonOption "systemctl" "${systemd}/bin/systemctl")
     (lib.mesonOption "journalctl" "${systemd}/bin/journalctl")
     (lib.mesonOption "git" "${git}/bin/git")
+    (lib.mesonOption "nft" "${nftables}/bin/nft")
+    (lib.mesonOption "pasta" "${passt}/bin/pasta")
+    (lib.mesonOption "dnsmasq" "${dnsmasq}/bin/dnsmasq")
     (lib.mesonOption "guest_dirs" (lib.concatStringsSep ":" (guests ++ [ "/var/lib/claude-microvm/guests" ])))
     (lib.mesonOption "default_guest" (if guest == null then "debian" else "nixos"))
     (lib.mesonEnable "tests" doCheck)

@@ -41,8 +41,21 @@ _claude_run_value_words() {
         _claude_run_options | awk -F '\t' -v option="$1" '$1 == option { print $4 }'
 }
 
+# Names of projects and VMs whose state is like a pattern; of all without one.
 _claude_run_names() {
-        claude-run list 2>/dev/null | awk 'NR > 1 { print $1 }'
+        claude-run list 2>/dev/null | awk -v state="${1:-.}" 'NR > 1 && /^[^ ]/ && $2 ~ state { print $1 }'
+}
+
+# Paths in a VM that begin with a word. One that does not run is not started for it.
+_claude_run_remote_paths() {
+        _claude_run_names '^active' | grep --quiet --line-regexp --fixed-strings -e "$1" || return 0
+        # shellcheck disable=SC2016 # the guest's shell expands it
+        claude-run exec "$1" -- sh -c 'cd /work && ls -1dp -- "$1"*' sh "$2" 2>/dev/null </dev/null
+}
+
+# The ports that `ports NAME remove` takes.
+_claude_run_ports() {
+        claude-run ports "$1" 2>/dev/null | awk 'NR > 1 { sub(/.*:/, "", $2); print $2 }'
 }
 
 # The words between the program and the cursor that are no options or their values.
@@ -70,10 +83,36 @@ _claude_run_candidates() {
         mapfile -t words < <(_claude_run_plain_words)
         case ${words[0]:-}:${#words[@]} in
         :0) _claude_run_verbs; _claude_run_names ;;
-        config:1) printf '%s\n' show edit new; _claude_run_names ;;
+        config:1) printf '%s\n' show edit new defaults; _claude_run_names ;;
+        config:2) echo defaults; _claude_run_names ;;
+        ports:1) _claude_run_names '^(active|activating|reloading)$' ;;
         ports:2) printf '%s\n' add remove reverse ;;
-        start:* | stop:* | restart:* | *:1 | config:2) _claude_run_names ;;
+        ports:*) [ "${words[2]}" != remove ] || _claude_run_ports "${words[1]}" ;;
+        start:*) _claude_run_names '^(inactive|failed)$' ;;
+        stop:* | restart:*) _claude_run_names '^(active|activating|reloading)$' ;;
+        rm:* | rename:1) _claude_run_names '^(inactive|failed|broken)$' ;;
+        *:1) _claude_run_names ;;
         esac
+}
+
+# The word at the cursor of `cp`: the path behind NAME:, which readline takes for words of their own, or a word here.
+_claude_run_copied() {
+        local word=${COMP_WORDS[COMP_CWORD]} name='' prefix='' i=$((COMP_CWORD - 1))
+        if [[ $word == : ]]; then
+                name=${COMP_WORDS[i]} word=''
+        elif [[ ${COMP_WORDS[i]} == : ]]; then
+                name=${COMP_WORDS[i - 1]}
+        elif [[ $word == *:* ]]; then
+                name=${word%%:*} prefix=${word%%:*}: word=${word#*:}
+        fi
+        if [ -n "$name" ]; then
+                mapfile -t COMPREPLY < <(_claude_run_remote_paths "$name" "$word" | sed "s|^|$prefix|")
+                compopt -o nospace 2>/dev/null || true
+        else
+                mapfile -t COMPREPLY < <(compgen -S : -W "$(_claude_run_names '^active')" -- "$word"; compgen -f -- "$word")
+                compopt -o nospace 2>/dev/null || true
+        fi
+        return 0
 }
 
 _claude_run() {
@@ -88,9 +127,10 @@ _claude_run() {
                 mapfile -t COMPREPLY < <(compgen -W "$(_claude_run_value_words "$previous")" -- "$word")
         elif [[ $word == -* ]]; then
                 mapfile -t COMPREPLY < <(compgen -W "$(_claude_run_options_of "$(_claude_run_verb)")" -- "$word")
+        elif [ "$(_claude_run_verb)" = cp ]; then
+                _claude_run_copied
         else
                 mapfile -t COMPREPLY < <(compgen -W "$(_claude_run_candidates)" -- "$word")
-                [ "${COMP_WORDS[1]}" != cp ] || mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -f -- "$word")
         fi
 }
 

@@ -15,6 +15,17 @@ while IFS= read -r -d '' variable; do
 done </run/claude-vm/credentials/claude-vm.environment
 unset variable
 
+# Claude Code asks, in a home that it does not know, whether to use a key of its environment. The placeholder of
+# ApiProxy= is none, so nobody is asked.
+approve_placeholder() {
+        local file=${CLAUDE_CONFIG_DIR:-$HOME}/.claude.json key=${ANTHROPIC_API_KEY: -20} known='{}'
+        [ ! -s "$file" ] || known=$(<"$file")
+        [[ $known != *"$key"* ]] && command -v jq >/dev/null || return 0
+        (umask 077 && jq --arg key "$key" '.customApiKeyResponses.approved += [$key]' <<<"$known" >"$file.$$") && mv "$file.$$" "$file" ||
+                rm -f "$file.$$"
+}
+[[ ${ANTHROPIC_API_KEY-} != *-claude-microvm-placeholder-* ]] || approve_placeholder
+
 # shellcheck disable=SC2034 # start is for who sources this
 read -r agent start </run/claude-vm/credentials/claude-vm.agent || true
 agent=/usr/lib/claude-vm/agents/$agent

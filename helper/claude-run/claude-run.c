@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -34,15 +35,22 @@ static const Verb verbs[] = {
         { "start", "[NAME…]", "start VMs and wait until they are ready", verb_start },
         { "stop", "[NAME…]", "stop VMs", verb_stop },
         { "restart", "[NAME…]", "stop, then start", verb_restart },
-        { "exec", "[NAME] -- COMMAND…", "run a command in the VM", verb_exec },
+        { "exec", "NAME|-- COMMAND…", "run a command in the VM", verb_exec },
         { "shell", "[NAME]", "a shell in the VM", verb_shell },
         { "ssh", "[NAME] [-- ARGUMENTS…]", "ssh to the VM, with arguments of ssh", verb_ssh },
         { "cp", "SOURCE… DESTINATION", "copy files; NAME:PATH is in the VM", verb_cp },
         { "ports", "[NAME] [add|remove|reverse PORT…]", "forwarded ports of a running VM", verb_ports },
+        { "changes", "[NAME]", "what programs of this machine obey and the VM has changed", verb_changes },
+        { "network", "[NAME] [allow|deny WORD…|mode MODE]", "what a running VM may reach, and was refused",
+                        verb_network },
         { "config", "[show|edit|new] [NAME]", "settings of a project, and where each is from", verb_config },
         { "list", "", "projects and VMs", verb_list },
         { "status", "[NAME]", "what systemd says of a VM", verb_status },
         { "logs", "[NAME]", "the journal of a VM, host and guest", verb_logs },
+        { "rename", "OLD NEW", "give a project another name", verb_rename },
+        { "rm", "NAME…", "remove projects and their agents' homes", verb_rm },
+        { "versions", "", "the agent that each VM runs, and that its image has", verb_versions },
+        { "update", "[GUEST]", "make a guest image again if an agent is newer", verb_update },
         { "doctor", "", "check whether VMs can run here, and say what to do", verb_doctor },
 };
 
@@ -57,9 +65,13 @@ static int print_help(void) {
              "run and config new take.\n\nVerbs:");
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++) {
                 char form[64];
+                int width = 38;
 
                 snprintf(form, sizeof(form), "%s %s", verbs[i].name, verbs[i].arguments);
-                printf("  %-38s %s\n", form, verbs[i].help);
+                /* printf() counts bytes, and an ellipsis has three */
+                for (const char *p = form; *p; p++)
+                        width += ((unsigned char) *p & 0xC0) == 0x80;
+                printf("  %-*s %s\n", width, form, verbs[i].help);
         }
         options_print();
         puts("\nSee claude-run(1) and claude-vm.ini(5).");
@@ -89,7 +101,9 @@ static const struct {
         { "up", "start" },
         { "down", "stop" },
         { "kill", "stop" },
-        { "rm", "stop" },
+        { "remove", "rm" },
+        { "delete", "rm" },
+        { "mv", "rename" },
         { "sh", "shell" },
         { "enter", "shell" },
         { "scp", "cp" },
@@ -100,6 +114,7 @@ static const struct {
         { "init", "config new" },
         { "help", "--help" },
         { "version", "--version" },
+        { "upgrade", "update" },
 };
 
 static const char *nearest_verb(const char *word) {
@@ -125,17 +140,32 @@ static int check_command(Context *c) {
                         meant);
 }
 
+/* A job of CI, or a shell by `su`, has none in its environment, but a user who lingers has it all the same.
+ * The bus is found in it. NULL: there is none of this user's. */
+static const char *find_runtime_dir(void) {
+        const char *given = getenv("XDG_RUNTIME_DIR");
+        static char path[sizeof("/run/user/") + 3 * sizeof(uid_t)];
+        struct stat st;
+
+        if (given || geteuid() == 0)
+                return given;
+        snprintf(path, sizeof(path), "/run/user/%u", getuid());
+        if (lstat(path, &st) < 0 || !S_ISDIR(st.st_mode) || st.st_uid != getuid())
+                return NULL;
+        return setenv("XDG_RUNTIME_DIR", path, 1) < 0 ? NULL : path;
+}
+
 /* `verb`: NULL for the default. */
 static int run_verb(const Verb *verb, const RunOptions *o) {
         struct sigaction action = { .sa_handler = on_interrupt };
-        Context c = { .options = o, .runtime_dir = getenv("XDG_RUNTIME_DIR") };
+        Context c = { .options = o, .runtime_dir = find_runtime_dir() };
         int r = 0;
 
         if (!c.runtime_dir)
                 return fail(EXIT_FAILURE,
-                                "XDG_RUNTIME_DIR is not set: this is not a systemd login session; %s",
+                                "XDG_RUNTIME_DIR is not set, and this is not a systemd login session; %s",
                                 geteuid() == 0 ? "VMs are yours, not root's: run it without sudo"
-                                               : "log in as this user, or: machinectl shell USER@");
+                                               : "log in as this user, or: sudo loginctl enable-linger USER");
         /* without SA_RESTART: Ctrl-C ends a wait */
         sigaction(SIGINT, &action, NULL);
         if (!verb && o->n_words > 0)

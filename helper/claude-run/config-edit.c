@@ -1,6 +1,7 @@
 /* The copy is in a directory of its own beside the ini: there it has the name that the generator checks, the
  * generator does not read it, and it takes the ini's place in one step. An ini of the administrator is
- * copied to the user's directory, where it hides the other. */
+ * copied to the user's directory, where it hides the other. The user's defaults hide nothing, so they begin
+ * with a file of their own. */
 
 #include "helper/claude-run/config-edit.h"
 
@@ -15,6 +16,7 @@
 #include "common/directory.h"
 #include "common/run-program.h"
 #include "common/strjoin.h"
+#include "common/vm-name.h"
 #include "common/whole-file.h"
 #include "helper/claude-run/fail.h"
 #include "helper/claude-run/memory.h"
@@ -30,6 +32,10 @@ typedef struct Edit {
         char *before; /* text of the file */
         mode_t mode;
 } Edit;
+
+static bool is_defaults(const char *name) {
+        return strcmp(name, VM_NAME_DEFAULTS) == 0;
+}
 
 static void edit_done(Edit *e) {
         free(e->own);
@@ -82,16 +88,25 @@ static int run_editor(const Edit *e) {
         return r == 0 ? 0 : fail(EXIT_FAILURE, "the editor '%s' failed", editor);
 }
 
-static int make_copy(Edit *e, const char *name) {
-        _cleanup_free_ char *parent = NEED(strndup(e->own, (size_t) (strrchr(e->own, '/') - e->own)));
-        struct stat st;
+/* A link to /dev/null masks the name, and the new file takes its place. Any other link would lose its file,
+ * which the generator does not read anyway. */
+static int read_before(Edit *e) {
+        struct stat st, target;
         int r;
 
-        /* a link to /dev/null masks the name; the new file takes its place */
-        e->mode = stat(e->effective, &st) == 0 && S_ISREG(st.st_mode) ? st.st_mode & 0777 : 0600;
+        if (lstat(e->effective, &st) == 0 && S_ISLNK(st.st_mode) && stat(e->effective, &target) == 0 &&
+                        !S_ISCHR(target.st_mode))
+                return fail(EXIT_CONFIGURATION, "%s: is a symbolic link: put the file itself there",
+                                e->effective);
+        e->mode = S_ISREG(st.st_mode) ? st.st_mode & 0777 : 0600;
         r = whole_file_read(e->effective, INI_MAX, &e->before);
-        if (r < 0)
-                return fail(EXIT_CONFIGURATION, "Failed to read '%s': %s", e->effective, strerror(-r));
+        return r < 0 ? fail(EXIT_CONFIGURATION, "Failed to read '%s': %s", e->effective, strerror(-r)) : 0;
+}
+
+static int make_copy(Edit *e, const char *name) {
+        _cleanup_free_ char *parent = NEED(strndup(e->own, (size_t) (strrchr(e->own, '/') - e->own)));
+        int r;
+
         e->copy_dir = NEED(strjoin(parent, "/.edit-XXXXXX", NULL));
         r = directory_make(parent);
         if (r >= 0 && !mkdtemp(e->copy_dir))
@@ -100,7 +115,10 @@ static int make_copy(Edit *e, const char *name) {
                 e->copy = NEED(strjoin(e->copy_dir, "/", name, ".ini", NULL));
         if (r >= 0)
                 r = whole_file_create(e->copy, 0600, e->before, strlen(e->before));
-        return r < 0 ? fail(EXIT_FAILURE, "Failed to copy '%s': %s", e->effective, strerror(-r)) : 0;
+        if (r >= 0)
+                return 0;
+        directory_remove(e->copy_dir);
+        return fail(EXIT_FAILURE, "Failed to copy '%s': %s", e->effective ?: e->own, strerror(-r));
 }
 
 /* Returns 'e' for edit, 'd' for discard, or EOF if no user is there to ask. */
@@ -122,7 +140,7 @@ static int edit_until_good(const Context *c, const Edit *e) {
 
         do {
                 r = run_editor(e);
-                if (r != 0 || project_ini_check(c, e->copy))
+                if (r != 0 || project_ini_check(c, &(IniOrigin) { .path = e->copy, .as = e->own }))
                         return r;
                 answer = ask();
         } while (answer == 'e');
@@ -149,7 +167,7 @@ static bool is_changed(const Edit *e) {
         return r < 0 ? r != -ENOENT : strcmp(e->before, after) != 0;
 }
 
-static int put_in_place(Context *c, const Edit *e, const char *name) {
+static int put_in_place(Context *c, const Edit *e) {
         int r = replace(e);
 
         if (r == 0)
@@ -159,24 +177,62 @@ static int put_in_place(Context *c, const Edit *e, const char *name) {
         r = manager_reload(c->manager);
         if (r < 0)
                 return fail(EXIT_FAILURE, "Failed to reload your service manager: %s", strerror(-r));
-        return fail(0, "'%s' is changed; to apply it to a running VM: claude-run restart %s", e->own, name);
+        return 0;
+}
+
+/* What there is to edit. */
+static int find_text(Edit *e, const char *name) {
+        if (is_defaults(name) && access(e->own, F_OK) < 0) {
+                e->mode = 0600;
+                e->before = NEED(strdup(
+                                "# For all projects, unless their own file says otherwise; see claude-vm.ini(5).\n"
+                                "#\n"
+                                "# [VM]\n"
+                                "# Memory=8G\n"
+                                "#\n"
+                                "# [Project]\n"
+                                "# AgentArguments=--dangerously-skip-permissions\n"
+                                "#\n"
+                                "# [Credentials]\n"
+                                "# ANTHROPIC_API_KEY=~/.config/anthropic/key\n"));
+                return 0;
+        }
+        if (is_defaults(name)) {
+                free(e->effective);
+                e->effective = NEED(strdup(e->own));
+        }
+        if (!e->effective)
+                return fail(EXIT_CONFIGURATION, "no project '%s'; to make one: claude-run config new %s",
+                                name, name);
+        return read_before(e);
+}
+
+static int begin(Context *c, const char *name, Edit *e) {
+        int r = project_ini_find(c, name, &e->own, &e->effective);
+
+        if (r == 0)
+                r = find_text(e, name);
+        return r == 0 ? make_copy(e, name) : r;
+}
+
+static void report_change(const Edit *e, const char *name) {
+        if (is_defaults(name))
+                fail(0, "'%s' is changed; a VM that runs has them when it is started again", e->own);
+        else
+                fail(0, "'%s' is changed; to apply it to a running VM: claude-run restart %s", e->own, name);
 }
 
 int config_edit(Context *c, const char *name) {
         _cleanup_(edit_done) Edit e = {};
-        int r = project_ini_find(c, name, &e.own, &e.effective);
+        int r = begin(c, name, &e);
 
-        if (r != 0)
-                return r;
-        if (!e.effective)
-                return fail(EXIT_CONFIGURATION, "no project '%s'; to make one: claude-run config new %s",
-                                name, name);
-        r = make_copy(&e, name);
         if (r == 0)
                 r = edit_until_good(c, &e);
-        if (r == 0 && is_changed(&e))
-                r = put_in_place(c, &e, name);
-        else if (r == 0)
+        if (r == 0 && is_changed(&e)) {
+                r = put_in_place(c, &e);
+                if (r == 0)
+                        report_change(&e, name);
+        } else if (r == 0)
                 fail(0, "nothing is changed");
         /* never throw away what the user wrote */
         if (is_changed(&e))
@@ -184,4 +240,87 @@ int config_edit(Context *c, const char *name) {
         else if (e.copy)
                 directory_remove(e.copy_dir);
         return r;
+}
+
+/* The copy gets a new text. */
+static int change(Context *c, Edit *e, const char *text) {
+        int r;
+
+        unlink(e->copy);
+        r = whole_file_create(e->copy, 0600, text, strlen(text));
+        if (r < 0)
+                r = fail(EXIT_FAILURE, "Failed to write '%s': %s", e->copy, strerror(-r));
+        else if (!project_ini_check(c, &(IniOrigin) { .path = e->copy, .as = e->own }))
+                r = fail(EXIT_CONFIGURATION, "'%s' is not changed", e->own);
+        else
+                r = put_in_place(c, e);
+        if (r != 0)
+                directory_remove(e->copy_dir);
+        return r;
+}
+
+/* Without blanks at both ends. */
+static bool is_line(const char *text, size_t n, const char *line) {
+        while (n > 0 && strchr(" \t\r", *text))
+                text++, n--;
+        while (n > 0 && strchr(" \t\r", text[n - 1]))
+                n--;
+        return n == strlen(line) && memcmp(text, line, n) == 0;
+}
+
+/* True if the text ends in this section. */
+static bool ends_in_section(const char *text, const char *section) {
+        bool is_last = false;
+
+        while (*text) {
+                size_t n = strcspn(text, "\n");
+
+                if (text[strspn(text, " \t")] == '[')
+                        is_last = is_line(text, n, section);
+                text += n + (text[n] == '\n');
+        }
+        return is_last;
+}
+
+int config_add_line(Context *c, const char *name, const char *section, const char *line) {
+        _cleanup_free_ char *header = NEED(strjoin("[", section, "]", NULL)), *text = NULL;
+        _cleanup_(edit_done) Edit e = {};
+        int r = begin(c, name, &e);
+        bool has_header;
+        size_t n;
+
+        if (r != 0)
+                return r;
+        n = strlen(e.before);
+        has_header = ends_in_section(e.before, header);
+        text = NEED(strjoin(e.before, n > 0 && e.before[n - 1] != '\n' ? "\n" : "", has_header ? "" : header,
+                        has_header ? "" : "\n", line, "\n", NULL));
+        return change(c, &e, text);
+}
+
+int config_remove_line(Context *c, const char *name, const char *line) {
+        _cleanup_(edit_done) Edit e = {};
+        _cleanup_free_ char *text = NULL;
+        bool found = false;
+        int r = begin(c, name, &e);
+        char *out;
+
+        if (r != 0)
+                return r;
+        out = text = NEED(malloc(strlen(e.before) + 1));
+        for (const char *p = e.before; *p;) {
+                size_t n = strcspn(p, "\n"), whole = n + (p[n] == '\n');
+
+                if (is_line(p, n, line))
+                        found = true;
+                else
+                        out = mempcpy(out, p, whole);
+                p += whole;
+        }
+        *out = '\0';
+        if (found)
+                return change(c, &e, text);
+        directory_remove(e.copy_dir);
+        return fail(EXIT_CONFIGURATION, "'%s' has no line '%s'; see: claude-run config edit %s", e.effective,
+                        line, name);
 }

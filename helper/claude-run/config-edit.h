@@ -6,3 +6,8 @@
 /* Edits a copy of the project's ini and puts it in place when the generator finds no error in it. 0 or an
  * exit status. */
 int config_edit(Context *c, const char *name);
+
+/* Adds a line to the end of the project's ini, in its section, or takes out the lines that are `line`. Both
+ * check the outcome before it takes the file's place. 0 or an exit status. */
+int config_add_line(Context *c, const char *name, const char *section, const char *line);
+int config_remove_line(Context *c, const char *name, const char *line);

@@ -5,7 +5,7 @@ int main(int argc, char **argv) {
         RunOptions options = {
                 .generator = GENERATOR_PATH,
                 .ssh = SSH_PATH,
-                .scp = SCP_PATH,
+                .tar = TAR_PATH,
                 .systemctl = SYSTEMCTL_PATH,
                 .journalctl = JOURNALCTL_PATH,
         };

@@ -35,11 +35,19 @@ static const Option own[] = {
         { 0, "new", NULL, "a fresh VM although one runs here", NULL, "run", MEMBER(new) },
         { 0, "name", "NAME", "make a project of it, as config new does", NULL, "run", MEMBER(name) },
         { 'C', "directory", "DIR", "instead of the working directory", NULL, NULL, MEMBER(directory) },
-        { 0, "json", NULL, "for programs", NULL, "list status ports logs config doctor", MEMBER(json) },
+        { 0, "json", NULL, "for programs", NULL,
+                        "list status ports network logs changes config versions doctor", MEMBER(json) },
+        { 0, "wide", NULL, "with viewers, UUID and the whole directory", NULL, "list", MEMBER(wide) },
         { 't', "tty", NULL, "with a terminal", NULL, "exec", MEMBER(terminal) },
+        { 'd', "detach", NULL, "in the background", NULL, "run exec", MEMBER(detach) },
         { 'u', "user", "USER", "as root instead of claude", NULL, "exec shell ssh cp", MEMBER(user) },
+        { 'r', "recursive", NULL, "as it does anyway", NULL, "cp", MEMBER(recursive) },
         { 'f', "follow", NULL, "go on as lines come", NULL, "logs", MEMBER(follow) },
+        { 0, "only-network", NULL, "what the guest was refused or allowed", NULL, "logs", MEMBER(network) },
+        { 0, "save", NULL, "in the project's ini, too", NULL, "network", MEMBER(save) },
+        { 'n', "lines", "N", "only the last ones", NULL, "logs", MEMBER(lines) },
         { 0, "since", "TIME", "from this time on", NULL, "logs", MEMBER(since) },
+        { 'y', "yes", NULL, "without a question", NULL, "rm", MEMBER(yes) },
         { 'h', "help", NULL, "this text", NULL, NULL, MEMBER(help) },
         { 0, "version", NULL, "the version", NULL, NULL, MEMBER(version) },
 };
@@ -165,8 +173,10 @@ static int add_setting(RunOptions *o, const Option *option, const char *value) {
 
 static int take_option(RunOptions *o, const Option *option, const char *value) {
         memory_need(strv_append(&o->given, option->name) >= 0);
-        if (option->section)
+        if (option->section) {
+                memory_need(strv_append(&o->set_by, option->name) >= 0);
                 return add_setting(o, option, value ?: "yes");
+        }
         if (value)
                 *(const char **) (void *) ((char *) o + option->offset) = value;
         else
@@ -230,6 +240,11 @@ static int parse_option(RunOptions *o, int c, const char *word) {
         return take_option(o, &option, option.value ? optarg : NULL);
 }
 
+/* As with ssh and docker, the word after the VM's name begins a command, whose options are its own. */
+static bool begins_command(const RunOptions *o) {
+        return o->words && strcmp(o->words[0], "exec") == 0 && o->words[1];
+}
+
 int options_parse(RunOptions *o, int argc, char **argv) {
         int c, at, r = 0;
         Syntax syntax;
@@ -247,6 +262,10 @@ int options_parse(RunOptions *o, int argc, char **argv) {
                                 o->arguments = argv + optind;
                         break;
                 }
+                if (c == WORD && begins_command(o)) {
+                        o->arguments = argv + optind - 1;
+                        break;
+                }
                 if (c == WORD)
                         memory_need(strv_append(&o->words, optarg) >= 0);
                 else
@@ -256,13 +275,7 @@ int options_parse(RunOptions *o, int argc, char **argv) {
 }
 
 static bool takes(const Option *option, const char *verb) {
-        const char *words = option->verbs;
-        size_t n;
-
-        for (; words && (n = setting_next_word(&words)) > 0; words += n)
-                if (strlen(verb) == n && memcmp(words, verb, n) == 0)
-                        return true;
-        return !option->verbs;
+        return !option->verbs || setting_has_word(option->verbs, verb);
 }
 
 static int refuse_verb(const Option *option, const char *verb) {
@@ -290,5 +303,6 @@ int options_check(const RunOptions *o, const char *verb) {
 void options_done(RunOptions *o) {
         o->words = strv_free(o->words);
         o->settings = strv_free(o->settings);
+        o->set_by = strv_free(o->set_by);
         o->given = strv_free(o->given);
 }

@@ -6,13 +6,16 @@
 #include <stddef.h>
 
 typedef struct RunOptions {
-        const char *generator, *ssh, *scp, *systemctl, *journalctl; /* absolute paths */
-        bool json, follow, terminal, help, version, read_only, new, dev_shell;
+        const char *generator, *ssh, *tar, *systemctl, *journalctl; /* absolute paths */
+        bool json, wide, follow, network, save, detach, yes, recursive, terminal, help, version, read_only,
+                        new, dev_shell;
         const char *user;      /* in the guest */
         const char *since;     /* for logs */
+        const char *lines;     /* the same */
         const char *directory; /* instead of the working directory */
         const char *name;      /* of the project to make of an ad-hoc VM */
         char **settings;       /* of an ad-hoc VM: sections and lines of an ini */
+        char **set_by;         /* the name of the option of each */
         char **given;          /* names of the options of the command line */
         char **words;          /* names before `--` */
         char **arguments;      /* what follows `--`; NULL: there was none */

@@ -9,6 +9,8 @@
 #include "common/directory.h"
 #include "common/printable.h"
 #include "common/run-program.h"
+#include "common/strjoin.h"
+#include "common/strv.h"
 #include "common/vm-name.h"
 #include "common/whole-file.h"
 #include "helper/claude-run/fail.h"
@@ -46,22 +48,27 @@ static bool same_section(const char *a, const char *b) {
 }
 
 /* An option is a section and its line. Prints the header of a section only where a new one begins. */
-void project_ini_print(FILE *f, const Context *c, const char *directory) {
+void project_ini_print(FILE *f, const Context *c, const char *directory, char ***origins) {
+        const RunOptions *o = c->options;
         const char *home = getenv("CLAUDE_HOME"), *section = "[Project]\n";
+        _cleanup_free_ char *work = NEED(strjoin(section, "WorkDirectory=", directory, "\n", NULL)),
+                            *home_line = NEED(strjoin("Home=", home ?: "", "\n", NULL));
 
-        fprintf(f, "%sWorkDirectory=%s\n", section, directory);
+        ini_origin_print(f, origins, o->directory ? "directory" : INI_ORIGIN_CALL, work);
         if (home && home[0])
-                fprintf(f, "Home=%s\n", home);
-        if (c->options->read_only)
-                fputs("ReadOnly=yes\n", f);
-        if (c->options->dev_shell)
-                fputs("DevShell=yes\n", f);
-        for (char *const *s = c->options->settings; s && *s; s++) {
-                if (same_section(*s, section))
-                        fputs(strchr(*s, '\n') + 1, f);
-                else
-                        fprintf(f, "\n%s", *s);
-                section = *s;
+                ini_origin_print(f, origins, INI_ORIGIN_CALL, home_line);
+        if (o->read_only)
+                ini_origin_print(f, origins, "read-only", "ReadOnly=yes\n");
+        if (o->dev_shell)
+                ini_origin_print(f, origins, "dev-shell", "DevShell=yes\n");
+        for (size_t i = 0; o->settings && o->settings[i]; i++) {
+                const char *setting = o->settings[i];
+
+                if (!same_section(setting, section))
+                        ini_origin_print(f, origins, INI_ORIGIN_CALL, "\n");
+                ini_origin_print(f, origins, o->set_by[i],
+                                same_section(setting, section) ? strchr(setting, '\n') + 1 : setting);
+                section = setting;
         }
 }
 
@@ -92,14 +99,16 @@ static void print_hints(FILE *f) {
                         f);
 }
 
-static char *compose(const Context *c, const char *directory, const char *name) {
+static char *compose(const Context *c, const char *directory, const char *name, char ***origins) {
+        _cleanup_free_ char *head = NULL;
         char *text = NULL;
         size_t size;
         FILE *f = NEED(open_memstream(&text, &size));
 
-        fprintf(f, "# Claude Code on %s: claude-run run %s\n# To change it: claude-run config edit %s\n\n",
-                        directory, name, name);
-        project_ini_print(f, c, directory);
+        head = NEED(strjoin("# Claude Code on ", directory, ": claude-run run ", name,
+                        "\n# To change it: claude-run config edit ", name, "\n\n", NULL));
+        ini_origin_print(f, origins, INI_ORIGIN_CALL, head);
+        project_ini_print(f, c, directory, origins);
         print_hints(f);
         memory_need(!ferror(f) && fclose(f) == 0);
         return text;
@@ -120,8 +129,14 @@ int project_ini_find(const Context *c, const char *name, char **ret_own, char **
         return 0;
 }
 
-bool project_ini_check(const Context *c, const char *path) {
-        return run_program((const char *const[]) { c->options->generator, "--check", path, NULL }, -1) == 0;
+bool project_ini_check(const Context *c, const IniOrigin *origin) {
+        const char *const argv[] = { c->options->generator, "--check", origin->path, NULL };
+        _cleanup_free_ char *messages = NULL;
+        int r = run_program_read_errors(argv, &messages);
+
+        if (messages)
+                ini_origin_say(origin, messages);
+        return r == 0;
 }
 
 static int create(const char *path, const char *text) {
@@ -132,6 +147,7 @@ static int create(const char *path, const char *text) {
 
 int project_ini_make(Context *c, const char *directory, const char *name) {
         _cleanup_free_ char *own = NULL, *effective = NULL, *text = NULL;
+        _cleanup_strv_free_ char **origins = NULL;
         int r;
 
         if (!vm_name_is_project(name))
@@ -145,11 +161,11 @@ int project_ini_make(Context *c, const char *directory, const char *name) {
                 return fail(EXIT_CONFIGURATION,
                                 "project '%s' already exists: %s; to change it: claude-run config edit %s",
                                 name, effective, name);
-        text = compose(c, directory, name);
+        text = compose(c, directory, name, &origins);
         r = create(own, text);
         if (r < 0)
                 return fail(EXIT_FAILURE, "Failed to write '%s': %s", own, strerror(-r));
-        if (!project_ini_check(c, own)) {
+        if (!project_ini_check(c, &(IniOrigin) { .path = own, .lines = origins })) {
                 unlink(own);
                 return EXIT_CONFIGURATION;
         }

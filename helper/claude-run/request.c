@@ -8,9 +8,11 @@
 
 #include "common/cleanup.h"
 #include "common/directory.h"
+#include "common/printable.h"
 #include "common/run-program.h"
 #include "common/runtime-path.h"
 #include "common/settings.h"
+#include "common/strv.h"
 #include "common/trusted-file.h"
 #include "common/whole-file.h"
 #include "helper/claude-run/fail.h"
@@ -39,9 +41,39 @@ static int read_base(const ProjectEntry *base, char **ret) {
         return -EINVAL;
 }
 
+/* A word of AgentArguments=, which is quoted as in a shell; no ini has a line end. 0, -EINVAL. */
+static int print_argument(FILE *f, const char *word) {
+        const char *why = printable_check(word);
+
+        if (why) {
+                fail(0, "an argument of the agent has %s, which an ini cannot contain: leave --detach out",
+                                why);
+                return -EINVAL;
+        }
+        fputs(" \"", f);
+        for (; *word; word++) {
+                if (strchr("\"\\", *word))
+                        fputc('\\', f);
+                fputc(*word, f);
+        }
+        fputc('"', f);
+        return 0;
+}
+
+/* An agent that nobody waits for starts with its VM. */
+static int print_detached(FILE *f, char *const *arguments) {
+        int r = 0;
+
+        fputs("[Project]\nAgentStart=boot\nAgentArguments=\nAgentArguments=", f);
+        for (; r >= 0 && *arguments; arguments++)
+                r = print_argument(f, *arguments);
+        fputc('\n', f);
+        return r;
+}
+
 /* The text of the ini: the base, then the options, which count for more. */
 static int compose(const Context *c, const char *directory, const ProjectEntry *base, bool session,
-                char **ret) {
+                char ***origins, char **ret) {
         _cleanup_free_ char *text = NULL;
         size_t size;
         FILE *f;
@@ -50,24 +82,30 @@ static int compose(const Context *c, const char *directory, const ProjectEntry *
         if (r < 0)
                 return r;
         f = NEED(open_memstream(ret, &size));
-        if (text)
-                fprintf(f, "%s\n", text);
+        if (text) {
+                ini_origin_print(f, origins, INI_ORIGIN_FILE, text);
+                ini_origin_print(f, origins, INI_ORIGIN_FILE, "\n");
+        }
         if (session)
-                fputs("[Project]\nAgentStart=session\n", f);
-        project_ini_print(f, c, directory);
+                ini_origin_print(f, origins, INI_ORIGIN_CALL, "[Project]\nAgentStart=session\n");
+        project_ini_print(f, c, directory, origins);
+        if (c->options->detach && c->options->arguments)
+                r = print_detached(f, c->options->arguments);
         login_secrets_print(f, base ? base->agent : settings[SETTING_AGENT].fallback, c->options->settings);
         memory_need(!ferror(f) && fclose(f) == 0);
-        return 0;
+        return r;
 }
 
 /* The generator reads the request and writes its units where a fresh name is seen without a reload. */
-static int generate(const Context *c, const char *path) {
-        _cleanup_free_ char *units = NEED(runtime_path_units(c->runtime_dir));
+static int generate(const Context *c, const IniOrigin *origin) {
+        _cleanup_free_ char *units = NEED(runtime_path_units(c->runtime_dir)), *messages = NULL;
+        const char *const argv[] = { c->options->generator, "--request", origin->path, units, NULL };
         int r = directory_make(units);
 
-        if (r < 0)
-                return r;
-        r = run_program((const char *const[]) { c->options->generator, "--request", path, units, NULL }, -1);
+        if (r >= 0)
+                r = run_program_read_errors(argv, &messages);
+        if (messages)
+                ini_origin_say(origin, messages);
         return r > 0 ? -EINVAL : r;
 }
 
@@ -75,6 +113,7 @@ static int write_request(const Context *c, const char *directory, const ProjectE
                 Request *request) {
         _cleanup_free_ char *path = NEED(runtime_path_request(c->runtime_dir, request->id, "ini")),
                             *text = NULL;
+        _cleanup_strv_free_ char **origins = NULL;
         int r = directory_make_parents(path);
 
         if (r < 0)
@@ -83,12 +122,12 @@ static int write_request(const Context *c, const char *directory, const ProjectE
         request->owner_fd = request_owner_make(c->runtime_dir, request->id);
         if (request->owner_fd < 0)
                 return request->owner_fd;
-        r = compose(c, directory, base, session, &text);
+        r = compose(c, directory, base, session, &origins, &text);
         if (r >= 0)
                 r = whole_file_create(path, 0600, text, strlen(text));
         if (r < 0)
                 return r;
-        return generate(c, path);
+        return generate(c, &(IniOrigin) { path, base ? base->ini : NULL, origins });
 }
 
 int request_make(Context *c, const char *directory, const ProjectEntry *base, bool session, Request *ret) {

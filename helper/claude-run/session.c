@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -13,7 +14,9 @@
 
 #include "common/cleanup.h"
 #include "common/runtime-path.h"
+#include "common/strjoin.h"
 #include "common/strv.h"
+#include "common/whole-file.h"
 #include "helper/claude-run/context.h"
 #include "helper/claude-run/fail.h"
 #include "helper/claude-run/memory.h"
@@ -34,6 +37,37 @@ char *session_quote(const char *word) {
         return quoted;
 }
 
+/* What the share serves: options and the directory of the host, a line each. */
+char *session_find_below(Context *c, const char *id) {
+        _cleanup_free_ char *file = NEED(runtime_path_vm_file(c->runtime_dir, id, "share.work")),
+                            *here = realpath(c->options->directory ?: ".", NULL), *text = NULL;
+        const char *work;
+        size_t n;
+
+        /* behind the options and what is protected */
+        if (!here || whole_file_read(file, 4 * PATH_MAX, &text) < 0 || !(work = strchr(text, '\n')) ||
+                        !(work = strchr(work + 1, '\n')))
+                return NULL;
+        n = strlen(++work);
+        return strncmp(here, work, n) == 0 && here[n] == '/' ? NEED(strdup(here + n + 1)) : NULL;
+}
+
+/* Without a program of ours in between: under emulation that would double the time of a short command. The
+ * guest sees the host's directories, but one that has come in this second may be new to it. */
+static char *begin_command(const Session *s) {
+        _cleanup_free_ char *path = s->below ? NEED(strjoin(SESSION_WORK_DIRECTORY "/", s->below, NULL))
+                                             : NULL,
+                            *quoted = path ? session_quote(path) : NULL;
+
+        return NEED(strjoin(quoted ? "{ cd " : "cd " SESSION_WORK_DIRECTORY, quoted ?: "",
+                        quoted ? " 2>/dev/null || cd " SESSION_WORK_DIRECTORY "; }" : "", " && ",
+                        !s->words ? "exec \"$SHELL\" -l"
+                                        : s->detached
+                                        ? "</dev/null setsid --fork systemd-cat --identifier=exec --"
+                                        : "",
+                        NULL));
+}
+
 /* ssh joins words with blanks and the guest's shell splits them again, so each is quoted. */
 static void append_words(char ***argv, char *const *words) {
         for (; words && *words; words++) {
@@ -47,9 +81,7 @@ char **session_argv(const Session *s) {
         _cleanup_free_ char *config = NEED(runtime_path_vm_file(s->runtime_dir, s->id, "ssh.config"));
         /* twice: the guest needs a terminal even if we have none */
         const char *terminal = s->read_only ? "-tt" : s->terminal ? "-t" : "-T";
-        /* without a program of ours in between: under emulation that would double the time of a short
-         * command */
-        const char *command = s->words ? "cd /work &&" : "cd /work && exec \"$SHELL\" -l";
+        _cleanup_free_ char *command = s->program ? NULL : begin_command(s);
         char **argv = NULL;
 
         memory_need(strv_extend(&argv, s->ssh, "-F", config, terminal, NULL) >= 0);
@@ -58,6 +90,17 @@ char **session_argv(const Session *s) {
                 memory_need(strv_extend(&argv, "-o", "ControlPath=none", "-l", s->user, NULL) >= 0);
         memory_need(strv_extend(&argv, "claude-vm", s->program ?: command, NULL) >= 0);
         append_words(&argv, s->words);
+        return argv;
+}
+
+char **session_begin_ssh(Context *c, const char *program, const char *id) {
+        _cleanup_free_ char *config = NEED(runtime_path_vm_file(c->runtime_dir, id, "ssh.config"));
+        char **argv = NULL;
+
+        memory_need(strv_extend(&argv, program, "-F", config, NULL) >= 0);
+        if (c->options->user)
+                memory_need(strv_extend(&argv, "-o", "ControlPath=none", "-o", NULL) >= 0 &&
+                                strv_appendf(&argv, "User=%s", c->options->user) >= 0);
         return argv;
 }
 
@@ -126,13 +169,6 @@ static void pass_signals_on(void) {
 
         for (size_t i = 0; i < ELEMENTSOF(signals); i++)
                 sigaction(signals[i], &action, NULL);
-}
-
-int session_exec(const Session *s) {
-        _cleanup_strv_free_ char **argv = session_argv(s);
-
-        execv(argv[0], argv);
-        return -errno;
 }
 
 /* The child's side of fork(): becomes ssh. */

@@ -9,6 +9,8 @@ typedef struct Context Context;
 #define PROGRAM_ATTACH "/usr/lib/claude-vm/attach"
 #define PROGRAM_AGENT "/usr/lib/claude-vm/agent-exec"
 
+#define SESSION_WORK_DIRECTORY "/work" /* in the guest */
+
 typedef struct Session {
         const char *ssh;         /* absolute path */
         const char *runtime_dir; /* $XDG_RUNTIME_DIR */
@@ -16,18 +18,24 @@ typedef struct Session {
         const char *user;        /* in the guest; NULL: claude */
         bool terminal;           /* ssh -t, else ssh -T */
         bool read_only;          /* a terminal that nothing can be typed into */
-        const char *program;     /* of ours in the guest; NULL: what `words` say, in /work */
-        char *const *words;      /* its arguments, or the command; NULL: a login shell */
+        const char *program;     /* of ours in the guest; NULL: what `words` say, in a directory */
+        const char *below;  /* the work directory there: the place to be in; NULL: the directory itself */
+        bool detached;      /* the command goes on without us, and writes to the journal */
+        char *const *words; /* its arguments, or the command; NULL: a login shell */
 } Session;
 
 /* One word for the guest's shell: whatever bytes it has but NUL arrive as they are. Owned. */
 char *session_quote(const char *word);
 
+/* The directory that this call is about as a path below the VM's work directory, owned; NULL if it is that
+ * directory, or elsewhere. */
+char *session_find_below(Context *c, const char *id);
+
 /* ssh's argument vector. Owned. */
 char **session_argv(const Session *s);
 
-/* Becomes ssh. Returns only if that fails: negative errno. */
-int session_exec(const Session *s);
+/* `program -F CONFIG` and the user of the options, as the beginning of a command line. Owned. */
+char **session_begin_ssh(Context *c, const char *program, const char *id);
 
 /* Runs ssh on our standard input, output and error and restores the terminal after it. Returns its exit
  * status, 255 when a signal ended it; negative errno if it could not be run. */

@@ -102,7 +102,7 @@ static int find_here(Context *c, char **ret) {
 static int find_id(Context *c, const char *name, char **ret) {
         if (!name)
                 return find_here(c, ret);
-        if (!vm_name_is_project(name))
+        if (!vm_name_is_project(name) && strcmp(name, VM_NAME_DEFAULTS) != 0)
                 return which_vm_resolve(c, name, ret);
         *ret = NEED(strdup(name));
         return 0;
@@ -129,7 +129,7 @@ static int config_edit_project(Context *c, const char *name) {
 
         if (r != 0)
                 return r;
-        if (!vm_name_is_project(id))
+        if (vm_name_is_uuid(id))
                 return fail(EXIT_CONFIGURATION, "'%s' is an ad-hoc VM, which has no file to edit", id);
         return config_edit(c, id);
 }

@@ -16,6 +16,7 @@
 #include "common/strv.h"
 #include "config.h"
 #include "helper/claude-run/context.h"
+#include "helper/claude-run/fail.h"
 #include "helper/claude-run/memory.h"
 #include "helper/claude-run/program-version.h"
 #include "helper/claude-run/say.h"
@@ -24,6 +25,7 @@
 #include "helper/host/accelerator.h"
 #include "helper/host/guest-image.h"
 #include "helper/json.h"
+#include "helper/net/nft.h"
 #include "helper/sandbox/landlock.h"
 #include "helper/sandbox/sandbox.h"
 
@@ -109,11 +111,18 @@ static void check_units(Doctor *d) {
 }
 
 static void check_projects(Doctor *d) {
-        if (context_projects(d->context) != 0)
+        const char *const argv[] = { d->context->options->generator, "--list", NULL };
+        _cleanup_free_ char *errors = NULL;
+        int r = context_projects(d->context);
+
+        if (r == 0)
+                r = run_program_read_errors(argv, &errors);
+        if (errors)
+                say_lines(stderr, "", errors);
+        if (r < 0 || r > 1)
                 say(d, LEVEL_PROBLEM, GENERATOR_PATH " does not run: install claude-microvm again");
-        else if (run_program_quietly((const char *const[]) {
-                                 d->context->options->generator, "--dry-run", NULL }) != 0)
-                say(d, LEVEL_WARNING, "%zu projects; others have mistakes, see above",
+        else if (r > 0)
+                say(d, LEVEL_WARNING, "%zu projects, of which some have mistakes: see above",
                                 d->context->projects.n);
         else
                 say(d, LEVEL_OK, "%zu projects, no mistakes", d->context->projects.n);
@@ -135,7 +144,7 @@ static void check_virtiofsd(Doctor *d) {
 }
 
 static void check_ssh(Doctor *d) {
-        static const char *const programs[] = { SSH_PATH, SCP_PATH, SSH_KEYGEN_PATH };
+        static const char *const programs[] = { SSH_PATH, SSH_KEYGEN_PATH };
 
         for (size_t i = 0; i < ELEMENTSOF(programs); i++)
                 if (access(programs[i], X_OK) < 0) {
@@ -157,6 +166,42 @@ static void check_namespaces(Doctor *d) {
                 say(d, LEVEL_PROBLEM,
                                 "QEMU cannot get a root directory of its own: %s; Linux 5.12 or newer is needed, and a container must let /proc be mounted",
                                 strerror(-r));
+}
+
+/* In a child, whose namespaces end with it: the guest's interface, and a table of rules. */
+static void try_network(Doctor *d) {
+        int r = nft_try(NFT_PATH);
+
+        if (r >= 0)
+                say(d, LEVEL_OK, "a VM gets a network namespace with an interface and rules of its own");
+        else if (r == -ENODEV)
+                say(d, LEVEL_PROBLEM,
+                                "there is no /dev/net/tun, which the guest's interface is made with: sudo modprobe tun; a container must be given the device");
+        else if (r == -EUSERS)
+                say(d, LEVEL_PROBLEM, "the kernel gives ordinary users no namespaces, see above");
+        else if (r == -EPROTO)
+                say(d, LEVEL_PROBLEM,
+                                "nft cannot load rules, see above: the kernel must have nf_tables with conntrack, NAT, log and reject: sudo modprobe nf_tables");
+        else
+                say(d, LEVEL_PROBLEM, "cannot make the network of a VM: %s", strerror(-r));
+}
+
+static void check_network(Doctor *d) {
+        static const char *const programs[][2] = { { NFT_PATH, "nftables" }, { PASTA_PATH, "passt" },
+                { DNSMASQ_PATH, "dnsmasq (Debian: dnsmasq-base)" } };
+        bool complete = true;
+
+        for (size_t i = 0; i < ELEMENTSOF(programs); i++)
+                if (access(programs[i][0], X_OK) < 0) {
+                        say(d, LEVEL_PROBLEM, "%s not found: install %s", programs[i][0], programs[i][1]);
+                        complete = false;
+                }
+        if (access(HAPROXY_PATH, X_OK) < 0)
+                say(d, LEVEL_WARNING,
+                                "%s not found: VMs with an API key start with ApiProxy=no only, and Mode=allow lets all names of an allowed address through; install haproxy",
+                                HAPROXY_PATH);
+        if (complete)
+                try_network(d);
 }
 
 static void check_landlock(Doctor *d) {
@@ -238,6 +283,7 @@ static const struct {
         { "virtiofsd", check_virtiofsd },
         { "OpenSSH", check_ssh },
         { "namespaces", check_namespaces },
+        { "network", check_network },
         { "Landlock", check_landlock },
         { "KVM", check_kvm },
         { "guest image", check_image },
@@ -248,6 +294,9 @@ static const struct {
 int verb_doctor(Context *c) {
         Doctor d = { .context = c };
 
+        if (c->options->n_words > 0)
+                return fail(EXIT_USAGE, "doctor takes no name; of one VM: claude-run status %s",
+                                c->options->words[0]);
         for (size_t i = 0; i < ELEMENTSOF(checks); i++) {
                 d.check = checks[i].name;
                 checks[i].run(&d);

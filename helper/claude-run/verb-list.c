@@ -12,6 +12,7 @@
 #include "common/cleanup.h"
 #include "common/drop-in.h"
 #include "common/runtime-path.h"
+#include "common/strjoin.h"
 #include "common/strv.h"
 #include "common/usec.h"
 #include "common/vm-name.h"
@@ -21,13 +22,15 @@
 #include "helper/claude-run/say.h"
 #include "helper/claude-run/session.h"
 #include "helper/claude-run/verbs.h"
+#include "helper/claude-run/vm-network.h"
 #include "helper/claude-run/which-vm.h"
 #include "helper/json.h"
 
 #define CELL_MAX 32
 
 typedef struct Row {
-        const char *name, *uuid, *directory;
+        const char *name;
+        const char *uuid, *directory, *error; /* or NULL */
         UnitState state;
         unsigned viewers;
 } Row;
@@ -92,35 +95,83 @@ static unsigned count_viewers(const Context *c, const char *id) {
         return n;
 }
 
+/* An owned or borrowed text that is empty or missing is null. */
+static const char *or_null(const char *text) {
+        return text && text[0] ? text : NULL;
+}
+
+/* Each object has each member, and null says that there is nothing. */
 static int build_json(const Row *row, sd_json_variant **ret) {
+        const UnitState *state = &row->state;
+        bool has_memory = is_active(state) && state->memory != UINT64_MAX;
+
         return sd_json_buildo(ret, SD_JSON_BUILD_PAIR_STRING("name", row->name),
                         SD_JSON_BUILD_PAIR_STRING("uuid", row->uuid),
-                        SD_JSON_BUILD_PAIR_STRING("state", row->state.active_state ?: "inactive"),
-                        SD_JSON_BUILD_PAIR_STRING("result", row->state.result ?: ""),
-                        SD_JSON_BUILD_PAIR_INTEGER("exitStatus", row->state.exec_main_status),
-                        SD_JSON_BUILD_PAIR_STRING("status", row->state.status_text ?: ""),
-                        SD_JSON_BUILD_PAIR_UNSIGNED("activeSinceUSec", row->state.active_enter_usec),
+                        SD_JSON_BUILD_PAIR_STRING("state", state->active_state ?: "inactive"),
+                        SD_JSON_BUILD_PAIR_STRING("result", or_null(state->result)),
+                        SD_JSON_BUILD_PAIR_INTEGER("exitStatus", state->exec_main_status),
+                        SD_JSON_BUILD_PAIR_STRING("status", or_null(state->status_text)),
+                        SD_JSON_BUILD_PAIR_STRING("error", row->error),
+                        SD_JSON_BUILD_PAIR_CONDITION(state->active_enter_usec > 0, "activeSinceUSec",
+                                        SD_JSON_BUILD_UNSIGNED(state->active_enter_usec)),
+                        SD_JSON_BUILD_PAIR_CONDITION(state->active_enter_usec == 0, "activeSinceUSec",
+                                        SD_JSON_BUILD_NULL),
                         SD_JSON_BUILD_PAIR_CONDITION(
-                                        is_active(&row->state) && row->state.memory != UINT64_MAX,
-                                        "memoryBytes", SD_JSON_BUILD_UNSIGNED(row->state.memory)),
+                                        has_memory, "memoryBytes", SD_JSON_BUILD_UNSIGNED(state->memory)),
+                        SD_JSON_BUILD_PAIR_CONDITION(!has_memory, "memoryBytes", SD_JSON_BUILD_NULL),
                         SD_JSON_BUILD_PAIR_UNSIGNED("viewers", row->viewers),
                         SD_JSON_BUILD_PAIR_STRING("directory", row->directory));
 }
 
-static int print_row(Context *c, Row *row, sd_json_variant **array) {
+/* `~` for the home. */
+static char *shorten(const char *directory) {
+        const char *home = getenv("HOME") ?: "";
+        size_t n = strlen(home);
+
+        if (n > 1 && strncmp(directory, home, n) == 0 && (directory[n] == '/' || directory[n] == '\0'))
+                return NEED(strjoin("~", directory + n, NULL));
+        return NEED(strdup(directory));
+}
+
+/* Why a VM does not run that should, on a line of its own: it is as long as it is. */
+static void print_reason(const Row *row) {
+        const char *state = row->state.active_state ?: "", *status = or_null(row->state.status_text);
+
+        if (row->error)
+                say_line(stdout, "  %s", row->error);
+        else if (strcmp(state, "failed") == 0)
+                say_line(stdout, "  %s", status ?: row->state.result);
+}
+
+/* An ad-hoc VM by as much of its UUID as tells it from others; which_vm_resolve() takes that. */
+static void print_text(const Context *c, const Row *row) {
         char uptime[CELL_MAX], memory[CELL_MAX];
+        int n = vm_name_is_uuid(row->name) && !c->options->wide ? WHICH_VM_PREFIX : (int) strlen(row->name);
+        const char *state = row->error && !is_active(&row->state) ? "broken"
+                                                                  : row->state.active_state ?: "inactive";
+        _cleanup_free_ char *directory = row->directory ? shorten(row->directory) : NULL;
 
-        if (c->options->json) {
-                _cleanup_json_ sd_json_variant *object = NULL;
-                int r = build_json(row, &object);
-
-                return r < 0 ? r : sd_json_variant_append_array(array, object);
-        }
         print_uptime(&row->state, uptime);
         print_memory(&row->state, memory);
-        say_line(stdout, "%-20s %-10s %-9s%6s %7u %s %s", row->name, row->state.active_state ?: "inactive",
-                        uptime, memory, row->viewers, row->uuid, row->directory);
-        return 0;
+        if (c->options->wide)
+                say_line(stdout, "%-20s %-10s %-8s %6s %7u %-36s %s", row->name, state, uptime, memory,
+                                row->viewers, row->uuid ?: "-", row->directory ?: "-");
+        else
+                say_line(stdout, "%-20.*s %-10s %-8s %6s  %s", n, row->name, state, uptime, memory,
+                                directory ?: "-");
+        print_reason(row);
+}
+
+static int print_row(Context *c, Row *row, sd_json_variant **array) {
+        _cleanup_json_ sd_json_variant *object = NULL;
+        int r;
+
+        if (!c->options->json) {
+                print_text(c, row);
+                return 0;
+        }
+        r = build_json(row, &object);
+        return r < 0 ? r : sd_json_variant_append_array(array, object);
 }
 
 static bool is_listed(char *const *units, const char *id) {
@@ -153,10 +204,10 @@ static int list_one(Context *c, Row *row, bool loaded, sd_json_variant **array) 
 /* Lists an ad-hoc VM, or the rest of a project whose ini is gone. */
 static int list_other(Context *c, const char *unit, const char *id, sd_json_variant **array) {
         _cleanup_free_ char *directory = NULL;
-        Row row = { .name = id, .uuid = vm_name_is_uuid(id) ? id : "-" };
+        Row row = { .name = id, .uuid = vm_name_is_uuid(id) ? id : NULL };
         int r = manager_environment(c->manager, unit, PARAMETER_WORK_DIRECTORY, &directory);
 
-        row.directory = directory ?: "-";
+        row.directory = directory;
         return r < 0 ? r : list_one(c, &row, true, array);
 }
 
@@ -165,7 +216,9 @@ static int list_all(Context *c, char *const *units, sd_json_variant **array) {
 
         for (size_t i = 0; r >= 0 && i < c->projects.n; i++) {
                 const ProjectEntry *p = &c->projects.items[i];
-                Row row = { .name = p->name, .uuid = p->uuid, .directory = p->work_directory };
+                Row row = {
+                        .name = p->name, .uuid = p->uuid, .directory = p->work_directory, .error = p->error
+                };
 
                 r = list_one(c, &row, is_listed(units, p->name), array);
         }
@@ -179,10 +232,22 @@ static int list_all(Context *c, char *const *units, sd_json_variant **array) {
         return r;
 }
 
+static void print_heading(const Context *c) {
+        if (c->options->wide)
+                say_line(stdout, "%-20s %-10s %-8s %6s %7s %-36s %s", "NAME", "STATE", "UPTIME", "MEMORY",
+                                "VIEWERS", "UUID", "DIRECTORY");
+        else
+                say_line(stdout, "%-20s %-10s %-8s %6s  %s", "NAME", "STATE", "UPTIME", "MEMORY",
+                                "DIRECTORY");
+}
+
 int verb_list(Context *c) {
         _cleanup_json_ sd_json_variant *array = NULL;
         _cleanup_strv_free_ char **units = NULL;
-        int r = context_manager(c);
+        int r = c->options->n_words > 0
+                        ? fail(EXIT_USAGE, "list takes no name; of one VM: claude-run status %s",
+                                          c->options->words[0])
+                        : context_manager(c);
 
         if (r == 0)
                 r = context_projects(c);
@@ -192,8 +257,7 @@ int verb_list(Context *c) {
         if (r >= 0 && c->options->json)
                 r = sd_json_variant_new_array(&array, NULL, 0);
         else if (r >= 0)
-                say_line(stdout, "%-20s %-10s %-9s%6s %7s %-36s %s", "NAME", "STATE", "UPTIME", "MEMORY",
-                                "VIEWERS", "UUID", "DIRECTORY");
+                print_heading(c);
         if (r >= 0)
                 r = list_all(c, units, &array);
         if (r >= 0 && c->options->json)
@@ -201,11 +265,11 @@ int verb_list(Context *c) {
         return r < 0 ? fail(EXIT_FAILURE, "Failed to list VMs: %s", strerror(-r)) : 0;
 }
 
-/* The row of one VM, as `list --json` has it. */
+/* The row of one VM, as `list --json` has it, and its network. */
 static int print_status_json(Context *c, const char *id) {
-        _cleanup_json_ sd_json_variant *object = NULL;
+        _cleanup_json_ sd_json_variant *object = NULL, *network = NULL;
         _cleanup_free_ char *directory = NULL, *unit = NEED(vm_unit_name(id));
-        Row row = { .name = id, .uuid = vm_name_is_uuid(id) ? id : "-" };
+        Row row = { .name = id, .uuid = vm_name_is_uuid(id) ? id : NULL };
         const ProjectEntry *p;
         int r = context_manager(c);
 
@@ -214,14 +278,20 @@ static int print_status_json(Context *c, const char *id) {
         if (r != 0)
                 return r;
         p = project_entries_find(&c->projects, id);
-        if (p)
+        if (p) {
                 row.uuid = p->uuid;
+                row.error = p->error;
+        }
         r = look_at(c, &row);
         if (r >= 0)
                 r = manager_environment(c->manager, unit, PARAMETER_WORK_DIRECTORY, &directory);
-        row.directory = directory ?: "-";
+        row.directory = directory;
         if (r >= 0)
                 r = build_json(&row, &object);
+        if (r >= 0)
+                r = vm_network_build_summary(c, id, &network);
+        if (r >= 0)
+                r = sd_json_variant_set_field(&object, "network", network);
         if (r >= 0)
                 r = sd_json_variant_dump(object, SD_JSON_FORMAT_NEWLINE, stdout, NULL);
         unit_state_done(&row.state);
@@ -237,6 +307,8 @@ int verb_status(Context *c) {
                 return r;
         if (c->options->json)
                 return print_status_json(c, id);
+        vm_network_print_line(c, id);
+        fflush(stdout);
         unit = NEED(vm_unit_name(id));
         memory_need(strv_extend(&argv, c->options->systemctl, "--user", "status", unit, NULL) >= 0);
         return context_exec_program(argv);

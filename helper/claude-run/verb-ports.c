@@ -94,6 +94,9 @@ static int add(Context *c, const char *id, const char *vm_dir, PortList *list, c
                 list->items[list->n++] = *e;
                 r = ports_write(vm_dir, list);
         }
+        if (r > 0 && !e->reverse && e->forward.host_port < 1024)
+                fail(0, "ports below 1024 are for root; take another one for the guest's, like %u:%u",
+                                8000 + e->forward.host_port, e->forward.guest_port);
         return r != 0 ? change_failed("add", word, r) : 0;
 }
 

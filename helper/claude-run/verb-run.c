@@ -13,6 +13,7 @@
 #include "common/vm-name.h"
 #include "helper/claude-run/context.h"
 #include "helper/claude-run/fail.h"
+#include "helper/claude-run/left-behind.h"
 #include "helper/claude-run/memory.h"
 #include "helper/claude-run/project-ini.h"
 #include "helper/claude-run/request.h"
@@ -58,6 +59,7 @@ static int after_agent(Context *c, const char *id) {
                 return fail(EXIT_LOST, "Failed to look at '%s': %s", unit, strerror(-r));
         status = result_of(id, &state);
         unit_state_done(&state);
+        left_behind_say(c, id);
         return status;
 }
 
@@ -129,13 +131,19 @@ static int run_agent(Context *c, const char *id) {
         return r < 0 ? session_not_run(session.ssh, r) : r;
 }
 
+/* The name goes to a script, the hint to a person. */
+static int say_detached(const char *id) {
+        say_line(stdout, "%s", id);
+        return fail(0, "to see it: claude-run attach %s, claude-run logs %s", id, id);
+}
+
 /* Starts a fresh VM. What runs in it decides when it ends. */
 static int run_fresh(Context *c, const char *directory, const ProjectEntry *base) {
-        bool session = c->options->arguments;
+        bool detach = c->options->detach, session = c->options->arguments && !detach;
         Request request;
         int r;
 
-        if (!session && !have_terminal())
+        if (!session && !detach && !have_terminal())
                 return no_terminal();
         r = request_make(c, directory, base, session, &request);
         if (r != 0)
@@ -146,8 +154,9 @@ static int run_fresh(Context *c, const char *directory, const ProjectEntry *base
         else if (session) {
                 r = run_agent(c, request.id);
                 (void) start_job(c, MANAGER_STOP, request.id);
+                left_behind_say(c, request.id);
         } else
-                r = attach(c, request.id);
+                r = detach ? say_detached(request.id) : attach(c, request.id);
         request_done(&request);
         return r;
 }
@@ -169,9 +178,14 @@ static int run_arguments(Context *c, const char *id) {
                 if (r != 0)
                         return r;
                 p = project_entries_find(&c->projects, id);
-                if (p)
+                /* the start says what is wrong with it */
+                if (p && !p->error)
                         return run_fresh(c, p->work_directory, p);
         }
+        if (c->options->detach)
+                return fail(EXIT_FAILURE,
+                                "VM '%s' runs already; for one more agent in it: claude-run exec --detach %s claude …",
+                                id, id);
         r = start_vm(c, id);
         return r != 0 ? r : run_agent(c, id);
 }
@@ -181,10 +195,19 @@ static int run_vm(Context *c, const char *id) {
 
         if (c->options->arguments)
                 return run_arguments(c, id);
-        if (!have_terminal())
+        if (!c->options->detach && !have_terminal())
                 return no_terminal();
         r = start_vm(c, id);
-        return r != 0 ? r : attach(c, id);
+        if (r != 0)
+                return r;
+        return c->options->detach ? say_detached(id) : attach(c, id);
+}
+
+/* An ini whose directory cannot be read may be this directory's. */
+static void say_unplaced(const Context *c) {
+        for (size_t i = 0; i < c->projects.n; i++)
+                if (c->projects.items[i].error && !c->projects.items[i].work_directory)
+                        fail(0, "%s", c->projects.items[i].error);
 }
 
 /* A fresh VM when a setting asks for one, or nothing is here yet. */
@@ -211,5 +234,8 @@ int verb_run(Context *c) {
                 r = which_vm_here(c, &id);
         if (r != 0)
                 return r;
-        return id ? run_vm(c, id) : run_fresh(c, directory, NULL);
+        if (id)
+                return run_vm(c, id);
+        say_unplaced(c);
+        return run_fresh(c, directory, NULL);
 }

@@ -1,11 +1,16 @@
 /* Starts and stops VMs, and shows their journal. */
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/cleanup.h"
+#include "common/run-program.h"
+#include "common/strjoin.h"
 #include "common/strv.h"
+#include "common/vm-name.h"
 #include "helper/claude-run/context.h"
 #include "helper/claude-run/fail.h"
+#include "helper/claude-run/left-behind.h"
 #include "helper/claude-run/memory.h"
 #include "helper/claude-run/session.h"
 #include "helper/claude-run/start.h"
@@ -20,14 +25,38 @@ int verb_start(Context *c) {
         return which_vm_each(c, start_one);
 }
 
+static int stop(Context *c, const char *id) {
+        int r = start_job(c, MANAGER_STOP, id);
+
+        if (r == 0)
+                left_behind_say(c, id);
+        return r;
+}
+
 static int stop_one(Context *c, const char *id) {
         int r = context_manager(c);
 
-        return r != 0 ? r : start_job(c, MANAGER_STOP, id);
+        return r != 0 ? r : stop(c, id);
+}
+
+/* A start that failed or waits is stopped as well; of what is not there the user hears. */
+static int stop_running(Context *c, const char *id) {
+        _cleanup_free_ char *unit = NEED(vm_unit_name(id)), *state = NULL;
+        int r = which_vm_check(c, id);
+
+        if (r == 0)
+                r = context_manager(c);
+        if (r != 0)
+                return r;
+        r = manager_active_state(c->manager, unit, &state);
+        if (r < 0 || (strcmp(state, "inactive") != 0 && strcmp(state, "failed") != 0))
+                return stop(c, id);
+        fail(0, "VM '%s' does not run", id);
+        return start_job(c, MANAGER_STOP, id);
 }
 
 int verb_stop(Context *c) {
-        return which_vm_each(c, stop_one);
+        return which_vm_each(c, stop_running);
 }
 
 static int restart_one(Context *c, const char *id) {
@@ -40,13 +69,43 @@ int verb_restart(Context *c) {
         return which_vm_each(c, restart_one);
 }
 
-/* The VM, its shares and its ssh master, in order. */
+/* The VM that was last on this directory, owned; NULL if the journal has none. */
+static char *find_last(Context *c) {
+        _cleanup_free_ char *directory = NULL, *match = NULL, *text = NULL;
+
+        if (which_vm_directory(c, &directory) != 0)
+                return NULL;
+        match = NEED(strjoin("CLAUDE_VM_DIRECTORY=", directory, NULL));
+        if (run_program_read((const char *const[]) { c->options->journalctl, "--user", "--quiet",
+                                             "--no-pager", "--reverse", "--lines=1", "--output=cat",
+                                             "--output-fields=CLAUDE_VM", match, NULL },
+                            &text) != 0)
+                return NULL;
+        text[strcspn(text, "\n")] = '\0';
+        return vm_name_is_id(text) ? TAKE_PTR(text) : NULL;
+}
+
+/* The VM of the command line or of this directory, or the last one that was there. */
+static int find_logged(Context *c, char **ret) {
+        int r;
+
+        if (c->options->n_words > 0)
+                return which_vm_only(c, ret);
+        r = which_vm_here(c, ret);
+        if (r != 0 || *ret)
+                return r;
+        *ret = find_last(c);
+        return *ret ? 0 : which_vm_only(c, ret);
+}
+
+/* The VM, its network, its shares and its ssh master, in order. */
 int verb_logs(Context *c) {
         static const char *const units[][2] = { { "claude-vm", "" }, { "claude-vm-devshell", "" },
-                { "claude-vm-ssh", "" }, { "claude-vm-virtiofsd", ":*" } };
+                { "claude-vm-net", "" }, { "claude-vm-pasta", "" }, { "claude-vm-dns", "" },
+                { "claude-vm-proxy", "" }, { "claude-vm-ssh", "" }, { "claude-vm-virtiofsd", ":*" } };
         _cleanup_strv_free_ char **argv = NULL;
         _cleanup_free_ char *id = NULL;
-        int r = which_vm_only(c, &id);
+        int r = find_logged(c, &id);
 
         if (r != 0)
                 return r;
@@ -54,10 +113,15 @@ int verb_logs(Context *c) {
         for (size_t i = 0; i < ELEMENTSOF(units); i++)
                 memory_need(strv_appendf(&argv, "--unit=%s@%s%s.service", units[i][0], id, units[i][1]) >=
                                 0);
+        if (c->options->network)
+                memory_need(strv_extend(&argv, "CLAUDE_VM_NETWORK_VERDICT=refused",
+                                            "CLAUDE_VM_NETWORK_VERDICT=allowed", NULL) >= 0);
         if (c->options->json)
                 memory_need(strv_append(&argv, "--output=json") >= 0);
         if (c->options->follow)
                 memory_need(strv_append(&argv, "--follow") >= 0);
+        if (c->options->lines)
+                memory_need(strv_appendf(&argv, "--lines=%s", c->options->lines) >= 0);
         if (c->options->since)
                 memory_need(strv_appendf(&argv, "--since=%s", c->options->since) >= 0);
         return context_exec_program(argv);

@@ -4,17 +4,23 @@
 #include "helper/claude-run/context.h"
 
 int verb_attach(Context *c);
+int verb_changes(Context *c);
 int verb_config(Context *c);
 int verb_cp(Context *c);
 int verb_doctor(Context *c);
 int verb_exec(Context *c);
 int verb_list(Context *c);
 int verb_logs(Context *c);
+int verb_network(Context *c);
 int verb_ports(Context *c);
+int verb_rename(Context *c);
 int verb_restart(Context *c);
+int verb_rm(Context *c);
 int verb_run(Context *c);
 int verb_shell(Context *c);
 int verb_ssh(Context *c);
 int verb_start(Context *c);
 int verb_status(Context *c);
 int verb_stop(Context *c);
+int verb_update(Context *c);
+int verb_versions(Context *c);

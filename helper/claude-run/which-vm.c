@@ -62,7 +62,7 @@ static int projects_here(Context *c, const char *directory, char ***ret) {
         if (strcmp(directory, p->work_directory) != 0)
                 fail(0, "project '%s' (%s)", p->name, p->work_directory);
         for (size_t i = 0; i < c->projects.n; i++)
-                if (strcmp(c->projects.items[i].work_directory, p->work_directory) == 0)
+                if (strcmp(c->projects.items[i].work_directory ?: "", p->work_directory) == 0)
                         memory_need(strv_append(ret, c->projects.items[i].name) >= 0);
         return 0;
 }
@@ -88,6 +88,27 @@ int which_vm_here(Context *c, char **ret) {
         return 0;
 }
 
+/* The ad-hoc VM whose UUID begins with the word; NULL if there is none, or more than one. */
+static char *find_prefix(Context *c, const char *word) {
+        _cleanup_strv_free_ char **units = NULL;
+        _cleanup_free_ char *found = NULL;
+
+        if (strlen(word) < WHICH_VM_PREFIX || strspn(word, "0123456789abcdef-") != strlen(word) ||
+                        context_manager(c) != 0 ||
+                        manager_list(c->manager, "claude-vm@*.service", &units) < 0)
+                return NULL;
+        for (char **unit = units; unit && *unit; unit++) {
+                _cleanup_free_ char *id = vm_name_of_unit(*unit);
+
+                if (!id || !vm_name_is_uuid(id) || strncmp(id, word, strlen(word)) != 0)
+                        continue;
+                if (found)
+                        return NULL;
+                found = TAKE_PTR(id);
+        }
+        return TAKE_PTR(found);
+}
+
 int which_vm_resolve(Context *c, const char *word, char **ret) {
         const ProjectEntry *p;
         int r;
@@ -102,7 +123,9 @@ int which_vm_resolve(Context *c, const char *word, char **ret) {
                         return r;
         }
         p = project_entries_find(&c->projects, word);
-        *ret = NEED(strdup(p ? p->name : word));
+        *ret = p || vm_name_is_uuid(word) ? NULL : find_prefix(c, word);
+        if (!*ret)
+                *ret = NEED(strdup(p ? p->name : word));
         return 0;
 }
 
@@ -120,13 +143,26 @@ static bool is_configured(Context *c, const char *id) {
         return configured;
 }
 
+static bool is_prefix(Context *c, const char *word) {
+        _cleanup_free_ char *id = find_prefix(c, word);
+
+        return id;
+}
+
 bool which_vm_exists(Context *c, const char *word) {
         if (!vm_name_is_id(word))
                 return false;
         if (which_vm_has_sessions(c, word))
                 return true;
         return (context_projects(c) == 0 && project_entries_find(&c->projects, word)) ||
-                        is_configured(c, word);
+                        is_configured(c, word) || is_prefix(c, word);
+}
+
+int which_vm_check(Context *c, const char *id) {
+        return which_vm_exists(c, id)
+                        ? 0
+                        : fail(EXIT_CONFIGURATION,
+                                          "no project and no VM is called '%s'; see: claude-run list", id);
 }
 
 int which_vm_only(Context *c, char **ret) {

@@ -7,8 +7,15 @@
 /* The canonical directory that this call is about. */
 int which_vm_directory(Context *c, char **ret);
 
-/* The instance that a word means: a project by name or UUID, or any other VM by its id. */
+/* Digits of a UUID that are enough to name an ad-hoc VM. */
+#define WHICH_VM_PREFIX 8
+
+/* The instance that a word means: a project by name or UUID, or any other VM by its id or the beginning of
+ * it. */
 int which_vm_resolve(Context *c, const char *word, char **ret);
+
+/* Refuses a word that is no project and no VM. */
+int which_vm_check(Context *c, const char *id);
 
 /* True if the word is a project, be it a broken one, or a VM. */
 bool which_vm_exists(Context *c, const char *word);

@@ -5,16 +5,19 @@
  * here.
  *
  * Files that would have hidden the ini are part of it: the user's own file of the same name, while the one
- * that counts is the administrator's. They were not there, and still must not be. */
+ * that counts is the administrator's. They were not there, and still must not be. So are the defaults of all
+ * projects, which may come, change and go. */
 
 #include "helper/host/config-check.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -52,6 +55,16 @@ static int id_of_file(const char *path, char ret[static CONFIG_ID_SIZE]) {
         return r;
 }
 
+/* True for what sets nothing: no file, an empty one, or a link to /dev/null. */
+static bool is_nothing(const char *path) {
+        struct stat st;
+
+        if (stat(path, &st) < 0)
+                return errno == ENOENT || errno == ENOTDIR;
+        return (S_ISREG(st.st_mode) && st.st_size == 0) ||
+                        (S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3));
+}
+
 static int compare(const char *path, const char *id, char **ret_why) {
         char now[CONFIG_ID_SIZE];
         int r = id_of_file(path, now);
@@ -65,9 +78,45 @@ static int compare(const char *path, const char *id, char **ret_why) {
         return 0;
 }
 
+/* `value` is ID:PATH. */
+static int compare_defaults(const char *value, char **ret_why) {
+        size_t n = strcspn(value, ":");
+        char id[CONFIG_ID_SIZE], now[CONFIG_ID_SIZE] = "";
+        const char *path = value + n + 1;
+        int r = 0;
+
+        if (n >= sizeof(id) || !value[n])
+                return why_say(ret_why, -ESTALE, "The unit does not say what its defaults were: " REMEDY);
+        memcpy(id, value, n);
+        id[n] = '\0';
+        if (!is_nothing(path))
+                r = id_of_file(path, now);
+        if (r == -ENOMEM)
+                return r;
+        if (r < 0 || strcmp(now, id) != 0)
+                return why_say(ret_why, -ESTALE, "'%s' has changed since systemd read it: " REMEDY, path);
+        return 0;
+}
+
+static int check_defaults(char *const *variables, char **ret_why) {
+        char name[sizeof(PARAMETER_DEFAULTS_PREFIX) + 3 * sizeof(unsigned)];
+        const char *value;
+        int r = 0;
+
+        for (unsigned i = 0; r >= 0; i++) {
+                snprintf(name, sizeof(name), PARAMETER_DEFAULTS_PREFIX "%u", i);
+                value = strv_value(variables, name);
+                if (!value)
+                        break;
+                r = compare_defaults(value, ret_why);
+        }
+        return r;
+}
+
 int config_check(char *const *variables, char **ret_why) {
         const char *id = strv_value(variables, PARAMETER_CONFIG_ID), *path = get_file(variables, 0), *next;
         struct stat st;
+        int r;
 
         if (!path || !id || !id[0])
                 return why_say(ret_why, -ENODATA,
@@ -79,5 +128,6 @@ int config_check(char *const *variables, char **ret_why) {
                                         path);
                 path = next;
         }
-        return compare(path, id, ret_why);
+        r = compare(path, id, ret_why);
+        return r < 0 ? r : check_defaults(variables, ret_why);
 }

@@ -31,7 +31,7 @@ static int look_in(const char *parent, size_t size, const char *guest, char **re
 }
 
 /* The user's own images come before those of the system. */
-static int find_directory(const char *guest, const char *data_home, char **ret, char **ret_why) {
+int guest_image_find_directory(const char *guest, const char *data_home, char **ret, char **ret_why) {
         _cleanup_free_ char *own = NULL;
         int r;
 
@@ -147,7 +147,7 @@ int guest_image_find(const char *guest, const char *agent, const char *data_home
 
         if (!image)
                 return -ENOMEM;
-        r = find_directory(guest, data_home, &image->directory, ret_why);
+        r = guest_image_find_directory(guest, data_home, &image->directory, ret_why);
         if (r >= 0)
                 r = read_json(image, &json, ret_why);
         if (r >= 0)

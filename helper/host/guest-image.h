@@ -16,6 +16,9 @@ typedef struct GuestImage {
 int guest_image_find(const char *guest, const char *agent, const char *data_home, GuestImage **ret,
                 char **ret_why);
 
+/* Finds the directory of an image alone. 0 and an owned path; -EINVAL and an owned sentence; -ENOMEM. */
+int guest_image_find_directory(const char *guest, const char *data_home, char **ret, char **ret_why);
+
 GuestImage *guest_image_free(GuestImage *image);
 
 DEFINE_CLEANUP(GuestImage *, guest_image_free, guest_image_cleanup)

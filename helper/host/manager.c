@@ -213,7 +213,9 @@ static int job_errno(const char *result) {
 }
 
 static int call_job(Manager *m, ManagerJob job, const char *unit) {
-        static const char *const methods[] = { [MANAGER_START] = "StartUnit", [MANAGER_STOP] = "StopUnit" };
+        static const char *const methods[] = {
+                [MANAGER_START] = "StartUnit", [MANAGER_STOP] = "StopUnit", [MANAGER_RESTART] = "RestartUnit"
+        };
         _cleanup_message_ sd_bus_message *reply = NULL;
         const char *path;
         int r;

@@ -45,9 +45,9 @@ void unit_state_done(UnitState *s);
  */
 int manager_active_state(Manager *m, const char *unit, char **ret);
 
-typedef enum ManagerJob { MANAGER_START, MANAGER_STOP } ManagerJob;
+typedef enum ManagerJob { MANAGER_START, MANAGER_STOP, MANAGER_RESTART } ManagerJob;
 
-/* Starts or stops a unit and waits for the job; UINT64_MAX: without end. 0: done.
+/* Starts, stops or restarts a unit and waits for the job; UINT64_MAX: without end. 0: done.
  * -ECANCELED, -ETIMEDOUT (also of the wait), -EPROTO for any other end of the job, with systemd's word for
  * it in `ret_result` (static or borrowed until the next call). -EINTR: `interrupted` became true. Other
  * negative errno. */

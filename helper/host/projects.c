@@ -45,16 +45,24 @@ const char *generator_text(sd_json_variant *object, const char *key) {
 
 int project_entries_read(const char *generator, ProjectEntries *ret) {
         _cleanup_json_ sd_json_variant *array = NULL;
-        int r = generator_ask(generator, "--list", NULL, &array);
+        _cleanup_free_ char *text = NULL;
+        int r = run_program_read_quietly((const char *const[]) { generator, "--list", NULL }, &text);
 
-        /* 1: a file was bad, and the generator has said so; the list has the others */
-        if (r < 0)
-                return r;
-        return array ? project_entries_parse(array, ret) : -EIO;
+        /* 1: a file was bad, and its entry says so */
+        if (r < 0 || r > 1)
+                return r < 0 ? r : -EIO;
+        r = generator_json_parse(text, &array);
+        return r < 0 ? r : project_entries_parse(array, ret);
 }
 
 /* The generator has checked all of it; but these words name units and files, so no guest may choose them. */
 static bool is_good(const ProjectEntry *e) {
+        if (e->error)
+                return vm_name_is_project(e->name) && e->ini[0] == '/' && !printable_check(e->ini) &&
+                                !printable_check(e->error) &&
+                                (!e->work_directory ||
+                                                (e->work_directory[0] == '/' &&
+                                                                !printable_check(e->work_directory)));
         return vm_name_is_project(e->name) && vm_name_is_uuid(e->uuid) && e->work_directory[0] == '/' &&
                         e->ini[0] == '/' && !printable_check(e->work_directory) &&
                         !printable_check(e->ini) && agent_find(e->agent);
@@ -64,24 +72,32 @@ static int parse_entry(sd_json_variant *object, ProjectEntry *ret) {
         const struct {
                 const char *key;
                 char **target;
+                bool only_good; /* a project with a mistake may lack it */
         } members[] = {
-                { "name", &ret->name },
-                { "uuid", &ret->uuid },
-                { "workDirectory", &ret->work_directory },
-                { "file", &ret->ini },
-                { "agent", &ret->agent },
+                { "error", &ret->error, true },
+                { "name", &ret->name, false },
+                { "uuid", &ret->uuid, true },
+                { "workDirectory", &ret->work_directory, true },
+                { "file", &ret->ini, false },
+                { "agent", &ret->agent, true },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(members); i++) {
                 const char *text = generator_text(object, members[i].key);
 
-                if (!text)
+                if (!text && members[i].target != &ret->error && !(ret->error && members[i].only_good))
                         return -EIO;
+                if (!text)
+                        continue;
                 *members[i].target = strdup(text);
                 if (!*members[i].target)
                         return -ENOMEM;
         }
         return is_good(ret) ? 0 : -EIO;
+}
+
+static int compare_names(const void *a, const void *b) {
+        return strcmp(((const ProjectEntry *) a)->name, ((const ProjectEntry *) b)->name);
 }
 
 int project_entries_parse(sd_json_variant *array, ProjectEntries *ret) {
@@ -95,6 +111,8 @@ int project_entries_parse(sd_json_variant *array, ProjectEntries *ret) {
                 project_entries_done(&e);
                 return r;
         }
+        if (e.n > 0)
+                qsort(e.items, e.n, sizeof(ProjectEntry), compare_names);
         *ret = e;
         return 0;
 }
@@ -106,6 +124,7 @@ void project_entries_done(ProjectEntries *e) {
                 free(e->items[i].work_directory);
                 free(e->items[i].ini);
                 free(e->items[i].agent);
+                free(e->items[i].error);
         }
         free(e->items);
         *e = (ProjectEntries) {};
@@ -113,7 +132,7 @@ void project_entries_done(ProjectEntries *e) {
 
 const ProjectEntry *project_entries_find(const ProjectEntries *e, const char *name) {
         for (size_t i = 0; i < e->n; i++)
-                if (strcmp(e->items[i].name, name) == 0 || strcasecmp(e->items[i].uuid, name) == 0)
+                if (strcmp(e->items[i].name, name) == 0 || strcasecmp(e->items[i].uuid ?: "", name) == 0)
                         return &e->items[i];
         return NULL;
 }
@@ -124,9 +143,9 @@ const ProjectEntry *project_entries_here(const ProjectEntries *e, const char *di
 
         *ret_n = 0;
         for (size_t i = 0; i < e->n; i++) {
-                size_t n = strlen(e->items[i].work_directory);
+                size_t n = strlen(e->items[i].work_directory ?: "");
 
-                if (!path_is_in(directory, e->items[i].work_directory) || n < best_length)
+                if (n == 0 || !path_is_in(directory, e->items[i].work_directory) || n < best_length)
                         continue;
                 *ret_n = n == best_length ? *ret_n + 1 : 1;
                 best = &e->items[i];

@@ -6,6 +6,8 @@
 
 typedef struct ProjectEntry {
         char *name, *uuid, *work_directory, *ini, *agent;
+        char *error; /* of a project that cannot start: it has no UUID and no agent, and maybe no directory
+                      */
 } ProjectEntry;
 
 typedef struct ProjectEntries {
@@ -22,7 +24,7 @@ int generator_ask(const char *generator, const char *mode, const char *argument,
 /* The text of one member of an object, borrowed; NULL if there is none. */
 const char *generator_text(sd_json_variant *object, const char *key);
 
-/* Asks for the list of projects. 0, negative errno. */
+/* Asks for the list of projects; what is wrong with one is in its entry alone. 0, negative errno. */
 int project_entries_read(const char *generator, ProjectEntries *ret);
 
 /* Understands a list. 0; -EIO if an entry is not what the generator writes; -ENOMEM. */

@@ -36,11 +36,14 @@ static void remove_dropin(const char *runtime_dir, const char *unit, const char 
 }
 
 void request_remove(const char *runtime_dir, const char *id) {
+        static const char *const units[] = { "claude-vm", "claude-vm-devshell", "claude-vm-net",
+                "claude-vm-proxy", "claude-vm-ssh" };
+
         caller_credentials_remove(runtime_dir, id);
         remove_path(runtime_path_request(runtime_dir, id, "ini"));
         remove_path(runtime_path_request(runtime_dir, id, "owner"));
-        remove_dropin(runtime_dir, "claude-vm", id);
-        remove_dropin(runtime_dir, "claude-vm-devshell", id);
+        for (size_t i = 0; i < ELEMENTSOF(units); i++)
+                remove_dropin(runtime_dir, units[i], id);
 }
 
 /* Returns true if its claude-run has ended and no VM runs, which would have a directory. */

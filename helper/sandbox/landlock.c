@@ -13,6 +13,11 @@
 #define RIGHTS_READ (LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
 #define RIGHTS_DEVICE                                                                                       \
         (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_IOCTL_DEV)
+#define RIGHTS_FILES                                                                                        \
+        (RIGHTS_READ | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_TRUNCATE |                        \
+                        LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE |                    \
+                        LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG |                         \
+                        LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_SYM)
 /* no link and no file, so that no name in the directory leads a program elsewhere */
 #define RIGHTS_SOCKETS                                                                                      \
         (LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
@@ -59,6 +64,7 @@ int landlock_allow(int ruleset, const char *path, LandlockAccess access) {
         static const uint64_t rights[] = {
                 [LANDLOCK_READ] = RIGHTS_READ,
                 [LANDLOCK_DEVICE] = RIGHTS_DEVICE,
+                [LANDLOCK_FILES] = RIGHTS_FILES,
                 [LANDLOCK_SOCKETS] = RIGHTS_SOCKETS,
         };
         _cleanup_close_ int fd = open(path, O_PATH | O_CLOEXEC);

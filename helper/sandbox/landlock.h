@@ -2,8 +2,10 @@
 #pragma once
 
 typedef enum LandlockAccess {
-        LANDLOCK_READ,    /* and execute */
-        LANDLOCK_DEVICE,  /* read, write, ioctl */
+        LANDLOCK_READ,   /* and execute */
+        LANDLOCK_DEVICE, /* read, write, ioctl */
+        LANDLOCK_FILES, /* a directory in which files, directories and links may be made, written and removed
+                         */
         LANDLOCK_SOCKETS, /* a directory in which Unix sockets may be made and removed */
 } LandlockAccess;
 

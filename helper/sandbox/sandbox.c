@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/directory.h"
 #include "common/path.h"
 #include "common/strjoin.h"
 #include "helper/sandbox/landlock.h"
@@ -139,25 +140,11 @@ static int enter(const char *directory) {
 
 /* --- QEMU ------------------------------------------------------------------------------ */
 
-#define QEMU_NAMESPACES (CLONE_NEWPID | CLONE_NEWIPC)
+/* An empty network namespace: the guest's packets leave by a descriptor. */
+#define QEMU_NAMESPACES (CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWNET)
 
 pid_t sandbox_fork_qemu(void) {
         return mount_namespace_fork(QEMU_NAMESPACES);
-}
-
-/* The user network reads its name servers again when they change, by renaming in most cases, so it gets the
- * directory that they are in. */
-static int add_resolver(void) {
-        _cleanup_free_ char *path = realpath("/etc/resolv.conf", NULL);
-        int r;
-
-        if (!path)
-                return 0;
-        if (strcmp(path, "/etc/resolv.conf") == 0)
-                return private_root_add(path, ROOT_READ);
-        r = private_root_add_link("/etc/resolv.conf", path);
-        *strrchr(path, '/') = '\0';
-        return r < 0 ? r : private_root_add(path, ROOT_READ);
 }
 
 /* Topology of processors, which the C library counts, and the size of huge pages, which QEMU aligns memory
@@ -173,8 +160,6 @@ static int build_qemu_root(const QemuSandbox *s) {
                 r = add_list(kernel_files, ELEMENTSOF(kernel_files), ROOT_READ);
         if (r >= 0)
                 r = add_list(devices, ELEMENTSOF(devices), ROOT_DEVICE);
-        if (r >= 0 && s->resolver)
-                r = add_resolver();
         if (r >= 0)
                 r = add_program(s->qemu);
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(s->files); i++)
@@ -222,7 +207,9 @@ static int build_ssh_root(const SshSandbox *s) {
         for (const char *const *file = s->files; r >= 0 && *file; file++)
                 r = private_root_add_optional(*file, ROOT_READ);
         if (r >= 0)
-                r = private_root_add_optional(s->qemu_directory, ROOT_READ);
+                r = private_root_add_optional(s->socket, ROOT_READ);
+        if (r >= 0 && s->agent)
+                r = private_root_add_optional(s->agent, ROOT_READ);
         return r < 0 ? r : private_root_add(s->directory, ROOT_WRITE);
 }
 
@@ -231,6 +218,35 @@ int sandbox_enter_ssh(const SshSandbox *s) {
 
         if (r >= 0)
                 r = build_ssh_root(s);
+        return r < 0 ? r : enter(s->directory);
+}
+
+/* --- programs of the VM's network ------------------------------------------------------- */
+
+static int build_tool_root(const ToolSandbox *s) {
+        int r = private_root_begin(s->point);
+
+        if (r >= 0)
+                r = add_system();
+        if (r >= 0)
+                r = add_list(devices + 1, ELEMENTSOF(devices) - 1, ROOT_DEVICE);
+        if (r >= 0)
+                r = add_program(s->program);
+        for (const char *const *socket = s->sockets; r >= 0 && socket && *socket; socket++)
+                r = private_root_add_optional(*socket, ROOT_READ);
+        for (const char *const *text = s->texts; r >= 0 && text && *text; text += 2)
+                r = private_root_add_text(text[0], text[1]);
+        return r < 0 ? r : private_root_add(s->directory, ROOT_WRITE);
+}
+
+int sandbox_enter_tool(const ToolSandbox *s) {
+        int r = directory_make(s->point);
+
+        if (r >= 0)
+                r = directory_make(s->directory);
+        if (r >= 0)
+                r = build_tool_root(s);
+
         return r < 0 ? r : enter(s->directory);
 }
 

@@ -11,7 +11,6 @@ typedef struct QemuSandbox {
                                 */
         char *const *sockets;  /* of this VM's shares */
         const char *files[3];  /* of the guest image, without links */
-        bool resolver;         /* its user network asks the name servers of /etc/resolv.conf */
 } QemuSandbox;
 
 /* Like fork(), with the namespaces of the sandbox for the child, which calls sandbox_enter_qemu(). -EUSERS:
@@ -24,14 +23,27 @@ int sandbox_enter_qemu(const QemuSandbox *s);
 
 typedef struct SshSandbox {
         const char *point;
-        const char *ssh, *helper;   /* programs */
-        const char *directory;      /* the only one in which it may make anything: its control socket */
-        const char *qemu_directory; /* where QEMU's socket may be */
-        const char *const *files;   /* that it reads, up to a NULL; those that do not exist are left out */
+        const char *ssh, *helper; /* programs */
+        const char *directory;    /* the only one in which it may make anything: its control socket */
+        const char *socket;       /* that gives out connections to the guest */
+        const char *agent;        /* the user's ssh agent, lent to this VM; or NULL */
+        const char *const *files; /* that it reads, up to a NULL; those that do not exist are left out */
 } SshSandbox;
 
 /* The same for a process that is about to become ssh. -EUSERS as above. */
 int sandbox_enter_ssh(const SshSandbox *s);
+
+typedef struct ToolSandbox {
+        const char *point;
+        const char *program;
+        const char *directory;      /* the only one in which it may make anything: sockets */
+        const char *const *sockets; /* that it talks to, up to a NULL; NULL: none */
+        const char *const *texts;   /* files that it finds: path and content in turn, up to a NULL */
+} ToolSandbox;
+
+/* The same for a process that has a mount namespace of its own already, and is or becomes `program`. Makes
+ * both directories. */
+int sandbox_enter_tool(const ToolSandbox *s);
 
 /* What the second wall does not do on this kernel, as a sentence; NULL if it is complete. */
 const char *sandbox_shortcoming(void);

@@ -13,6 +13,7 @@
 
 #include "common/cleanup.h"
 #include "common/exit-status.h"
+#include "common/obeyed-names.h"
 #include "common/printable.h"
 #include "common/runtime-path.h"
 #include "common/share-tag.h"
@@ -23,15 +24,25 @@
 #include "helper/log.h"
 #include "helper/sandbox/child-environment.h"
 #include "helper/share/control-message.h"
+#include "helper/share/protect.h"
 #include "helper/share/share-root.h"
 
 #define SHARE_FILE_MAX 8192U
 
-/* A line of options; all bytes after it are the directory. */
-static int write_file(const char *vm_dir, const ShareParameters *share) {
+/* What Protect= says of a share. The agent's home is the agent's alone, and no program of the host works in
+ * it. */
+static const char *protect_of(const Parameters *p, const ShareParameters *share) {
+        if (share->read_only || strcmp(share->tag, "home") == 0)
+                return PROTECT_NOTHING;
+        return setting_value(p->values, SETTING_PROTECT);
+}
+
+/* A line of options and one of what is protected; all bytes after them are the directory. */
+static int write_file(const char *vm_dir, const Parameters *p, const ShareParameters *share) {
         _cleanup_free_ char *path = strjoin(vm_dir, "/share.", share->tag, NULL),
                             *text = strjoin(share->read_only ? "ro" : "rw",
-                                            share->create ? ",create\n" : "\n", share->directory, NULL);
+                                            share->create ? ",create\n" : "\n", protect_of(p, share), "\n",
+                                            share->directory, NULL);
 
         if (!path || !text)
                 return -ENOMEM;
@@ -43,7 +54,7 @@ int share_write_files(const char *vm_dir, const Parameters *p) {
         int r = 0;
 
         for (unsigned i = 0; r >= 0 && i < p->n_shares; i++)
-                r = write_file(vm_dir, p->shares + i);
+                r = write_file(vm_dir, p, p->shares + i);
         return r;
 }
 
@@ -117,7 +128,16 @@ static int make_argv(const char *virtiofsd, const char *root, const char *tag, b
                          * more */
                         "--thread-pool-size=0",
                         /* the unit has set it to the hard limit */
-                        "--rlimit-nofile=0", "--log-level=warn", NULL);
+                        "--rlimit-nofile=0", "--log-level=warn",
+                        /* attributes of programs (user.*) as on the host, and none that a kernel obeys */
+                        "--xattr",
+                        /* with attributes the guest would ask for security.capability at each write, unless
+                         * it knows that the host takes the privileges of a written file away */
+                        "--killpriv-v2",
+                        "--xattrmap=:ok:all:user.:user.:"
+                        ":unsupported:client:::"
+                        ":bad:server:::",
+                        NULL);
 
         if (r >= 0)
                 r = strv_appendf(&argv, "--shared-dir=%s", root);
@@ -146,9 +166,86 @@ static int become_virtiofsd(const char *virtiofsd, const char *root, const char 
         return -errno;
 }
 
+/* What a share's file says. */
+typedef struct ShareFile {
+        char *text; /* owned, the others are borrowed from it */
+        bool read_only, create;
+        const char *protect, *directory;
+} ShareFile;
+
+static void share_file_done(ShareFile *file) {
+        free(file->text);
+}
+
+static int read_file(const char *path, ShareFile *ret) {
+        ShareFile file = {};
+        char *rest, *options;
+        int r = whole_file_read(path, SHARE_FILE_MAX, &file.text);
+
+        if (r < 0)
+                return r;
+        rest = file.text;
+        options = strsep(&rest, "\n");
+        file.read_only = options[0] == 'r' && options[1] == 'o';
+        file.create = strstr(options, ",create");
+        file.protect = rest ? strsep(&rest, "\n") : NULL;
+        file.directory = rest;
+        if (!file.directory) {
+                free(file.text);
+                return -EINVAL;
+        }
+        *ret = file;
+        return 0;
+}
+
+static void explain_protect(const char *host_dir, const char *name, int error) {
+        const char *why = error == -EBUSY ? "the guest of another VM moves it around: stop that VM"
+                        : error == -E2BIG ? "there are too many directories to look at"
+                                          : strerror(-error);
+        _cleanup_free_ char *clean = printable_copy(name ?: "?");
+
+        log_status(LOG_ERR, "Failed to protect '%s' in '%s': %s; Protect=no shares it without", clean ?: "?",
+                        host_dir, why);
+}
+
+/* Fails rather than share a name that the user believes to be protected. */
+static int protect(const ShareFile *file, const char *root) {
+        _cleanup_strv_free_ char **notes = NULL;
+        _cleanup_free_ char *name = NULL;
+        int r = protect_share(root, file->protect, &notes, &name);
+
+        if (r < 0)
+                explain_protect(file->directory, name, r);
+        for (char **note = notes; note && *note; note++) {
+                _cleanup_free_ char *clean = printable_copy(*note);
+
+                log_message(LOG_WARNING, "Not protected in '%s': %s", file->directory, clean ?: "");
+        }
+        return r;
+}
+
+static int prepare_root(const ShareFile *file, const char *root) {
+        int r = root ? share_root_bind(file->directory, file->create, root) : -ENOMEM;
+
+        if (r < 0)
+                explain(file->directory, r);
+        return r < 0 ? r : protect(file, root);
+}
+
+/* Tells systemd and the VM's helper. */
+static void announce(const ShareFile *file, const char *runtime_dir, const char *id, const char *tag) {
+        _cleanup_free_ char *clean = printable_copy(file->directory);
+        char message[64];
+
+        sd_notifyf(0, "STATUS=Serves %s", clean ?: "");
+        snprintf(message, sizeof(message), "SHARE_STARTED=%s", tag);
+        control_message_send(runtime_dir, id, message);
+}
+
 int share_exec(const char *virtiofsd, const char *runtime_dir, const char *instance) {
-        _cleanup_free_ char *path = NULL, *text = NULL, *root = NULL, *clean = NULL;
-        char id[VM_NAME_MAX + 1], message[64], *host_dir;
+        _cleanup_free_ char *path = NULL, *root = NULL;
+        _cleanup_(share_file_done) ShareFile file = {};
+        char id[VM_NAME_MAX + 1];
         const char *tag = share_split_instance(instance, id);
         int r;
 
@@ -160,25 +257,17 @@ int share_exec(const char *virtiofsd, const char *runtime_dir, const char *insta
         path = path_of(runtime_dir, id, "share.", tag);
         if (!path)
                 return EXIT_FAILURE;
-        r = whole_file_read(path, SHARE_FILE_MAX, &text);
-        host_dir = text ? strchr(text, '\n') : NULL;
-        if (r < 0 || !host_dir) {
-                log_status(LOG_ERR, "VM '%s' is not running, or has no share '%s': %s", id, tag,
-                                strerror(r < 0 ? -r : EINVAL));
-                return EXIT_CONFIGURATION;
-        }
-        *host_dir++ = '\0';
-        root = path_of(runtime_dir, id, "root.", tag);
-        r = root ? share_root_bind(host_dir, strstr(text, ",create"), root) : -ENOMEM;
+        r = read_file(path, &file);
         if (r < 0) {
-                explain(host_dir, r);
+                log_status(LOG_ERR, "VM '%s' is not running, or has no share '%s': %s", id, tag,
+                                strerror(-r));
                 return EXIT_CONFIGURATION;
         }
-        clean = printable_copy(host_dir);
-        sd_notifyf(0, "STATUS=Serves %s", clean ?: "");
-        snprintf(message, sizeof(message), "SHARE_STARTED=%s", tag);
-        control_message_send(runtime_dir, id, message);
-        r = become_virtiofsd(virtiofsd, root, tag, text[1] == 'o');
+        root = path_of(runtime_dir, id, "root.", tag);
+        if (prepare_root(&file, root) < 0)
+                return EXIT_CONFIGURATION;
+        announce(&file, runtime_dir, id, tag);
+        r = become_virtiofsd(virtiofsd, root, tag, file.read_only);
         log_status(LOG_ERR, "Failed to start '%s': %s", virtiofsd, strerror(-r));
         return EXIT_CONFIGURATION;
 }

@@ -17,7 +17,7 @@
 #define KEY_MAX 4096U
 
 static const char *const files[] = { "ssh.key", "ssh.key.pub", "host.key", "host.key.pub", "ssh.known_hosts",
-        "ssh.config", "ssh.address", "ssh.address.new", "qemu/ssh.sock" };
+        "ssh.config" };
 
 static char *path_in(const char *vm_dir, const char *name) {
         return strjoin(vm_dir, "/", name, NULL);
@@ -178,17 +178,4 @@ void ssh_keys_done(SshKeys *keys) {
         free(keys->host_key);
         free(keys->authorized_key);
         *keys = (SshKeys) {};
-}
-
-int ssh_files_write_address(const char *vm_dir, const char *address) {
-        _cleanup_free_ char *new = path_in(vm_dir, "ssh.address.new"),
-                            *path = path_in(vm_dir, "ssh.address"), *line = strjoin(address, "\n", NULL);
-        int r;
-
-        if (!new || !path || !line)
-                return -ENOMEM;
-        r = whole_file_create(new, 0600, line, strlen(line));
-        if (r < 0)
-                return r;
-        return rename(new, path) < 0 ? -errno : 0;
 }

@@ -16,7 +16,3 @@ void ssh_keys_done(SshKeys *keys);
 /* The text of ssh.config, for its test. 0; -EINVAL: the directory has a name that ssh's configuration cannot
  * say, or the id is none; -ENOMEM. */
 int ssh_files_print_config(FILE *f, const char *vm_dir, const char *id);
-
-/* Writes ssh.address, which `claude-vm-helper connect` reads, in one step. `address` is
- * "tcp 127.0.0.1 PORT" or "unix NAME". 0, negative errno. */
-int ssh_files_write_address(const char *vm_dir, const char *address);

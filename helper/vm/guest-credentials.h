@@ -2,9 +2,9 @@
 #pragma once
 
 #include "helper/parameters.h"
+#include "helper/request/secrets.h"
 #include "helper/ssh/files.h"
 #include "helper/vm/qemu-argv.h"
-#include "helper/vm/secrets.h"
 
 #define GUEST_CREDENTIALS_MAX 11
 

@@ -8,7 +8,7 @@
 #include "common/cleanup.h"
 #include "common/exit-status.h"
 #include "common/strjoin.h"
-#include "helper/vm/guest-lines.h"
+#include "helper/guest-lines.h"
 
 /* As the guest's words, which may read like ours. Owned; NULL without memory. */
 static char *guest_says(const Facts *f) {
@@ -39,6 +39,11 @@ int outcome_of(const Facts *f, char **ret) {
                 r = asprintf(ret,
                                 "Share '%1$s' died: its virtiofsd %2$s; see: systemctl --user status claude-vm-virtiofsd@%3$s:%1$s",
                                 f->dead_share, f->share_result, f->id);
+        } else if (f->network_lost) {
+                status = EXIT_SHARE_FAILED;
+                r = asprintf(ret,
+                                "The VM's network ended, so the VM was stopped; see: systemctl --user status claude-vm-net@%s",
+                                f->id);
         } else if (f->boot_timeout) {
                 status = EXIT_BOOT_TIMEOUT;
                 r = asprintf(ret, "The guest was not ready after %u s; %s", f->boot_limit_sec, said ?: "");

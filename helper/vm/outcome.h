@@ -12,6 +12,7 @@ typedef struct Facts {
         int agent_status; /* -1: it did not say */
         int qemu_status;  /* of waitpid() */
         unsigned boot_limit_sec;
+        bool network_lost;        /* it ended below the VM */
         const char *dead_share;   /* tag, or NULL */
         const char *share_result; /* "was killed by signal KILL" */
         const char *qemu_message; /* its last line on stderr, or "" */

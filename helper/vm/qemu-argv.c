@@ -112,10 +112,8 @@ static void add_share(Argv *a, const QemuConfig *c, const ShareParameters *share
 }
 
 static void add_network(Argv *a, const QemuConfig *c) {
-        /* restrict: the guest reaches nothing, but the forwarded ssh port works. The port itself is added
-         * through QMP, when QEMU's version is known. */
-        addf(a, "-netdev", "user,id=net0,restrict=%s",
-                        setting_is(c->parameters->values, SETTING_NETWORK, "none") ? "on" : "off");
+        /* frames go through the descriptor to the VM's own network; QEMU has no other way out */
+        addf(a, "-netdev", "tap,id=net0,fd=%d", c->tap_fd);
         /* without the boot ROM, because no guest boots from the network */
         add(a, "-device", "virtio-net-pci,netdev=net0,romfile=");
 }

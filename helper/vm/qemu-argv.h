@@ -21,6 +21,7 @@ typedef struct QemuConfig {
         unsigned tsc_khz; /* 0: the guest measures it */
         /* our ends of socket pairs, inherited by QEMU */
         int qmp_fd, notify_fd, control_fd, console_fd;
+        int tap_fd; /* of the VM's network, inherited by QEMU */
         const GuestCredential *credentials;
         unsigned n_credentials;
         int dev_shell_fd; /* a file of whole sectors, inherited by QEMU; negative: none */

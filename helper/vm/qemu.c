@@ -101,6 +101,7 @@ static int make_argv(const Vm *vm, Launch *l, bool kvm) {
                 .notify_fd = e->theirs[PAIR_NOTIFY],
                 .control_fd = e->theirs[PAIR_CONTROL],
                 .console_fd = e->theirs[PAIR_CONSOLE],
+                .tap_fd = vm->tap_fd,
                 .credentials = l->credentials->items,
                 .n_credentials = l->credentials->n,
                 .dev_shell_fd = vm->dev_shell_fd,
@@ -152,7 +153,6 @@ static int enter_sandbox(const Vm *vm, const Launch *l) {
                 .directory = l->qemu_dir,
                 .sockets = l->sockets,
                 .files = { l->image->kernel, l->image->initrd, l->image->root },
-                .resolver = !setting_is(vm->parameters->values, SETTING_NETWORK, "none"),
         };
 
         if (vm->config->sandbox)
@@ -165,6 +165,7 @@ static void let_inherit(const Vm *vm, const Launch *l) {
                 fcntl(l->ends.theirs[i], F_SETFD, 0);
         for (unsigned i = 0; i < l->credentials->n; i++)
                 fcntl(l->credentials->items[i].fd, F_SETFD, 0);
+        fcntl(vm->tap_fd, F_SETFD, 0);
         if (vm->dev_shell_fd >= 0)
                 fcntl(vm->dev_shell_fd, F_SETFD, 0);
 }
@@ -198,7 +199,6 @@ static void __attribute__((noreturn)) exec_qemu(const Vm *vm, const Launch *l) {
 
 static void on_qmp_ready(void *userdata, unsigned major, unsigned minor) {
         log_message(LOG_DEBUG, "QEMU %u.%u", major, minor);
-        vm_forward_ssh(userdata, major, minor);
 }
 
 static void on_qmp_event(void *userdata, const char *name, sd_json_variant *data) {

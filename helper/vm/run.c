@@ -14,7 +14,10 @@
 #include "common/cleanup.h"
 #include "common/exit-status.h"
 #include "common/path-walk.h"
+#include "common/strjoin.h"
+#include "common/whole-file.h"
 #include "common/why.h"
+#include "helper/changes/changes.h"
 #include "helper/devshell/devshell.h"
 #include "helper/host/accelerator.h"
 #include "helper/log.h"
@@ -56,6 +59,44 @@ static void open_dev_shell(Vm *vm) {
                                 vm->parameters->id);
 }
 
+/* What the guest may write and the user's programs work in: not the agent's home. */
+static bool is_looked_at(const ShareParameters *share) {
+        return !share->read_only && strcmp(share->tag, "home") != 0 && strcmp(share->tag, "work") != 0;
+}
+
+static const char *work_directory_to_write(const Parameters *p) {
+        for (unsigned i = 0; i < p->n_shares; i++)
+                if (strcmp(p->shares[i].tag, "work") == 0 && !p->shares[i].read_only)
+                        return p->shares[i].directory;
+        return NULL;
+}
+
+/* Before the guest can write. A VM without it starts all the same. */
+static void note_state(const Vm *vm) {
+        const char *directories[SHARES_MAX + 1] = { work_directory_to_write(vm->parameters) };
+        _cleanup_free_ char *path = strjoin(vm->config->vm_dir, "/changes", NULL);
+        size_t n = 1;
+        int r;
+
+        for (unsigned i = 0; i < vm->parameters->n_shares && n <= SHARES_MAX; i++)
+                if (is_looked_at(&vm->parameters->shares[i]))
+                        directories[n++] = vm->parameters->shares[i].directory;
+        r = path ? changes_begin(path, directories, n) : -ENOMEM;
+        if (r < 0)
+                log_message(LOG_WARNING, "What this VM changes cannot be told later: %s", strerror(-r));
+}
+
+/* What this VM runs, for claude-run: an image may be replaced while it does. */
+static int note_guest(const char *vm_dir, const GuestImage *image) {
+        _cleanup_free_ char *path = strjoin(vm_dir, "/guest", NULL),
+                            *text = strjoin(image->agents, "\n", image->directory, "\n", NULL);
+
+        if (!path || !text)
+                return -ENOMEM;
+        unlink(path);
+        return whole_file_create(path, 0600, text, strlen(text));
+}
+
 /* Prepares the files that QEMU reads, then starts it. Sets `ret_why` if the user can fix the problem. */
 static int start(Vm *vm, const GuestImage *image, bool kvm, char **ret_why) {
         const Secrets secrets = {
@@ -63,6 +104,7 @@ static int start(Vm *vm, const GuestImage *image, bool kvm, char **ret_why) {
                 .encrypted = vm->parameters->encrypted_credentials,
                 .systemd_creds = vm->config->systemd_creds,
                 .caller = vm->parameters->caller_credentials,
+                .elsewhere = vm->parameters->api_keys,
                 .runtime_dir = vm->config->runtime_dir,
                 .id = vm->parameters->id,
         };
@@ -70,11 +112,18 @@ static int start(Vm *vm, const GuestImage *image, bool kvm, char **ret_why) {
         SshKeys keys = {};
         int r;
 
+        r = vm_network_begin(vm, ret_why);
+        if (r < 0)
+                return r;
         r = ssh_files_make(vm->config->ssh_keygen, vm->config->vm_dir, vm->parameters->id, &keys);
         if (r >= 0)
                 r = share_write_files(vm->config->vm_dir, vm->parameters);
         if (r >= 0)
+                r = note_guest(vm->config->vm_dir, image);
+        if (r >= 0)
                 r = vm_control_listen(vm);
+        if (r >= 0)
+                note_state(vm);
         if (r >= 0 && vm->parameters->dev_shell)
                 open_dev_shell(vm);
         if (r >= 0)
@@ -202,6 +251,25 @@ static int check_directories(const Parameters *p, char **ret_why) {
         return 0;
 }
 
+/* One that is missing would be found by a unit that has less to say, and by ssh's only when the VM runs. */
+static int check_programs(const RunConfig *config, char **ret_why) {
+        const struct {
+                const char *path, *package;
+        } programs[] = {
+                { config->qemu, "QEMU (Debian: qemu-system-x86)" },
+                { config->virtiofsd, "virtiofsd, the Rust one (Debian: virtiofsd)" },
+                { config->ssh, "the OpenSSH client (Debian: openssh-client)" },
+                { config->ssh_keygen, "the OpenSSH client (Debian: openssh-client)" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(programs); i++)
+                if (programs[i].path && access(programs[i].path, X_OK) < 0)
+                        return why_say(ret_why, -ENOENT,
+                                        "'%s' is missing: install %s; what else is needed says: claude-run doctor",
+                                        programs[i].path, programs[i].package);
+        return 0;
+}
+
 static Vm *vm_new(const RunConfig *config, const Parameters *parameters) {
         Vm *vm = calloc(1, sizeof(Vm));
 
@@ -213,6 +281,7 @@ static Vm *vm_new(const RunConfig *config, const Parameters *parameters) {
         vm->parameters = parameters;
         vm->facts.agent_status = -1;
         vm->control_fd = vm->socket_fd = vm->owner_fd = vm->dev_shell_fd = -EBADF;
+        vm->tap_fd = vm->network_fd = -EBADF;
         vm->console.fd = vm->notify.fd = vm->errors.fd = -EBADF;
         return vm;
 }
@@ -224,6 +293,7 @@ static void vm_free(Vm *vm) {
         vm_control_done(vm);
         vm_clock_done(vm);
         vm_owner_done(vm);
+        vm_network_done(vm);
         if (vm->control_fd >= 0)
                 close(vm->control_fd);
         if (vm->dev_shell_fd >= 0)
@@ -240,7 +310,9 @@ int run_vm(const RunConfig *config, const Parameters *parameters) {
         _cleanup_free_ char *why = NULL;
         int r;
 
-        r = check_directories(parameters, &why);
+        r = check_programs(config, &why);
+        if (r >= 0)
+                r = check_directories(parameters, &why);
         if (r >= 0)
                 r = publish_prepare(config->vm_dir, parameters, &why);
         if (r >= 0)

@@ -8,11 +8,12 @@
 
 typedef struct RunConfig {
         const char *qemu, *ssh_keygen, *systemd_creds, *git; /* absolute paths */
-        const char *runtime_dir;                             /* $XDG_RUNTIME_DIR */
-        const char *vm_dir;                                  /* $RUNTIME_DIRECTORY, this VM's own */
-        const char *data_home;                               /* $XDG_DATA_HOME */
-        const char *secrets_dir;                             /* $CREDENTIALS_DIRECTORY, or NULL */
-        const char *dev_shell_dir;                           /* see helper/devshell/devshell.h */
+        const char *virtiofsd, *ssh;       /* of units that the VM needs; NULL: not looked for */
+        const char *runtime_dir;           /* $XDG_RUNTIME_DIR */
+        const char *vm_dir;                /* $RUNTIME_DIRECTORY, this VM's own */
+        const char *data_home;             /* $XDG_DATA_HOME */
+        const char *secrets_dir;           /* $CREDENTIALS_DIRECTORY, or NULL */
+        const char *dev_shell_dir;         /* see helper/devshell/devshell.h */
         bool sandbox;                      /* QEMU gets one; tests run a program that lies anywhere */
         const char *const *qemu_variables; /* of the environment, for QEMU; NULL: none of them */
         uint64_t boot_limit_usec;          /* until READY=1; 0: by accelerator */

@@ -6,9 +6,11 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "common/cleanup.h"
+#include "common/strjoin.h"
+#include "common/unix-socket.h"
 #include "helper/log.h"
 #include "helper/share/control-message.h"
 #include "helper/vm/vm.h"
@@ -146,20 +148,19 @@ static int on_socket(sd_event_source *source, int fd, uint32_t revents, void *us
 }
 
 int vm_control_listen(Vm *vm) {
-        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        _cleanup_free_ char *path = strjoin(vm->config->vm_dir, "/control", NULL);
         const int on = 1;
+        int r;
 
-        if ((size_t) snprintf(address.sun_path, sizeof(address.sun_path), "%s/control",
-                            vm->config->vm_dir) >= sizeof(address.sun_path))
-                return -ENAMETOOLONG;
+        if (!path)
+                return -ENOMEM;
         vm->socket_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (vm->socket_fd < 0)
                 return -errno;
-        unlink(address.sun_path);
-        if (setsockopt(vm->socket_fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0 ||
-                        bind(vm->socket_fd, (const struct sockaddr *) &address, sizeof(address)) < 0)
+        if (setsockopt(vm->socket_fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0)
                 return -errno;
-        return sd_event_add_io(vm->event, NULL, vm->socket_fd, EPOLLIN, on_socket, vm);
+        r = unix_bind(vm->socket_fd, path);
+        return r < 0 ? r : sd_event_add_io(vm->event, NULL, vm->socket_fd, EPOLLIN, on_socket, vm);
 }
 
 void vm_control_done(Vm *vm) {

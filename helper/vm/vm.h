@@ -7,10 +7,10 @@
 #include "common/drop-in.h"
 #include "common/share-tag.h"
 #include "common/usec.h"
+#include "helper/guest-lines.h"
 #include "helper/host/guest-image.h"
+#include "helper/line-limit.h"
 #include "helper/vm/guest-credentials.h"
-#include "helper/vm/guest-lines.h"
-#include "helper/vm/line-limit.h"
 #include "helper/vm/outcome.h"
 #include "helper/vm/qmp.h"
 #include "helper/vm/run.h"
@@ -42,6 +42,8 @@ typedef struct Vm {
         int control_fd;   /* the guest's control port */
         int socket_fd;    /* ours, for share-exited */
         int dev_shell_fd; /* its script; negative: none */
+        int tap_fd;       /* the guest's interface */
+        int network_fd;   /* a connection that ends with the VM's network */
         Stream console, notify, errors;
         sd_event_source *timer;       /* of the boot, then of the power-off or the stop */
         sd_event_source *share_timer; /* a share has ended: has QEMU too? */
@@ -101,12 +103,10 @@ bool vm_share_has_failed(const Vm *vm);
 int vm_owner_watch(Vm *vm);
 void vm_owner_done(Vm *vm);
 
-/* ssh-port.c: asks QEMU for the port of sessions, and writes down where it is. */
-void vm_forward_ssh(Vm *vm, unsigned major, unsigned minor);
-
-/* The host's port that QEMU forwards to the guest's sshd, from the table of its monitor's `info usernet`; 0
- * if it is not in it. */
-unsigned vm_parse_usernet(const char *table);
+/* network.c: takes the guest's interface, and watches the network that it is of. 0; -EINVAL: there is none,
+ * and `ret_why` says why; other negative errno. */
+int vm_network_begin(Vm *vm, char **ret_why);
+void vm_network_done(Vm *vm);
 
 /* qemu.c: starts the process and watches it, its monitor and its streams. 0, negative errno. */
 int vm_start_qemu(Vm *vm, const GuestImage *image, const GuestCredentials *credentials, bool kvm);

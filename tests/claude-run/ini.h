@@ -18,7 +18,7 @@ static inline void ini_setup(const char *own, const char *effective) {
                         "#!/bin/sh\n"
                         "case $1 in\n"
                         "--find) echo '[{\"own\": \"%s/%s\"%s}]' ;;\n"
-                        "--check) ! grep bad \"$2\" >&2 ;;\n"
+                        "--check) ! grep -q bad \"$2\" || { grep -Hn bad \"$2\" | sed 's/:[0-9]*:/& /' >&2; exit 1; } ;;\n"
                         "*) exit 9 ;;\n"
                         "esac\n",
                         scratch, own, member);

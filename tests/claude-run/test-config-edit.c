@@ -13,6 +13,7 @@
 #include "tests/claude-run/ini.h"
 
 static unsigned n_reloads;
+static const char *in_place;
 
 int __wrap_manager_connect(Manager **ret);
 int __wrap_manager_reload(Manager *m);
@@ -24,7 +25,7 @@ int __wrap_manager_connect(Manager **ret) {
 
 /* The manager reads the file that is in place by then. */
 int __wrap_manager_reload(Manager *m) {
-        assert_file("p.ini", "good\n");
+        assert_file(in_place, "good\n");
         n_reloads++;
         return 0;
 }
@@ -33,6 +34,7 @@ static int setup(void **state) {
         if (scratch_setup(state) != 0)
                 return -1;
         n_reloads = 0;
+        in_place = "p.ini";
         scratch_write("p.ini", "before\n", 0640);
         ini_setup("p.ini", "p.ini");
         return 0;
@@ -47,15 +49,19 @@ static void set_editor(const char *script) {
         setenv("EDITOR", scratch_path("editor"), 1);
 }
 
-static int edit(const char *script, const char **ret_said) {
+static int edit_named(const char *name, const char *script, const char **ret_said) {
         Capture c;
         int r;
 
         set_editor(script);
         c = capture_begin(STDERR_FILENO);
-        r = config_edit(&ini_context, "p");
+        r = config_edit(&ini_context, name);
         *ret_said = capture_end(c);
         return r;
+}
+
+static int edit(const char *script, const char **ret_said) {
+        return edit_named("p", script, ret_said);
 }
 
 static mode_t mode_of(const char *name) {
@@ -126,6 +132,7 @@ static void test_bad(void **state) {
         const char *said;
 
         assert_int_equal(edit("echo bad >\"$1\"", &said), EXIT_CONFIGURATION);
+        assert_says(said, scratch_path("p.ini:1: bad"));
         assert_says(said, "p.ini' is not changed");
         assert_says(said, "what you wrote is kept in ");
         assert_string_equal(kept(), "bad\n");
@@ -220,6 +227,39 @@ static void test_other_places(void **state) {
         assert_says(said, "claude-run config new p");
 }
 
+/* A link into a directory of dotfiles stays, and so does its file. */
+static void test_link(void **state) {
+        const char *said;
+
+        scratch_write("file.ini", "before\n", 0600);
+        assert_int_equal(unlink(scratch_path("p.ini")), 0);
+        scratch_link("file.ini", "p.ini");
+        assert_int_equal(edit("echo good >\"$1\"", &said), EXIT_CONFIGURATION);
+        assert_says(said, "p.ini: is a symbolic link: put the file itself there");
+        assert_file("file.ini", "before\n");
+        assert_no_directory();
+}
+
+/* The first time there is no file, and the administrator's is not copied: both count. */
+static void test_defaults(void **state) {
+        const char *said;
+
+        in_place = "defaults.ini";
+        scratch_mkdir("etc");
+        scratch_write("etc/defaults.ini", "system\n", 0644);
+        ini_setup("defaults.ini", "etc/defaults.ini");
+        assert_int_equal(edit_named("defaults", "exit 0", &said), 0);
+        assert_false(scratch_has("defaults.ini"));
+        assert_int_equal(edit_named("defaults", "grep -q system \"$1\" || echo good >\"$1\"", &said), 0);
+        assert_says(said, "defaults.ini' is changed");
+        assert_file("defaults.ini", "good\n");
+        assert_file("etc/defaults.ini", "system\n");
+        assert_int_equal(n_reloads, 1);
+        assert_int_equal(edit_named("defaults", "grep -q good \"$1\"", &said), 0);
+        assert_says(said, "nothing is changed");
+        assert_no_directory();
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_good, setup, scratch_teardown),
@@ -230,6 +270,8 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_bad_twice_then_discarded, setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_bad_then_good, setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_other_places, setup, scratch_teardown),
+                cmocka_unit_test_setup_teardown(test_link, setup, scratch_teardown),
+                cmocka_unit_test_setup_teardown(test_defaults, setup, scratch_teardown),
         };
 
         unsetenv("VISUAL");

@@ -43,6 +43,31 @@ static void test_parse(void **state) {
         project_entries_done(&e);
 }
 
+/* One with a mistake keeps its place, so that no other VM takes it. */
+static void test_broken(void **state) {
+        static const char *const bad[] = { "[{\"name\":\"a\",\"file\":\"/a.ini\",\"error\":\"x\\u001b[m\"}]",
+                "[{\"name\":\"a/b\",\"file\":\"/a.ini\",\"error\":\"x\"}]",
+                "[{\"name\":\"a\",\"error\":\"x\"}]",
+                "[{\"name\":\"a\",\"file\":\"/a.ini\",\"error\":\"x\",\"workDirectory\":\"w\"}]" };
+        ProjectEntries e;
+        size_t n;
+
+        assert_int_equal(
+                        parse("[{\"name\":\"a\",\"file\":\"/a.ini\",\"error\":\"/a.ini:2: bad\"},"
+                              "{\"name\":\"b\",\"workDirectory\":\"/w\",\"file\":\"/b.ini\",\"error\":\"/b.ini:3: bad\"}]",
+                                        &e),
+                        0);
+        assert_int_equal(e.n, 2);
+        assert_string_equal(e.items[0].error, "/a.ini:2: bad");
+        assert_string_equal(project_entries_here(&e, "/w/sub", &n)->name, "b");
+        assert_null(project_entries_here(&e, "/", &n));
+        assert_ptr_equal(project_entries_find(&e, "a"), &e.items[0]);
+        assert_null(project_entries_find(&e, UUID_A));
+        project_entries_done(&e);
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++)
+                assert_int_equal(parse(bad[i], &e), -EIO);
+}
+
 /* What is cut, forged or of the wrong kind is no list. */
 static void test_refuses(void **state) {
         static const char *const bad[] = { "", "x", "{}", "[1]", "[{}]",
@@ -110,6 +135,7 @@ static void test_here(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_parse),
+                cmocka_unit_test(test_broken),
                 cmocka_unit_test(test_refuses),
                 cmocka_unit_test(test_round_trip),
                 cmocka_unit_test(test_here),

@@ -7,7 +7,9 @@
 
 #include "common/cleanup.h"
 #include "common/strv.h"
+#include "helper/claude-run/context.h"
 #include "helper/claude-run/session.h"
+#include "tests/scratch.h"
 
 static void quote(const char *word, const char *expected) {
         char *quoted = session_quote(word);
@@ -48,6 +50,61 @@ static void test_argv(void **state) {
         assert_string_equal(argv[6], "-l");
         assert_string_equal(argv[7], "root");
         strv_free(argv);
+}
+
+/* The command for the guest's shell, which is the last word but those of the command. */
+static void command(const Session *given, const char *expected) {
+        Session s = *given;
+        char **argv;
+
+        s.ssh = "/usr/bin/ssh";
+        s.runtime_dir = "/run/user/1000";
+        s.id = "p";
+        argv = session_argv(&s);
+        assert_string_equal(argv[5], expected);
+        strv_free(argv);
+}
+
+static void test_directory(void **state) {
+        char *words[] = { (char *) "make", NULL };
+
+        command(&(Session) { .words = words }, "cd /work && ");
+        command(&(Session) {}, "cd /work && exec \"$SHELL\" -l");
+        command(&(Session) { .words = words, .below = "a b/it's" },
+                        "{ cd '/work/a b/it'\\''s' 2>/dev/null || cd /work; } && ");
+        command(&(Session) { .words = words, .detached = true },
+                        "cd /work && </dev/null setsid --fork systemd-cat --identifier=exec --");
+}
+
+static char *find(const char *served, const char *here) {
+        RunOptions o = { .directory = scratch_path(here) };
+        Context c = { .options = &o, .runtime_dir = scratch };
+        char text[PATH_MAX + 8];
+
+        snprintf(text, sizeof(text), "rw\nyes\n%s", scratch_path(served));
+        scratch_write("claude-vm/p/share.work", text, 0600);
+        return session_find_below(&c, "p");
+}
+
+static void test_find_below(void **state) {
+        char *below;
+
+        scratch_mkdir("claude-vm");
+        scratch_mkdir("claude-vm/p");
+        scratch_mkdir("work");
+        scratch_mkdir("work/sub dir");
+        scratch_mkdir("workshop");
+        scratch_link("work/sub dir", "link");
+        below = find("work", "work/sub dir");
+        assert_string_equal(below, "sub dir");
+        free(below);
+        below = find("work", "link");
+        assert_string_equal(below, "sub dir");
+        free(below);
+        assert_null(find("work", "work"));
+        assert_null(find("work", "workshop"));
+        assert_null(find("work/sub dir", "work"));
+        assert_null(find("work", "nowhere"));
 }
 
 /* Our standard input and output are the terminal for the time of a session; returns what it wrote. */
@@ -115,6 +172,8 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_quote),
                 cmocka_unit_test(test_argv),
+                cmocka_unit_test(test_directory),
+                cmocka_unit_test_setup_teardown(test_find_below, scratch_setup, scratch_teardown),
                 cmocka_unit_test(test_terminal_is_restored),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,9 +7,9 @@
 
 static void test_project(void **state) {
         static const char *const good[] = { "a", "_", "9", "my-project", "A.b_c-1", FORTY, "claude-vm",
-                "claude-vmx", "my-claude-vm.x" };
+                "claude-vmx", "my-claude-vm.x", "defaults2" };
         static const char *const bad[] = { "", "-a", ".a", "a b", "a/b", "a@b", "a:b", "a%b", "é", FORTY "e",
-                UUID, "a\n", "claude-vm.x", "claude-vm." };
+                UUID, "a\n", "claude-vm.x", "claude-vm.", "defaults" };
 
         for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)
                 assert_true(vm_name_is_project(good[i]));

@@ -1,6 +1,8 @@
 #include "tests/test.h"
 
 #include <errno.h>
+#include <signal.h>
+#include <sys/resource.h>
 
 #include "common/cleanup.h"
 #include "common/whole-file.h"
@@ -88,6 +90,19 @@ static void test_create(void **state) {
         assert_int_equal(whole_file_create(scratch_path("no/such"), 0600, "new", 3), -ENOENT);
 }
 
+/* A limit stands for a full disk: half a file would count as the whole. */
+static void test_create_without_room(void **state) {
+        struct rlimit old, limit;
+
+        assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+        limit = (struct rlimit) { 2, old.rlim_max };
+        signal(SIGXFSZ, SIG_IGN);
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+        assert_int_equal(whole_file_create(scratch_path("half"), 0600, "text", 4), -ENOSPC);
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+        assert_false(scratch_has("half"));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_read, scratch_setup, scratch_teardown),
@@ -95,6 +110,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_read_fd, scratch_setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_read_at, scratch_setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_create, scratch_setup, scratch_teardown),
+                cmocka_unit_test_setup_teardown(test_create_without_room, scratch_setup, scratch_teardown),
         };
 
         umask(022);

@@ -13,7 +13,7 @@ setup() {
         mkdir "$DIRECTORY"
         cd "$DIRECTORY"
         export CLAUDE_HOME=$HOME/homes/template ANTHROPIC_API_KEY=sk-test-key ANTHROPIC_BASE_URL=http://10.0.2.2:$API_PORT
-        SETTINGS=(--memory 1536M --cpus 2 --accelerator tcg --env ANTHROPIC_BASE_URL --env CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1)
+        SETTINGS=(--allow "host:$API_PORT" --memory 1536M --cpus 2 --accelerator tcg --env ANTHROPIC_BASE_URL --env CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1)
 }
 
 teardown() {
@@ -96,13 +96,31 @@ assert_no_vm() {
 # bats test_tags=no-vm
 @test "a wrong setting is refused with its value, and starts nothing" {
         run -78 claude-run --memory 4X -- -p question
-        [[ "$output" == *"Memory=4X"*"like 4G"* ]]
+        [[ "$output" == "claude-run: --memory: Memory=4X: "*"like 4G" ]]
+        run -78 claude-run --property MemroyMax=1G -- -p question
+        [ "$output" = "claude-run: --property: MemroyMax=: unknown key in [Service]; did you mean MemoryMax=?" ]
         run -78 claude-run --publish 1:2:3 -- -p question
         [[ "$output" == *"Publish=1:2:3"* ]]
         run -2 claude-run --env NOT_SET_HERE -- -p question
         cd "$HOME"
         run -78 claude-run -- -p question
         [[ "$output" == *"home directory"* ]]
+        assert_no_vm
+}
+
+@test "in the background, by the beginning of its name, and its journal when it has ended" {
+        local id
+        run -0 --separate-stderr claude-run "${SETTINGS[@]}" --detach -- -p --dangerously-skip-permissions 'run: touch /work/begun; while [ ! -e /work/go ]; do sleep 1; done'
+        id=$output
+        [[ "$stderr" == *"claude-run attach $id"* ]]
+        wait_file "$DIRECTORY/begun"
+        [ "$(claude-run exec "${id:0:8}" pwd)" = /work ]
+        [[ "$(claude-run list)" == *$'\n'"${id:0:8} "* ]]
+        touch "$DIRECTORY/go"
+        assert_no_vm
+        [[ "$(claude-run logs -n 200)" == *"guest is ready"* ]]
+        run -78 claude-run "${SETTINGS[@]}" --detach -- -p $'two\nlines'
+        [[ "$output" == *"leave --detach out"* ]]
         assert_no_vm
 }
 

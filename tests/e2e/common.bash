@@ -3,8 +3,7 @@
 
 bats_require_minimum_version 1.5.0
 
-# The real Claude Code against the scripted API, which the guest reaches at the
-# address that QEMU's user network gives the host's loopback.
+# The real Claude Code against the scripted API, a service of the host's loopback that the guest may reach.
 start_api() {
         coproc API { exec "$BATS_TEST_DIRNAME/fake-api" --log "$BATS_FILE_TMPDIR/api.log" 3>&- 4>&-; }
         read -r -u "${API[0]}" API_PORT
@@ -27,7 +26,7 @@ new_project() {
         chmod 0700 "$home"
         cat >"$home/.claude.json" <<-JSON
         {"hasCompletedOnboarding": true, "theme": "dark", "bypassPermissionsModeAccepted": true,
-         "customApiKeyResponses": {"approved": ["sk-test-key"], "rejected": []},
+         "customApiKeyResponses": {"approved": ["sk-test-key", "e-key-is-on-the-host"], "rejected": []},
          "projects": {"/work": {"hasTrustDialogAccepted": true, "hasCompletedProjectOnboarding": true}}}
 	JSON
         (umask 077 && echo sk-test-key >"$HOME/api-key")
@@ -45,6 +44,8 @@ new_project() {
 		CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1
 		[Credentials]
 		ANTHROPIC_API_KEY=~/api-key
+		[Network]
+		Allow=host:$API_PORT
 		[Project]
 		INI
                 printf '%s\n' "$@"

@@ -21,7 +21,7 @@ setup() {
 }
 
 teardown() {
-        rm -rf "$CONFIG"/set.ini "$CONFIG"/.edit-*
+        rm -rf "$CONFIG"/{set,defaults}.ini "$CONFIG"/.edit-*
         common_teardown
 }
 
@@ -44,6 +44,25 @@ kept() {
         run -78 claude-run config nobody
         [[ "$output" == *"claude-run config new nobody"* ]]
         run -2 claude-run config a/b
+}
+
+@test "config: defaults of all projects count below their own keys, and a start notices a change of them" {
+        EDITOR='printf "[VM]\nMemory=3G\n[Service]\nMemoryMax=9G\n" >' claude-run config edit defaults
+        run -0 claude-run config set
+        grep --quiet "^VM.Memory=1536M  *$CONFIG/set.ini:5$" <<<"$output"
+        grep --quiet "^Service.MemoryMax=9G  *$CONFIG/defaults.ini:4$" <<<"$output"
+        run -0 claude-run config defaults
+        grep --quiet "^VM.Memory=3G  *$CONFIG/defaults.ini:2$" <<<"$output"
+        [ "$(vm_property set MemoryMax)" = $((9 << 30)) ]
+        # a tightened default must not be skipped, whoever starts the VM
+        printf '[VM]\nMachine=pc\n' >"$CONFIG/defaults.ini"
+        run ! systemctl --user start claude-vm@set
+        [[ "$(vm_property set StatusText)" == "'$CONFIG/defaults.ini' has changed since systemd read it: "* ]]
+        run -78 claude-run start set
+        [[ "$output" == *"$CONFIG/defaults.ini:2: Machine=pc: must be one of"* ]]
+        # the name is the file's
+        run -2 claude-run config new defaults
+        systemctl --user reset-failed
 }
 
 @test "config edit: the file changes in one step, keeps its mode, and the manager knows it" {
@@ -104,6 +123,65 @@ kept() {
         rm "$CONFIG/my-site.ini"
 }
 
+@test "a file with a mistake: only what it is about tells of it, and no other VM takes its directory" {
+        new_project other-one
+        sed -i 's/^Memory=1536M/Mdoe=none/' "$CONFIG/set.ini"
+        run -0 claude-run config other-one
+        [[ "$output" != *Mdoe* ]]
+        run -0 claude-run stop other-one
+        [ "$output" = "claude-run: VM 'other-one' does not run" ]
+        run -0 claude-run list
+        [[ "$output" == *$'\n'"set "*broken*"~/projects/set"$'\n'"  $CONFIG/set.ini:5: Mdoe=: unknown key in [VM]; Mode= belongs in [Network]"* ]]
+        [ "$(claude-run list --json | jq --compact-output '.[] | select(.name == "other-one") | [.error, .status, .memoryBytes, .activeSinceUSec]')" = '[null,null,null,null]' ]
+        run -0 bash -c 'claude-run list | grep --invert-match "^  " | awk "length > 80"'
+        [ -z "$output" ]
+        mkdir -p "$(project_dir set)/sub"
+        cd "$(project_dir set)/sub"
+        run -78 claude-run -- -p question
+        [[ "$output" == *"Failed to start 'set'"*"Mdoe="* ]]
+        run -78 claude-run stop nobody
+        [[ "$output" == *"no project and no VM is called 'nobody'"* ]]
+        run -2 claude-run list set
+        systemctl --user reset-failed
+        rm "$CONFIG/other-one.ini"
+}
+
+@test "rename and rm: the ini and the home that nobody else has, never the work directory" {
+        local home
+        sed -i '/^Home=/d' "$CONFIG/set.ini"
+        claude-run rename set renamed
+        [ ! -e "$CONFIG/set.ini" ]
+        [ "$(claude-run list --json | jq --raw-output '.[] | select(.name == "renamed").directory')" = "$(project_dir set)" ]
+        home=$(claude-run config renamed --json | jq --raw-output '.[] | select(.key == "Home").value')
+        mkdir -p "$home/go/mod/deep"
+        ln -s "$(project_dir set)" "$home/link"
+        touch "$home/go/mod/deep/file" "$(project_dir set)/mine"
+        chmod -R a-w "$home/go"
+        # another project on this directory has the same home
+        cp "$CONFIG/renamed.ini" "$CONFIG/second.ini"
+        run -78 claude-run rename renamed second
+        run -78 claude-run rename nobody third
+        run -2 claude-run rename renamed 'a/b'
+        run -2 claude-run rm renamed </dev/null
+        [[ "$output" == *"--yes"* ]]
+        claude-run rm --yes second
+        [ -e "$home/go/mod/deep/file" ]
+        # asked in a terminal
+        run -1 script --quiet --return --command 'claude-run rm renamed' /dev/null <<<n
+        [[ "$output" == *"'renamed':"*$'\n'"  $CONFIG/renamed.ini"*"$home"*"The work directory $(project_dir set) stays."* ]]
+        [ -e "$CONFIG/renamed.ini" ]
+        run -0 script --quiet --return --command 'claude-run rm renamed' /dev/null <<<y
+        [ ! -e "$CONFIG/renamed.ini" ]
+        [ ! -e "$home" ]
+        [ -e "$(project_dir set)/mine" ]
+        run -78 claude-run rm --yes renamed
+}
+
+@test "rm: a home that the ini names stays, and the administrator's file does" {
+        claude-run rm --yes set
+        [ -d "$HOME/homes/set" ]
+}
+
 @test "the examples: good units, nothing to complain about" {
         local name names=()
         cp /usr/share/claude-microvm/examples/*.ini "$CONFIG"
@@ -123,8 +201,9 @@ kept() {
 }
 
 @test "a new user's mistakes: one line that says what to do" {
-        run -1 env --unset XDG_RUNTIME_DIR claude-run list
-        [[ "$output" == *XDG_RUNTIME_DIR*"log in"* ]]
+        # a job of CI: no login session, but the user lingers
+        run -0 env --ignore-environment HOME="$HOME" /usr/bin/claude-run list
+        [[ "$output" == *$'\n'"set "* ]]
         # a file where a directory must be
         rmdir "$(project_dir set)"
         touch "$(project_dir set)"
@@ -139,8 +218,9 @@ kept() {
         cp "$CONFIG/set.ini" "$CONFIG/set-too.ini"
         cd "$(project_dir set)"
         run -78 claude-run start
-        [[ "$output" == *"set.ini: claude-run in it will ask which one"* ]]
         [[ "$output" == *"claude-run attach set-too"* ]]
+        run claude-run doctor
+        [[ "$output" == *"set.ini: claude-run in it will ask which one"* ]]
         rm "$CONFIG/set-too.ini"
         # written, and no reload yet
         rm "$CONFIG/set.ini"

@@ -260,7 +260,7 @@ says() {
         cd "$BATS_TEST_TMPDIR"
         echo 'broken' >flake.nix
         export CLAUDE_HOME=$HOME/homes/template ANTHROPIC_API_KEY=sk-test-key ANTHROPIC_BASE_URL=http://10.0.2.2:$API_PORT
-        run -0 claude-run --dev-shell --guest "$GUEST" --memory 1536M --cpus 2 --accelerator tcg --env ANTHROPIC_BASE_URL -- -p \
+        run -0 claude-run --dev-shell --guest "$GUEST" --allow "host:$API_PORT" --memory 1536M --cpus 2 --accelerator tcg --env ANTHROPIC_BASE_URL -- -p \
                 --dangerously-skip-permissions 'write: made.txt without'
         [ "$(cat made.txt)" = without ]
         [ "$(calls)" = 1 ]

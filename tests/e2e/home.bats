@@ -33,6 +33,10 @@ write_changer() {
         new_project twin-b AgentStart=session
         # the same home for both
         sed -i "s|^Home=.*|Home=$HOME/homes/twin-a|" ~/.config/claude-microvm/twin-b.ini
+        # a share in the home is over it, and not hidden by it
+        mkdir -p ~/projects/skills
+        echo careful >~/projects/skills/review.md
+        sed -i "s|^WorkDirectory=.*|&\nShare=skills:~/projects/skills:/home/claude/.claude/skills:ro|" ~/.config/claude-microvm/twin-b.ini
         systemctl --user daemon-reload
         systemctl --user start claude-vm@twin-a claude-vm@twin-b
         write_changer "$HOME/homes/twin-a/change.py"
@@ -46,6 +50,8 @@ write_changer() {
 
         [ "$(claude-run exec twin-a -- sh -c 'echo $KEPT')" = deciphered ]
         run ! grep --recursive --quiet deciphered "$XDG_RUNTIME_DIR/claude-vm" "$HOME/homes/twin-a" <(vm_journal twin-a)
+
+        [ "$(claude-run exec twin-b -- cat .claude/skills/review.md /home/claude/.claude/skills/review.md 2>/dev/null)" = careful ]
 
         # a program that maps a file of its home
         run -0 claude-run exec twin-a -- python3 -c 'import mmap

@@ -32,9 +32,9 @@ serve_in_guest() {
 @test "the agent's environment reaches sessions byte for byte" {
         run -0 claude-run exec in -- sh -c 'printf %s "$ODD"'
         [ "$output" = 'a "b" \c $d & é' ]
-        # and the agent's credentials, for an agent that is run in a session
+        # and what the agent has for a key, for an agent that is run in a session
         run -0 claude-run exec in -- sh -c 'printf %s "$ANTHROPIC_API_KEY"'
-        [ "$output" = sk-test-key ]
+        [[ "$output" == *-claude-microvm-placeholder-* ]]
 }
 
 @test "words with spaces, quotes, newlines and bytes that are no UTF-8 arrive unchanged" {
@@ -43,6 +43,66 @@ serve_in_guest() {
         claude-run exec in -- printf '%s' $'\xff\xfe' | cmp - <(printf '\xff\xfe')
         head -c 100000 /dev/urandom >"$BATS_TEST_TMPDIR/bytes"
         claude-run exec in -- cat <"$BATS_TEST_TMPDIR/bytes" | cmp - "$BATS_TEST_TMPDIR/bytes"
+}
+
+@test "exec without --, in the directory of the caller, and in the background" {
+        mkdir -p "$(project_dir in)/front end"
+        cd "$(project_dir in)/front end"
+        [ "$(claude-run exec in pwd)" = '/work/front end' ]
+        [ "$(claude-run exec -u root in sh -c 'id -un; pwd')" = $'root\n/work/front end' ]
+        [ "$(claude-run exec -- pwd 2>/dev/null)" = '/work/front end' ]
+        run -78 claude-run exec pwd now
+        [[ "$output" == *"claude-run exec -- pwd"* ]]
+        cd /
+        [ "$(claude-run exec in pwd)" = /work ]
+        run -0 timeout 20 claude-run exec --detach in sh -c 'echo in the journal; sleep 1; touch /work/detached; sleep 100'
+        [ -z "$output" ]
+        wait_file "$(project_dir in)/detached"
+        wait_journal in 'exec.*: in the journal'
+        run -2 claude-run exec --detach --tty in true
+        run -1 claude-run rm --yes in
+        run -1 claude-run rename in other
+}
+
+@test "a session that ends with its VM says why, and one that a signal ended says nothing" {
+        new_project ends AgentStart=session
+        claude-run start ends
+        run -255 timeout 5 claude-run exec ends sh -c 'kill -KILL $$'
+        [ -z "$output" ]
+        run -255 timeout 5 claude-run exec -u root ends sh -c 'kill -KILL $$'
+        [ -z "$output" ]
+        claude-run exec ends sleep 300 2>"$BATS_TEST_TMPDIR/said" 3>&- 4>&- &
+        local other=$!
+        pkill -KILL --full 'qemu-system.* -name claude-vm@ends '
+        wait $other && false
+        grep --quiet "^claude-run: VM 'ends' has ended: QEMU" "$BATS_TEST_TMPDIR/said"
+        systemctl --user reset-failed
+        rm ~/.config/claude-microvm/ends.ini
+}
+
+@test "versions: what runs, and what the image has; an update of another user's image is that user's" {
+        local agents
+        agents="claude $(jq --raw-output .agents.claude /var/lib/claude-microvm/guests/debian/guest.json)"
+        [ "$(claude-run versions --json | jq --raw-output '.[] | select(.name == "in") | "\(.runs)|\(.image)|\(.directory)"')" = \
+                "$agents|$agents|/var/lib/claude-microvm/guests/debian" ]
+        run -0 claude-run versions
+        [[ "$output" == NAME*RUNS*IMAGE* ]]
+        run -1 claude-run update /usr/lib/guest
+        [[ "$output" == *"sudo claude-vm-mkguest --update --directory /usr/lib/guest" ]]
+}
+
+@test "attributes of programs are kept in shares, and no others" {
+        touch "$(project_dir in)/marked"
+        run -0 claude-run exec -u root in python3 -c 'import os
+for d in "/work", "/home/claude":
+    p = d + "/marked"; open(p, "a").close()
+    os.setxattr(p, "user.color", b"red")
+    for name in "security.x", "trusted.x":
+        try: os.setxattr(p, name, b"x"); print(name, "is taken")
+        except OSError: pass
+    print(*os.listxattr(p))'
+        [ "$output" = $'user.color\nuser.color' ]
+        [ "$(python3 -c 'import os, sys; p = sys.argv[1]; print(os.listxattr(p), os.getxattr(p, "user.color"))' "$(project_dir in)/marked")" = "['user.color'] b'red'" ]
 }
 
 @test "output and errors apart, exit status, SIGINT and a closed pipe" {
@@ -85,6 +145,72 @@ serve_in_guest() {
         claude-run cp :relative "$BATS_TEST_TMPDIR/here"
         run -2 claude-run cp a b
         [[ "$output" == *NAME:PATH* ]]
+        run -2 claude-run cp in:a in:b
+        run -1 claude-run cp a b in:nowhere
+        [[ "$output" == *"a: No such file"* ]]
+        touch a b
+        run -1 claude-run cp a b in:nowhere/
+        [[ "$output" == *"nowhere/: no such directory in the VM"* ]]
+        run -1 claude-run cp in:missing .
+        [[ "$output" == *"missing: no such file in the VM"* ]]
+}
+
+@test "cp: links stay links, names are taken as they are, what is there is merged" {
+        cd "$BATS_TEST_TMPDIR"
+        mkdir -p lnk/sub
+        ln -s nowhere lnk/dangling
+        ln -s . lnk/loop
+        ln -s ../app lnk/toapp
+        echo star >'lnk/*'
+        echo dash >-r
+        touch -d @1000000000 lnk/sub/old
+        chmod 0640 lnk/sub/old
+        run -0 claude-run cp -r lnk ./-r 'in:/tmp/'
+        [ -z "$output" ]
+        run -0 claude-run cp in:/tmp/lnk ./back
+        [ -z "$output" ]
+        [ "$(readlink back/dangling back/loop back/toapp)" = $'nowhere\n.\n../app' ]
+        [ "$(find back | wc -l)" = "$(find lnk | wc -l)" ]
+        [ "$(stat --format '%a %Y' back/sub/old)" = '640 1000000000' ]
+        claude-run cp 'in:/tmp/lnk/*' 'in:/tmp/-r' sub-star 2>/dev/null && false
+        mkdir into
+        claude-run cp 'in:/tmp/lnk/*' 'in:/tmp/-r' into/
+        [ "$(cat 'into/*' into/-r)" = $'star\ndash' ]
+        # merged, and through no link that lies in the way
+        mkdir -p there/lnk
+        echo mine >there/lnk/mine
+        echo precious >precious
+        ln -s "$PWD/precious" 'there/lnk/*'
+        claude-run cp in:/tmp/lnk there
+        [ "$(cat there/lnk/mine precious 'there/lnk/*')" = $'mine\nprecious\nstar' ]
+        claude-run cp 'in:/tmp/-r' there/lnk/mine
+        [ "$(cat there/lnk/mine)" = dash ]
+        claude-run exec in -- mkdir -p /home/claude/kept
+        claude-run cp precious 'in:~/kept/other'
+        [ "$(claude-run exec in cat /home/claude/kept/other)" = precious ]
+        run ! ls -d .claude-run.* there/.claude-run.*
+}
+
+@test "cp: a guest that sends more than was asked for, or a path that leads out, writes nothing else" {
+        local evil=$BATS_TEST_TMPDIR/evil
+        cd "$BATS_TEST_TMPDIR"
+        mkdir -p "$evil/x" target
+        echo bad | tee "$evil/asked" "$evil/.bashrc" "$evil/x/file" >/dev/null
+        ln -s "$PWD" "$evil/out"
+        # the guest's own tar sends what it likes
+        claude-run exec -u root in sh -c 'printf "%s\n" "#!/bin/sh" "exec cat /tmp/evil.tar" >/usr/local/bin/tar && chmod +x /usr/local/bin/tar && touch /work/asked'
+        tar -cPf evil.tar -C "$evil" asked .bashrc x
+        claude-run exec in sh -c 'cat >/tmp/evil.tar' <evil.tar
+        claude-run cp in:asked target
+        [ "$(ls -A target)" = asked ] && [ "$(cat target/asked)" = bad ]
+        # over a link that it brings along, and with a name that leads out
+        tar -cPf evil.tar -C "$evil" asked out x/file --transform 's,^x/file,out/written,'
+        tar -rPf evil.tar -C "$evil" --transform 's,^,../climbed,' asked
+        claude-run exec in sh -c 'cat >/tmp/evil.tar' <evil.tar
+        rm target/asked
+        run ! claude-run cp in:asked target
+        claude-run exec -u root in rm /usr/local/bin/tar
+        [ -z "$(ls -A target)" ] && [ ! -e written ] && [ ! -e climbedasked ] && [ ! -e target/climbedasked ]
 }
 
 @test "ports: from the ini, added, removed, reverse; a port in use is an error" {
@@ -156,16 +282,25 @@ serve_in_guest() {
                 "$XDG_RUNTIME_DIR/claude-vm/in/ssh.config" >"$config"
         run -255 ssh -F "$config" claude-vm true
         run ! claude-run exec in -- sh -c 'test -n "$SSH_AUTH_SOCK"'
+        # but with -A, for that session alone
+        run -1 env --unset SSH_AUTH_SOCK claude-run ssh in -- -A true
+        [[ "$output" == *"SSH_AUTH_SOCK is not set"* ]]
+        run -0 ssh-agent sh -c "ssh-keygen -q -t ed25519 -N '' -C lent -f '$BATS_TEST_TMPDIR/lent' && ssh-add -q '$BATS_TEST_TMPDIR/lent' && claude-run ssh in -- -A ssh-add -l"
+        [[ "$output" == *" lent "* ]]
+        run ! claude-run exec in -- sh -c 'test -n "$SSH_AUTH_SOCK"'
 }
 
 @test "list and status know memory, viewers, directory and state; logs are this VM's" {
         run -0 claude-run list
-        [[ "$output" == *MEMORY*VIEWERS*DIRECTORY* ]]
+        [[ "$output" == *MEMORY*DIRECTORY* ]]
+        run -0 claude-run list --wide
+        [[ "$output" == *MEMORY*VIEWERS*UUID*DIRECTORY* ]]
         [ "$(claude-run list --json | jq --raw-output '.[] | select(.name == "in") | .state')" = active ]
         [ "$(claude-run status in --json | jq --raw-output .directory)" = "$(project_dir in)" ]
         run -0 claude-run logs in --since -1h
         [[ "$output" == *"guest is ready"* ]]
         claude-run logs in --json --since -1h | tail -n 1 | jq --exit-status .MESSAGE
+        [ "$(claude-run logs in -n 2 | wc -l)" = 2 ]
 }
 
 @test "a wedged guest: verbs say so instead of hanging" {

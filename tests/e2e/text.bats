@@ -38,7 +38,7 @@ teardown() {
 
 # The projects of a list.
 names() {
-        jq --raw-output '.[] | select(.uuid != "-" and .name != .uuid).name' | sort
+        jq --raw-output '.[] | select(.uuid != null and .name != .uuid).name' | sort
 }
 
 in_guest() {

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "helper/vm/guest-lines.h"
+#include "helper/guest-lines.h"
 #include "helper/vm/guest-notify.h"
 
 /* What a terminal or a reader could take for something else: C1 controls, bidirectional controls, line

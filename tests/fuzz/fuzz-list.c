@@ -11,6 +11,13 @@
 #include "helper/host/projects.h"
 
 static void check(const ProjectEntry *e) {
+        if (e->error) {
+                if (!vm_name_is_project(e->name) || e->ini[0] != '/' || printable_check(e->ini) ||
+                                printable_check(e->error) ||
+                                (e->work_directory && printable_check(e->work_directory)))
+                        abort();
+                return;
+        }
         if (!vm_name_is_project(e->name) || !vm_name_is_uuid(e->uuid) || e->work_directory[0] != '/' ||
                         e->ini[0] != '/' || printable_check(e->work_directory) || printable_check(e->ini))
                 abort();

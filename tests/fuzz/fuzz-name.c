@@ -79,7 +79,7 @@ static void load(Project **ret) {
                 .data_home = (char *) "/nonexistent/u/data",
         };
 
-        if (project_load(&paths, dir, directory, "p.ini", false, ret) < 0)
+        if (project_load(&paths, NULL, dir, directory, "p.ini", false, ret) < 0)
                 abort();
 }
 

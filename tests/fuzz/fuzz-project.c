@@ -33,7 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (fd < 0 || write(fd, data, size) != (ssize_t) size)
                 abort();
         close(fd);
-        if (project_load(&paths, dir, directory, "p.ini", false, &p) == 0)
+        if (project_load(&paths, NULL, dir, directory, "p.ini", false, &p) == 0)
                 dropin_check(p, out);
         project_free(p);
         return 0;

@@ -15,14 +15,12 @@ typedef struct State {
 } State;
 
 static void on_reply(void *userdata, sd_json_variant *result, const char *error) {
-        if (result && sd_json_variant_is_string(result))
-                (void) vm_parse_usernet(sd_json_variant_string(result));
 }
 
 static void on_ready(void *userdata, unsigned major, unsigned minor) {
         State *s = userdata;
 
-        (void) qmp_execute(s->qmp, "human-monitor-command", "command-line", "info usernet", on_reply);
+        (void) qmp_execute(s->qmp, "human-monitor-command", "command-line", "info version", on_reply);
 }
 
 static void on_event(void *userdata, const char *name, sd_json_variant *data) {

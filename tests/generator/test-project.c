@@ -27,7 +27,7 @@ static Project *load(const char *name, const char *text) {
         Project *p = NULL;
 
         assert_int_equal(write(fd, text, strlen(text)), strlen(text));
-        assert_int_equal(project_load(&paths, dir, directory, name, false, &p), 0);
+        assert_int_equal(project_load(&paths, NULL, dir, directory, name, false, &p), 0);
         assert_int_equal(unlinkat(dir, name, 0), 0);
         return p;
 }
@@ -181,22 +181,36 @@ static void test_refused(void **state) {
         }
 }
 
-/* An older generator may read an ini of a newer one: it says what it leaves out, where, and a near word. */
-static void test_unknown_keys_are_warnings(void **state) {
-        static const char *const expected[] = { "p.ini:3: Bogus=: unknown key in [Project]",
-                "p.ini:4: Agnet=: unknown key in [Project], ignored; did you mean Agent=?",
-                "p.ini:5: Memory=: unknown key in [Project], ignored; Memory= belongs in [VM]",
-                "p.ini:7: Key=: unknown section [Future]" };
+/* A typing error in a key that tightens something must not leave it out. */
+static void test_unknown_keys(void **state) {
+        static const char *const expected[] = {
+                "p.ini:3: Bogus=: unknown key in [Project]; one of your own begins with X-: X-Bogus=",
+                "p.ini:4: Agnet=: unknown key in [Project]; did you mean Agent=?",
+                "p.ini:5: Memory=: unknown key in [Project]; Memory= belongs in [VM]",
+                "p.ini:7: Key=: unknown section [Future]; one of your own begins with X-: [X-Future]"
+        };
         Capture c = capture_begin(STDERR_FILENO);
         Project *p = load("p.ini", WORK "Bogus=1\nAgnet=codex\nMemory=8G\n[Future]\nKey=1\n");
         const char *said = capture_end(c);
 
-        assert_int_equal(p->messages.n_errors, 0);
-        assert_int_equal(p->messages.n_warnings, ELEMENTSOF(expected));
+        assert_int_equal(p->messages.n_errors, ELEMENTSOF(expected));
         for (size_t i = 0; i < ELEMENTSOF(expected); i++)
                 assert_says(said, expected[i]);
-        assert_string_equal(setting_value(p->values, SETTING_AGENT), "claude");
-        assert_int_equal(setting_number(p->values, SETTING_MEMORY_MIB), 4096);
+        project_free(p);
+}
+
+static void test_keys_of_others(void **state) {
+        Project *p = load("p.ini",
+                        WORK
+                        "X-Team=web, db\n[X-Editor.One]\nany line at all\n a b\n[VM]\nX-=1\nX-CPUs=3\nMemory=8G\n");
+
+        assert_int_equal(p->messages.n_errors, 1);
+        assert_says(p->messages.first_error, "'X-' is not a valid key");
+        project_free(p);
+        p = load("p.ini", WORK "X-Team=web\n[X-Editor]\nMemory=none\n[VM]\nX-CPUs=3\nMemory=8G\n");
+        assert_int_equal(p->messages.n_errors, 0);
+        assert_int_equal(setting_number(p->values, SETTING_MEMORY_MIB), 8192);
+        assert_null(p->values[SETTING_CPUS]);
         project_free(p);
 }
 
@@ -228,7 +242,7 @@ static void shown(const char *text, char *ret, size_t size) {
         ssize_t n;
 
         assert_int_equal(write(fd, text, strlen(text)), strlen(text));
-        assert_int_equal(project_load(&paths, dir, directory, "shown.ini", false, &p), 0);
+        assert_int_equal(project_load(&paths, NULL, dir, directory, "shown.ini", false, &p), 0);
         assert_int_equal(p->messages.n_errors, 0);
         fflush(stdout);
         saved = dup(STDOUT_FILENO);
@@ -332,7 +346,8 @@ int main(int argc, char **argv) {
                 cmocka_unit_test(test_memory),
                 cmocka_unit_test(test_arguments),
                 cmocka_unit_test(test_refused),
-                cmocka_unit_test(test_unknown_keys_are_warnings),
+                cmocka_unit_test(test_unknown_keys),
+                cmocka_unit_test(test_keys_of_others),
                 cmocka_unit_test(test_secrets_of_the_caller),
                 cmocka_unit_test(test_names),
                 cmocka_unit_test(test_show),

@@ -1,6 +1,6 @@
 #include "tests/test.h"
 
-#include "helper/vm/guest-lines.h"
+#include "helper/guest-lines.h"
 
 static char seen[65536];
 

@@ -1,6 +1,6 @@
 #include "tests/test.h"
 
-#include "helper/vm/line-limit.h"
+#include "helper/line-limit.h"
 
 #define SEC 1000000ULL
 

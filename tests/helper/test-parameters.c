@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "common/cleanup.h"
 #include "common/strv.h"
 #include "helper/parameters.h"
 
@@ -23,10 +24,10 @@ static void test_good(void **state) {
                         0);
         assert_int_equal(setting_number(p->values, SETTING_MEMORY_MIB), 2048);
         assert_int_equal(p->n_shares, 2);
-        assert_string_equal(p->shares[0].directory, "/a:b c");
-        assert_true(p->shares[0].read_only);
-        assert_false(p->shares[0].create);
-        assert_true(p->shares[1].create);
+        assert_true(p->shares[0].create);
+        assert_string_equal(p->shares[1].directory, "/a:b c");
+        assert_true(p->shares[1].read_only);
+        assert_false(p->shares[1].create);
         assert_int_equal(strv_length(p->arguments), 2);
         assert_string_equal(p->arguments[1], "y z");
         assert_string_equal(p->environment[0], "A=b=c");
@@ -43,7 +44,7 @@ static void test_defaults(void **state) {
         assert_string_equal(setting_value(p->values, SETTING_GUEST), "debian");
         assert_true(setting_is(p->values, SETTING_AGENT, "claude"));
         assert_true(setting_is(p->values, SETTING_AGENT_START, "boot"));
-        assert_true(setting_is(p->values, SETTING_NETWORK, "user"));
+        assert_true(setting_is(p->values, SETTING_NETWORK, "internet"));
         assert_int_equal(p->dev_shell, DEVSHELL_NONE);
         assert_string_equal(p->caller_credentials, "");
         parameters_free(p);
@@ -69,6 +70,28 @@ static void test_optional_share(void **state) {
         parameters_free(p);
 }
 
+/* systemd may hand variables over in any order; the guest mounts in this one. */
+static void test_order_of_shares(void **state) {
+        static const char *const expected[] = { "data", "below", "home", "skills", "work" };
+        Parameters *p = NULL;
+        char *why = NULL;
+
+        assert_int_equal(
+                        parameters_read("p",
+                                        ENVIRONMENT(GOOD,
+                                                        "CLAUDE_VM_SHARE_skills=ro:/home/claude/.claude/skills:/s",
+                                                        "CLAUDE_VM_SHARE_below=rw:/data/below:/b",
+                                                        "CLAUDE_VM_SHARE_work=rw:/work:/w",
+                                                        "CLAUDE_VM_SHARE_home=rw:/home/claude:/h",
+                                                        "CLAUDE_VM_SHARE_data=rw:/data:/d"),
+                                        &p, &why),
+                        0);
+        assert_int_equal(p->n_shares, ELEMENTSOF(expected));
+        for (size_t i = 0; i < ELEMENTSOF(expected); i++)
+                assert_string_equal(p->shares[i].tag, expected[i]);
+        parameters_free(p);
+}
+
 static void refused(char *const *environment, const char *text) {
         Parameters *p = NULL;
         char *why = NULL;
@@ -88,7 +111,7 @@ static void test_refused(void **state) {
         /* the generator's bound */
         refused(ENVIRONMENT(UUID, "CLAUDE_VM_MEMORY_MIB=127"), "between 128M and 1T");
         refused(ENVIRONMENT(GOOD, "CLAUDE_VM_NETWORK=off"),
-                        "NETWORK=off in the unit: must be one of: user none");
+                        "NETWORK=off in the unit: must be one of: internet allow none open");
         refused(ENVIRONMENT(GOOD, "CLAUDE_VM_DEV_SHELL=1"), "no yes devenv");
         refused(ENVIRONMENT(GOOD, "CLAUDE_VM_WORK_DIRECTORY=w"), "absolute directory");
         refused(ENVIRONMENT(UUID, "CLAUDE_VM_MEMORY_MIB=2048", "CLAUDE_VM_CPUS=0"), "CPUS");
@@ -106,6 +129,7 @@ int main(void) {
                 cmocka_unit_test(test_good),
                 cmocka_unit_test(test_defaults),
                 cmocka_unit_test(test_optional_share),
+                cmocka_unit_test(test_order_of_shares),
                 cmocka_unit_test(test_refused),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -163,7 +163,6 @@ static void test_qemu(void **state) {
                 .directory = in("run/claude-vm/p/qemu"),
                 .sockets = sockets,
                 .files = { in("kernel"), in("kernel"), "/usr/bin/env" },
-                .resolver = true,
         };
         pid_t parent = getpid(), pid = sandbox_fork_qemu();
 
@@ -202,7 +201,7 @@ static void test_ssh(void **state) {
                 .ssh = "/usr/bin/ssh",
                 .helper = "/usr/bin/env",
                 .directory = in("run/claude-vm/p/ssh"),
-                .qemu_directory = in("run/claude-vm/p/qemu"),
+                .socket = in("run/claude-vm/p/qemu/ssh.sock"),
                 .files = files,
         };
         pid_t parent = getpid(), pid = fork();

@@ -3,11 +3,10 @@
 # a login. Runs as root in the test host; the user is `tester`.
 
 bats_require_minimum_version 1.5.0
+load as-user
 
 EXAMPLES=/usr/share/claude-microvm/examples
 SYSTEM=/etc/claude-microvm
-USER_HOME=/home/tester
-CONFIG=$USER_HOME/.config/claude-microvm
 
 setup() {
         BATS_TEST_STARTED=$(date +%s)
@@ -20,15 +19,9 @@ setup() {
 teardown() {
         [ -n "${BATS_TEST_COMPLETED:-}" ] || as_user journalctl --user --no-pager --since "@$BATS_TEST_STARTED" | tail -n 60
         as_user systemctl --user stop 'claude-vm@*.service'
-        rm -rf "$SYSTEM" "$CONFIG"/{administrator,login}.ini
+        rm -rf "$SYSTEM" "$CONFIG"/{administrator,login,defaults}.ini
         as_user systemctl --user reset-failed
         as_user systemctl --user daemon-reload
-}
-
-# as_user COMMAND…: in the user's session
-as_user() {
-        runuser -u tester -- env -i HOME=$USER_HOME USER=tester PATH=/usr/bin:/bin EDITOR="${EDITOR:-}" \
-                XDG_RUNTIME_DIR="/run/user/$(id -u tester)" DBUS_SESSION_BUS_ADDRESS="unix:path=/run/user/$(id -u tester)/bus" "$@"
 }
 
 memory() {
@@ -67,6 +60,20 @@ memory() {
         sed -i '/^WorkDirectory=/a AllowHidden=~/.dotfiles' "$SYSTEM/administrator.ini"
         run -78 as_user claude-run config administrator
         [[ "$output" == *"AllowHidden=~/.dotfiles: counts only in a project of your own"* ]]
+}
+
+@test "defaults: the administrator's, over them the user's, and over both each file" {
+        printf '[VM]\nMemory=3G\nCPUs=3\n[Environment]\nSITE=here\n' >"$SYSTEM/defaults.ini"
+        printf '[VM]\nCPUs=5\n' | as_user sh -c "umask 077; cat >'$CONFIG/defaults.ini'"
+        run -0 as_user claude-run config administrator
+        grep --quiet "^VM.Memory=2G  *$SYSTEM/administrator.ini:" <<<"$output"
+        grep --quiet "^VM.CPUs=5  *$CONFIG/defaults.ini:2$" <<<"$output"
+        grep --quiet "^Environment.SITE=here  *$SYSTEM/defaults.ini:5$" <<<"$output"
+        # another user's file is nobody's defaults
+        chown other "$CONFIG/defaults.ini"
+        chmod 0644 "$CONFIG/defaults.ini"
+        run -78 as_user claude-run config administrator
+        [[ "$output" == *"$CONFIG/defaults.ini: belongs to user "* ]]
 }
 
 @test "an empty file and a link to /dev/null take the project away" {

@@ -3,17 +3,9 @@
 # out. As root, who alone can put it there; the user is `tester`.
 
 bats_require_minimum_version 1.5.0
+load as-user
 
-USER_HOME=/home/tester
-CONFIG=$USER_HOME/.config/claude-microvm
-RUNTIME=/run/user/1000
 UNITS=$RUNTIME/systemd/user
-
-# as_user COMMAND…: in the user's session
-as_user() {
-        runuser -u tester -- env -i HOME=$USER_HOME USER=tester PATH=/usr/bin:/bin XDG_RUNTIME_DIR=$RUNTIME \
-                DBUS_SESSION_BUS_ADDRESS=unix:path=$RUNTIME/bus "$@"
-}
 
 new_project() {
         as_user mkdir -p "$USER_HOME/evil/$1" "$USER_HOME/homes/$1" "$CONFIG"
@@ -34,7 +26,7 @@ make_targets() {
         as_user ssh-agent -a /tmp/agent.sock >/dev/null
         as_user ssh-agent -a $USER_HOME/agent.sock >/dev/null
         as_user systemd-run --user --quiet --unit=evil-target \
-                python3 -c 'import socket, time; s = socket.socket(socket.AF_UNIX); s.bind("\0abstract-canary"); s.listen(9); time.sleep(900)' TARGET
+                python3 -c 'import socket, time; s = socket.socket(socket.AF_UNIX); s.bind("\0abstract-canary"); s.listen(9); t = socket.socket(); t.setsockopt(1, 2, 1); t.bind(("127.0.0.1", 45871)); t.listen(9); time.sleep(900)' TARGET
         # what a desktop session imports
         as_user systemctl --user set-environment EVIL_TOKEN=secret SSH_AUTH_SOCK=/tmp/agent.sock
 }
@@ -102,7 +94,7 @@ remove_traces() {
         run -0 as_user /run/evil
         for what in "connect $RUNTIME/bus" "connect /tmp/tmux-1000/default" "connect /tmp/agent.sock" 'connect @abstract-canary' \
                 "read $USER_HOME/evil-canary" "read $RUNTIME/claude-vm/victim/ssh.key" "connect $RUNTIME/claude-vm-fs/victim:work.sock" \
-                "make /tmp/evil" "see another process" "signal another process" "send to $RUNTIME/systemd/notify"; do
+                "ask the network's holder, control" "ask the network's holder, ssh" "connect to this machine's loopback" "make /tmp/evil" "see another process" "signal another process" "send to $RUNTIME/systemd/notify"; do
                 [[ "$output" == *"CAN $what"* ]] || { echo "the control cannot: $what"; false; }
         done
         remove_traces

@@ -3,7 +3,7 @@
  * the machine itself, which only root reads (systemd issue 33796, fixed in 258), while
  * systemd-creds asks the system's service. */
 
-#include "helper/vm/secrets.h"
+#include "helper/request/secrets.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -13,6 +13,7 @@
 
 #include "common/cleanup.h"
 #include "common/run-program.h"
+#include "common/settings.h"
 #include "common/strjoin.h"
 #include "common/whole-file.h"
 #include "common/why.h"
@@ -95,7 +96,7 @@ static int write_caller(FILE *f, const Secrets *secrets, char **ret_why) {
         while (r >= 0 && (name = strsep(&rest, " "))) {
                 _cleanup_free_ char *path = NULL;
 
-                if (!name[0])
+                if (!name[0] || setting_has_word(secrets->elsewhere ?: "", name))
                         continue;
                 path = caller_credentials_path(secrets->runtime_dir, secrets->id, name);
                 r = path ? write_secret(f, name, path, ret_why) : -ENOMEM;

@@ -1,7 +1,7 @@
 /* The journal is the host's disk. A burst is a boot or a panic, and must be readable; the hour bounds what a
  * guest or a QEMU that never stops writing costs: 20 MB an hour at 1 KiB a line. */
 
-#include "helper/vm/line-limit.h"
+#include "helper/line-limit.h"
 
 #include "common/usec.h"
 

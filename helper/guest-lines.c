@@ -2,7 +2,7 @@
  * OSC, DCS, PM, APC up to BEL or ST), so that what is left reads well and can do
  * nothing to the terminal of a user who reads the journal. */
 
-#include "helper/vm/guest-lines.h"
+#include "helper/guest-lines.h"
 
 #include <stdlib.h>
 #include <string.h>

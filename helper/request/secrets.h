@@ -8,6 +8,7 @@ typedef struct Secrets {
         char *const *encrypted;    /* NAME=FILE, files of `systemd-creds encrypt --user` */
         const char *systemd_creds; /* absolute path */
         const char *caller;        /* names, with blanks between, that claude-run has handed over */
+        const char *elsewhere;     /* names likewise, which are not for this reader; NULL: none */
         const char *runtime_dir, *id;
 } Secrets;
 

@@ -1,0 +1,184 @@
+/* rename and rm: what belongs to a project beside its VM. The work directory is the user's, and is never
+ * touched; nor is a home that the ini names, which may be another project's too. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/drop-in.h"
+#include "common/strjoin.h"
+#include "common/strv.h"
+#include "common/vm-name.h"
+#include "helper/claude-run/context.h"
+#include "helper/claude-run/fail.h"
+#include "helper/claude-run/memory.h"
+#include "helper/claude-run/project-ini.h"
+#include "helper/claude-run/remove-tree.h"
+#include "helper/claude-run/say.h"
+#include "helper/claude-run/verbs.h"
+#include "helper/claude-run/which-vm.h"
+#include "helper/json.h"
+
+#define HOME_VARIABLE PARAMETER_SHARE_PREFIX "home"
+
+/* The project's entry and its own file. Refuses one that runs, and the administrator's. */
+static int find_project(Context *c, const char *word, const ProjectEntry **ret, char **ret_own) {
+        _cleanup_free_ char *effective = NULL, *unit = NULL, *state = NULL;
+        int r = context_projects(c);
+
+        if (r == 0)
+                r = context_manager(c);
+        if (r != 0)
+                return r;
+        *ret = project_entries_find(&c->projects, word);
+        if (!*ret)
+                return fail(EXIT_CONFIGURATION, "no project is called '%s'; see: claude-run list", word);
+        unit = NEED(vm_unit_name((*ret)->name));
+        r = manager_active_state(c->manager, unit, &state);
+        if (r >= 0 && strcmp(state, "inactive") != 0 && strcmp(state, "failed") != 0)
+                return fail(EXIT_FAILURE, "VM '%s' runs; to stop it: claude-run stop %s", (*ret)->name,
+                                (*ret)->name);
+        r = project_ini_find(c, (*ret)->name, ret_own, &effective);
+        if (r == 0 && (!effective || strcmp(effective, *ret_own) != 0))
+                return fail(EXIT_CONFIGURATION,
+                                "'%s' is the administrator's; to hide the project from yourself: ln -s /dev/null %s",
+                                (*ret)->ini, *ret_own);
+        return r;
+}
+
+static int reload(Context *c) {
+        int r = manager_reload(c->manager);
+
+        return r < 0 ? fail(EXIT_FAILURE, "Failed to reload your service manager: %s", strerror(-r)) : 0;
+}
+
+/* --- rename ---------------------------------------------------------------------------- */
+
+int verb_rename(Context *c) {
+        _cleanup_free_ char *own = NULL, *new_own = NULL, *new_effective = NULL;
+        const ProjectEntry *p = NULL;
+        const char *new;
+        int r;
+
+        if (c->options->n_words != 2)
+                return fail(EXIT_USAGE, "two names are needed; usage: claude-run rename OLD NEW");
+        new = c->options->words[1];
+        if (!vm_name_is_project(new))
+                return fail(EXIT_USAGE, "'%s' is not a valid project name, which is " VM_NAME_RULE, new);
+        r = find_project(c, c->options->words[0], &p, &own);
+        if (r == 0)
+                r = project_ini_find(c, new, &new_own, &new_effective);
+        if (r != 0)
+                return r;
+        if (new_effective)
+                return fail(EXIT_CONFIGURATION, "project '%s' already exists: %s", new, new_effective);
+        if (renameat2(AT_FDCWD, own, AT_FDCWD, new_own, RENAME_NOREPLACE) < 0)
+                return fail(EXIT_FAILURE, "Failed to rename '%s' to '%s': %s", own, new_own,
+                                strerror(errno));
+        return reload(c);
+}
+
+/* --- rm -------------------------------------------------------------------------------- */
+
+/* The home that the project has by default, owned; NULL if its ini names another. */
+static char *default_home(Context *c, const ProjectEntry *p) {
+        _cleanup_json_ sd_json_variant *settings = NULL;
+
+        if (p->error || generator_ask(c->options->generator, "--show", p->name, &settings) != 0)
+                return NULL;
+        for (size_t i = 0; i < sd_json_variant_elements(settings); i++) {
+                sd_json_variant *s = sd_json_variant_by_index(settings, i);
+                const char *key = generator_text(s, "key"), *value = generator_text(s, "value");
+
+                if (key && value && strcmp(key, "Home") == 0 && !generator_text(s, "file"))
+                        return NEED(strdup(value));
+        }
+        return NULL;
+}
+
+/* True if a VM that runs has a home that ends so: an ad-hoc one on the directory. */
+static bool is_in_use(Context *c, const char *end) {
+        _cleanup_strv_free_ char **units = NULL;
+
+        if (manager_list(c->manager, "claude-vm@*.service", &units) < 0)
+                return true;
+        for (char **unit = units; unit && *unit; unit++) {
+                _cleanup_free_ char *state = NULL, *share = NULL;
+
+                if (manager_active_state(c->manager, *unit, &state) >= 0 && strcmp(state, "inactive") != 0 &&
+                                strcmp(state, "failed") != 0 &&
+                                manager_environment(c->manager, *unit, HOME_VARIABLE, &share) > 0 &&
+                                strlen(share) > strlen(end) &&
+                                strcmp(share + strlen(share) - strlen(end), end) == 0)
+                        return true;
+        }
+        return false;
+}
+
+/* The home goes with the last project of its work directory. */
+static char *find_home(Context *c, const ProjectEntry *p) {
+        _cleanup_free_ char *home = default_home(c, p), *end = home ? NEED(strjoin(":", home, NULL)) : NULL;
+
+        if (!home || access(home, F_OK) < 0 || is_in_use(c, end))
+                return NULL;
+        for (size_t i = 0; i < c->projects.n; i++) {
+                const ProjectEntry *other = &c->projects.items[i];
+
+                if (other != p &&
+                                (!other->work_directory ||
+                                                strcmp(other->work_directory, p->work_directory) == 0))
+                        return NULL;
+        }
+        return TAKE_PTR(home);
+}
+
+static bool ask(const ProjectEntry *p, const char *own, const char *home) {
+        _cleanup_free_ char *line = NULL;
+        size_t allocated = 0;
+
+        say_line(stderr, "Remove project '%s':", p->name);
+        say_line(stderr, "  %s", own);
+        if (home)
+                say_line(stderr, "  %s, the agent's home with its login and sessions", home);
+        if (p->work_directory)
+                say_line(stderr, "The work directory %s stays.", p->work_directory);
+        fputs("Remove? [y/N] ", stderr);
+        return getline(&line, &allocated, stdin) > 0 && (line[0] == 'y' || line[0] == 'Y');
+}
+
+static int remove_project(Context *c, const char *word) {
+        _cleanup_free_ char *own = NULL, *home = NULL;
+        const ProjectEntry *p = NULL;
+        int r = find_project(c, word, &p, &own);
+
+        if (r != 0)
+                return r;
+        home = find_home(c, p);
+        if (!c->options->yes && !(isatty(STDIN_FILENO) && isatty(STDERR_FILENO)))
+                return fail(EXIT_USAGE, "rm asks first, and no terminal is here; without a question: --yes");
+        if (!c->options->yes && !ask(p, own, home))
+                return fail(EXIT_FAILURE, "'%s' is not removed", p->name);
+        if (unlink(own) < 0)
+                return fail(EXIT_FAILURE, "Failed to remove '%s': %s", own, strerror(errno));
+        r = home ? remove_tree(home) : 0;
+        if (r < 0)
+                return fail(EXIT_FAILURE, "Failed to remove '%s': %s", home, strerror(-r));
+        return 0;
+}
+
+int verb_rm(Context *c) {
+        int result = 0;
+
+        if (c->options->n_words == 0)
+                return fail(EXIT_USAGE, "which project? Usage: claude-run rm NAME…");
+        for (unsigned i = 0; i < c->options->n_words; i++) {
+                int r = remove_project(c, c->options->words[i]);
+
+                result = r != 0 ? r : result;
+        }
+        return c->manager && reload(c) != 0 ? EXIT_FAILURE : result;
+}
