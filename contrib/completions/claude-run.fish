@@ -39,8 +39,30 @@ function __claude_run_option -a option column
     __claude_run_options | awk -F '\t' -v option=$option -v column=$column '$1 == option { print $column }'
 end
 
-function __claude_run_names
-    claude-run list 2>/dev/null | awk 'NR > 1 { print $1 }'
+# Names of projects and VMs whose state is like a pattern; of all without one.
+function __claude_run_names -a state
+    set -q state[1]; or set state .
+    claude-run list 2>/dev/null | awk -v state=$state 'NR > 1 && /^[^ ]/ && $2 ~ state { print $1 }'
+end
+
+# What `cp` may take at the cursor: paths of a VM behind NAME:, else the VMs that run. One that does not run is not
+# started for it.
+function __claude_run_offer_remote_paths
+    set -l word (commandline --current-token)
+    set -l running (__claude_run_names '^active')
+    if not string match --quiet '*:*' $word
+        printf '%s:\n' $running
+        return
+    end
+    set -l parts (string split --max 1 : $word)
+    contains $parts[1] $running; or return
+    claude-run exec $parts[1] -- sh -c 'cd /work && ls -1dp -- "$1"*' sh $parts[2] 2>/dev/null </dev/null |
+        string replace --regex '^' $parts[1]:
+end
+
+# The ports that `ports NAME remove` takes.
+function __claude_run_ports -a name
+    claude-run ports $name 2>/dev/null | awk 'NR > 1 { sub(/.*:/, "", $2); print $2 }'
 end
 
 # The words between the program and the cursor that are no options or their values.
@@ -88,14 +110,30 @@ function __claude_run_offer_words
             __claude_run_verbs
             __claude_run_names
         case 'config:1'
-            printf '%s\n' show\t'print what counts' edit\t'in your editor' new\t'for this directory'
+            printf '%s\n' show\t'print what counts' edit\t'in your editor' new\t'for this directory' defaults\t'of all projects'
             __claude_run_names
+        case 'config:2'
+            echo defaults
+            __claude_run_names
+        case 'ports:1' 'network:1' 'changes:1' 'stop:*' 'restart:*'
+            __claude_run_names '^(active|activating|reloading)$'
         case 'ports:2'
             printf '%s\n' add\t'host to guest' remove\t'end it' reverse\t'guest to host'
+        case 'ports:*'
+            test "$words[3]" != remove; or __claude_run_ports $words[2]
+        case 'network:2'
+            printf '%s\n' allow\t'let it reach' deny\t'no longer' mode\t'another mode'
+        case 'network:3'
+            test "$words[3]" != mode; or __claude_run_option --network 4 | string split --no-empty ' '
+        case 'network:*'
         case 'cp:*'
-            __claude_run_names
+            __claude_run_offer_remote_paths
             __fish_complete_path (commandline --current-token)
-        case 'start:*' 'stop:*' 'restart:*' '*:1' 'config:2'
+        case 'start:*'
+            __claude_run_names '^(inactive|failed)$'
+        case 'rm:*' 'rename:1'
+            __claude_run_names '^(inactive|failed|broken)$'
+        case '*:1'
             __claude_run_names
     end
 end
