@@ -66,9 +66,9 @@ main_pid() {
         cp -r /build/ubuntu/root/usr/lib/systemd/user/. /run/systemd/user/
         # without the VM that it belongs to
         sed -i '/^BindsTo=/d' /run/systemd/user/claude-vm-ssh@.service
-        for unit in claude-vm@ claude-vm-ssh@ claude-vm-virtiofsd@; do
+        for unit in claude-vm@ claude-vm-ssh@ claude-vm-virtiofsd@ claude-vm-net@ claude-vm-pasta@ claude-vm-dns@ claude-vm-proxy@; do
                 mkdir -p /run/systemd/user/$unit.service.d
-                printf '%s\n' '[Service]' Type=oneshot ExecStart= ExecStopPost= Restart=no \
+                printf '%s\n' '[Service]' Type=oneshot ExecStart= ExecStartPost= ExecStopPost= Restart=no \
                         'ExecStart=/bin/readlink /proc/self/ns/user /proc/self/ns/mnt' >/run/systemd/user/$unit.service.d/50-look.conf
                 as_tester systemctl --user daemon-reload
                 as_tester systemctl --user start "${unit}look.service"
@@ -85,12 +85,14 @@ $(readlink "/proc/$(systemctl show --property MainPID --value user@1000)/ns/mnt"
         local tree=$BATS_TEST_TMPDIR/tree control program package
         dpkg-deb --raw-extract $debs/claude-microvm_*_amd64.deb "$tree"
         control=$(sed -n 's/^\(Depends\|Recommends\): //p' "$tree/DEBIAN/control" | tr ',' '\n' | awk '{ print $1 }')
-        run -0 grep --text --no-filename --only-matching --extended-regexp '/usr/(bin|libexec)/[a-z0-9_-]+' \
+        run -0 grep --text --no-filename --only-matching --extended-regexp '/usr/(s?bin|libexec)/[a-z0-9_-]+' \
                 "$tree/usr/libexec/claude-vm-helper" "$tree/usr/bin/claude-run"
         [ "${#lines[@]}" -gt 8 ]
         for program in $(printf '%s\n' "${lines[@]}" | grep --invert-match --extended-regexp 'claude-vm|/env$|/bash$' | sort -u); do
-                package=$(dpkg --search "$program" "/bin/${program##*/}" 2>/dev/null | head -n 1 | cut -d: -f1) || true
+                package=$(dpkg --search "$program" "${program#/usr}" 2>/dev/null | head -n 1 | cut -d: -f1) || true
                 echo "$program: $package"
+                # essential: on each machine anyway
+                [ "$(dpkg-query --show --showformat '${Essential}' "$package")" != yes ] || continue
                 grep --quiet --line-regexp "$package" <<<"$control"
         done
 }
