@@ -65,6 +65,11 @@ function __claude_run_ports -a name
     claude-run ports $name 2>/dev/null | awk 'NR > 1 { sub(/.*:/, "", $2); print $2 }'
 end
 
+# The snapshots of a project's disk.
+function __claude_run_snapshots -a name
+    claude-run disk $name 2>/dev/null | awk '$1 == "snapshot" { print $2 }'
+end
+
 # The words between the program and the cursor that are no options or their values.
 function __claude_run_plain_words
     set -l words (commandline --tokenize --cut-at-cursor --current-process)[2..]
@@ -109,6 +114,12 @@ function __claude_run_offer_words
         case ':0'
             __claude_run_verbs
             __claude_run_names
+        case 'disk:1'
+            __claude_run_names '^(inactive|failed)$'
+        case 'disk:2'
+            printf '%s\n' show\t'its size and copies' reset\t'empty it' snapshot\t'keep a copy' restore\t'bring a copy back' delete\t'remove a copy, or all'
+        case 'disk:3'
+            __claude_run_snapshots $words[2]
         case 'config:1'
             printf '%s\n' show\t'print what counts' edit\t'in your editor' new\t'for this directory' defaults\t'of all projects'
             __claude_run_names
