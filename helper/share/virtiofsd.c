@@ -86,7 +86,7 @@ static void explain(const char *host_dir, int error) {
                                 host_dir);
         else if (error == -EUSERS)
                 log_status(LOG_ERR,
-                                "Failed to share '%s': this user may not have user namespaces, which virtiofsd needs; see user.max_user_namespaces and kernel.apparmor_restrict_unprivileged_userns of sysctl",
+                                "Failed to share '%s': this user may not have user namespaces, which virtiofsd needs; what to change: claude-run doctor",
                                 host_dir);
         else
                 log_status(LOG_ERR, "Failed to open '%s': %s", host_dir, strerror(-error));
