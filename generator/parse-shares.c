@@ -9,13 +9,15 @@
 #include "common/share-tag.h"
 #include "common/strv.h"
 #include "config.h"
+#include "generator/guest-places.h"
 #include "generator/parser.h"
 #include "generator/paths.h"
 #include "generator/shareable.h"
 
 /* Tags of the shares that do not come from Share=. */
 static bool is_own_tag(const char *tag) {
-        return strcmp(tag, "work") == 0 || strcmp(tag, "home") == 0 || strcmp(tag, "nix_store") == 0;
+        return strcmp(tag, "work") == 0 || strcmp(tag, "home") == 0 || strcmp(tag, "nix_store") == 0 ||
+                        strcmp(tag, GIT_SHARE) == 0;
 }
 
 /* Takes ownership of the directory. */
@@ -44,20 +46,10 @@ void shares_add(Parser *parser, const char *tag, char *directory, const char *gu
         p->shares[p->n_shares++] = share;
 }
 
-/* A share must not cover the guest's own directories, so it gets one of its own. */
+/* A share must not cover the guest's own directories, so it gets one of its own. An image of an earlier
+ * version mounts nothing at a place with a blank. */
 static bool is_guest_directory(const UserPaths *paths, const char *value) {
-        static const char *const taken[] = { "/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc",
-                "/root", "/run", "/sbin", "/sys", "/usr" };
-        _cleanup_free_ char *path = NULL;
-        const char *why;
-
-        if (value[0] != '/' || strpbrk(value, " :\"\\") || path_parse(paths->home, value, &path, &why) < 0 ||
-                        strcmp(path, value) != 0)
-                return false;
-        for (size_t i = 0; i < ELEMENTSOF(taken); i++)
-                if (path_is_in(path, taken[i]))
-                        return false;
-        return !path_is_in("/home/claude", path) && strcmp(path, "/work") != 0 && strcmp(path, "/var") != 0;
+        return !guest_place_refused(paths, value) && !strchr(value, ' ') && strcmp(value, GUEST_WORK) != 0;
 }
 
 /* Drops what Share= has said so far; the other shares come later. */
@@ -103,7 +95,7 @@ void parse_share(Parser *parser, const Setting *key, const char *value) {
                 return;
         }
         if (!share_tag_is_valid(tag, strlen(tag)) || is_own_tag(tag)) {
-                refuse(parser, "%s=%s: the tag '%s' must be 1 to %d of a-z, 0-9 and '_', and not work, home or nix_store",
+                refuse(parser, "%s=%s: the tag '%s' must be 1 to %d of a-z, 0-9 and '_', and not work, home, nix_store or " GIT_SHARE,
                                 key->key, value, tag, SHARE_TAG_MAX);
                 return;
         }
@@ -112,9 +104,9 @@ void parse_share(Parser *parser, const Setting *key, const char *value) {
                         refuse_taken(parser, value, tag, parser->project->shares[i].line);
                         return;
                 }
-        /* the work directory, the home and Nix's store come later */
-        if (parser->project->n_shares + 3 >= SHARES_MAX) {
-                refuse(parser, "%s=%s: more than %u shares", key->key, value, SHARES_MAX - 3);
+        /* the work directory, its repository, the home and Nix's store come later */
+        if (parser->project->n_shares + 4 >= SHARES_MAX) {
+                refuse(parser, "%s=%s: more than %u shares", key->key, value, SHARES_MAX - 4);
                 return;
         }
         for (size_t i = 0; i < parser->project->n_shares; i++)
@@ -146,7 +138,7 @@ void shares_check_nested(Parser *parser) {
                                                 p->shares[j].directory);
 }
 
-static bool is_opened(const Project *p, const char *directory) {
+bool shares_is_opened(const Project *p, const char *directory) {
         for (size_t i = 0; p->allow_hidden && p->allow_hidden[i]; i++)
                 if (path_is_in(directory, p->allow_hidden[i]))
                         return true;
@@ -168,7 +160,7 @@ void shares_check_hidden(Parser *parser) {
 
                 /* without a line it is a directory of ours */
                 if (share->line == 0 || !shareable_is_hidden(parser->paths, share->directory) ||
-                                is_opened(p, share->directory))
+                                shares_is_opened(p, share->directory))
                         continue;
                 parser->line = share->line;
                 refuse(parser, "the directory '%s' of the share '%s' lies in the hidden '%.*s', and such directories hold settings and secrets: take another one, or name it in a project of your own: AllowHidden=%s",

@@ -23,6 +23,7 @@ void parse_scalar(Parser *parser, const Setting *key, const char *value);
 void parse_directory(Parser *parser, const Setting *key, const char *value);
 void parse_allow_hidden(Parser *parser, const Setting *key, const char *value);
 void parse_protect(Parser *parser, const Setting *key, const char *value);
+void parse_private(Parser *parser, const Setting *key, const char *value);
 void parse_uuid(Parser *parser, const Setting *key, const char *value);
 void parse_guest(Parser *parser, const Setting *key, const char *value);
 void parse_arguments(Parser *parser, const Setting *key, const char *value);
@@ -38,6 +39,9 @@ char *parser_directory(Parser *parser, const char *key, const char *value, bool 
 /* The same of a parsed path that the host will read, as a file or a directory. */
 char *resolve_file(Parser *parser, const char *key, const char *value, const char *path);
 
+/* guest-places.c */
+void parse_guest_directory(Parser *parser, const Setting *key, const char *value);
+
 /* parse-shares.c */
 void parse_share(Parser *parser, const Setting *key, const char *value);
 void shares_forget(Parser *parser);
@@ -50,6 +54,9 @@ void shares_check_nested(Parser *parser);
 
 /* Refuses what lies in a hidden directory of the home that AllowHidden= does not open. */
 void shares_check_hidden(Parser *parser);
+
+/* True if AllowHidden= opens the directory. */
+bool shares_is_opened(const Project *p, const char *directory);
 
 /* parse-variables.c: sections whose keys are names of variables */
 void parse_environment(Parser *parser, const char *name, const char *value);

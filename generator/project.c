@@ -15,8 +15,10 @@
 #include "generator/api-proxy.h"
 #include "generator/assignments.h"
 #include "generator/config-file.h"
+#include "generator/guest-places.h"
 #include "generator/parser.h"
 #include "generator/unknown-key.h"
+#include "generator/worktree.h"
 
 /* The namespace of UUIDs made from names (RFC 9562, version 5). */
 UUID_DEFINE(namespace, 0x6f, 0x4c, 0x46, 0xa7, 0x26, 0xc5, 0x4f, 0xd0, 0x8d, 0x35, 0x37, 0xc7, 0xa2, 0x5e,
@@ -32,10 +34,13 @@ static const Type types[N_TYPES] = {
         [TYPE_NUMBER] = { parse_scalar },
         [TYPE_MEMORY] = { parse_scalar },
         [TYPE_BOOLEAN] = { parse_scalar },
+        [TYPE_DISK] = { parse_scalar },
         [TYPE_GUEST] = { parse_guest, .any_text = true },
         [TYPE_DIRECTORY] = { parse_directory, .any_text = true },
         [TYPE_HOME] = { parse_directory, .any_text = true },
+        [TYPE_PLACE] = { parse_guest_directory, .any_text = true },
         [TYPE_PROTECT] = { parse_protect },
+        [TYPE_PRIVATE] = { parse_private },
         [TYPE_UUID] = { parse_uuid },
         [TYPE_DIRECTIVE] = { parse_directive },
         [TYPE_WANTED] = { parse_wanted },
@@ -226,14 +231,20 @@ static void complete(Parser *parser) {
                 *home = default_home(parser->paths, work);
         if (p->messages.n_errors > 0)
                 return;
+        guest_places_complete(parser);
+        if (p->messages.n_errors > 0 || parser->out_of_memory)
+                return;
         parser->line = p->lines[SETTING_WORK_DIRECTORY];
-        shares_add(parser, "work", strdup(work), "/work", setting_is(p->values, SETTING_READ_ONLY, "yes"),
-                        false);
+        shares_add(parser, "work", strdup(work), p->values[SETTING_GUEST_DIRECTORY],
+                        setting_is(p->values, SETTING_READ_ONLY, "yes"), false);
         parser->line = p->lines[SETTING_HOME];
         shares_add(parser, "home", *home ? strdup(*home) : NULL, "/home/claude", false, true);
         parser->line = 0;
         if (project_has_dev_shell(p))
                 shares_add_nix_store(parser);
+        /* the repository is the original's: a guest with a copy writes to nothing of that */
+        if (!project_has_copy(p))
+                worktree_share(parser);
         shares_check_nested(parser);
         shares_check_hidden(parser);
         if (project_has_copy(p))
@@ -369,6 +380,7 @@ Project *project_free(Project *p) {
                 free(p->shares[i].guest_directory);
         }
         free(p->shares);
+        free(p->worktree);
         assignments_free(&p->environment);
         assignments_free(&p->credentials);
         assignments_free(&p->encrypted_credentials);

@@ -19,9 +19,11 @@
 #include "helper/core-dump.h"
 #include "helper/devshell/devshell.h"
 #include "helper/devshell/view.h"
+#include "helper/foreground-mode.h"
 #include "helper/gc.h"
 #include "helper/host/accelerator.h"
 #include "helper/host/config-check.h"
+#include "helper/host/disk.h"
 #include "helper/log.h"
 #include "helper/net/haproxy.h"
 #include "helper/net/holder.h"
@@ -31,6 +33,7 @@
 #include "helper/share/virtiofsd.h"
 #include "helper/ssh/connect.h"
 #include "helper/ssh/master.h"
+#include "helper/try.h"
 #include "helper/vm/run.h"
 
 extern char **environ;
@@ -77,6 +80,7 @@ static int verb_run(const char *id) {
                 .data_home = data,
                 .secrets_dir = getenv("CREDENTIALS_DIRECTORY"),
                 .sandbox = true,
+                .foreground = foreground_mode(),
                 .dev_shell_dir = dev_shells,
                 .stop_step_usec = 4000000,
         };
@@ -190,6 +194,16 @@ static int verb_copy(const char *id) {
         return EXIT_SUCCESS;
 }
 
+/* Only makes the directory. What is wrong with it says the helper that opens a disk in it. */
+static int verb_disks(const char *id) {
+        _cleanup_free_ char *data = path_xdg("XDG_DATA_HOME", "/.local/share");
+        int fd = data && vm_name_is_project(id) ? disk_directory_open(data, true) : -ENOENT;
+
+        if (fd >= 0)
+                close(fd);
+        return EXIT_SUCCESS;
+}
+
 static int verb_gc(const char *id) {
         return gc_run(runtime_dir(), id);
 }
@@ -290,6 +304,7 @@ static const Verb verbs[] = {
         { "run", "VM", "run QEMU and report to systemd (claude-vm@.service)", verb_run },
         { "devshell", "VM", "evaluate the dev shell of a VM (claude-vm-devshell@.service)", verb_devshell },
         { "copy", "VM", "copy the work directory of a VM (claude-vm-copy@.service)", verb_copy },
+        { "disks", "VM", "make the directory of disks (claude-vm@.service)", verb_disks },
         { "gc", "VM", "clean up after a VM (claude-vm@.service)", verb_gc },
         { "virtiofsd", "VM:TAG", "become a share's virtiofsd (claude-vm-virtiofsd@.service)",
                         verb_virtiofsd },
@@ -302,6 +317,7 @@ static const Verb verbs[] = {
         { "dns-ready", "VM", "wait until it answers", verb_dns_ready },
         { "connect", "VM", "connect ssh to a VM (ProxyCommand)", verb_connect },
         { "master", "VM", "become the ssh master (claude-vm-ssh@.service)", verb_master },
+        { "try", "WHAT", "say whether namespaces or network work here, for claude-run doctor", try_run },
         { "probe", NULL, "say whether KVM works here, and how fast the clock counts", verb_probe },
 };
 

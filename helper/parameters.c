@@ -10,7 +10,10 @@
 
 #include "common/cleanup.h"
 #include "common/drop-in.h"
+#include "common/path.h"
+#include "common/printable.h"
 #include "common/share-tag.h"
+#include "common/strjoin.h"
 #include "common/strv.h"
 #include "common/vm-name.h"
 #include "config.h"
@@ -139,6 +142,18 @@ static int no_such_project(const char *id, char *const *variables, char **ret_wh
         return -EINVAL;
 }
 
+/* A component of a path below the repository. */
+static int read_git_worktree(Parameters *p, char *const *variables, char **ret_why) {
+        const char *name = strv_value(variables, PARAMETER_GIT_WORKTREE);
+
+        if (name &&
+                        (!name[0] || strchr(name, '/') || strcmp(name, ".") == 0 ||
+                                        strcmp(name, "..") == 0 || printable_check(name)))
+                return refuse(ret_why, PARAMETER_GIT_WORKTREE, name, "must be the name of a directory");
+        p->git_worktree = name;
+        return 0;
+}
+
 static int read_settings(Parameters *p, char *const *variables, char **ret_why) {
         char why[SETTING_WHY_MAX];
 
@@ -180,6 +195,8 @@ int parameters_read(const char *id, char *const *variables, Parameters **ret, ch
         if (r >= 0)
                 r = read_shares(p, variables, ret_why);
         if (r >= 0)
+                r = read_git_worktree(p, variables, ret_why);
+        if (r >= 0)
                 r = read_publish(p, variables, ret_why);
         if (r >= 0)
                 r = read_arguments(p, variables);
@@ -214,11 +231,46 @@ void parameters_drop_missing_shares(Parameters *p) {
         p->n_shares = n;
 }
 
-const char *parameters_share_directory(const Parameters *p, const char *tag) {
+const ShareParameters *parameters_share(const Parameters *p, const char *tag) {
         for (unsigned i = 0; i < p->n_shares; i++)
                 if (strcmp(p->shares[i].tag, tag) == 0)
-                        return p->shares[i].directory;
+                        return &p->shares[i];
         return NULL;
+}
+
+const char *parameters_share_directory(const Parameters *p, const char *tag) {
+        const ShareParameters *share = parameters_share(p, tag);
+
+        return share ? share->directory : NULL;
+}
+
+int parameters_move_to_work(Parameters *p) {
+        const ShareParameters *work = parameters_share(p, "work");
+        _cleanup_free_ char *from = work ? strdup(work->guest_directory) : NULL;
+
+        if (work && !from)
+                return -ENOMEM;
+        if (!work || strcmp(from, GUEST_WORK) == 0)
+                return 0;
+        for (unsigned i = 0; i < p->n_shares; i++) {
+                char **place = &p->shares[i].guest_directory, *moved;
+
+                if (!path_is_in(*place, from))
+                        continue;
+                moved = strjoin(GUEST_WORK, *place + strlen(from), NULL);
+                if (!moved)
+                        return -ENOMEM;
+                free(*place);
+                *place = moved;
+        }
+        qsort(p->shares, p->n_shares, sizeof(ShareParameters), compare_shares);
+        return 1;
+}
+
+const char *parameters_share_guest_directory(const Parameters *p, const char *tag) {
+        const ShareParameters *share = parameters_share(p, tag);
+
+        return share ? share->guest_directory : NULL;
 }
 
 Parameters *parameters_free(Parameters *p) {

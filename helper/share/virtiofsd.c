@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/drop-in.h"
 #include "common/exit-status.h"
 #include "common/obeyed-names.h"
 #include "common/printable.h"
@@ -21,6 +22,7 @@
 #include "common/strv.h"
 #include "common/vm-name.h"
 #include "common/whole-file.h"
+#include "helper/foreground-mode.h"
 #include "helper/log.h"
 #include "helper/sandbox/child-environment.h"
 #include "helper/share/control-message.h"
@@ -39,11 +41,18 @@ static const char *protect_of(const Parameters *p, const ShareParameters *share)
         return setting_value(p->values, SETTING_PROTECT);
 }
 
-/* A line of options and one of what is protected; all bytes after them are the directory. */
+/* The worktree whose own files in a share the guest may write; "": the share has none. */
+static const char *worktree_of(const Parameters *p, const ShareParameters *share) {
+        return strcmp(share->tag, GIT_SHARE) == 0 && p->git_worktree ? p->git_worktree : "";
+}
+
+/* A line each: options, what is protected, the worktree and the place in the guest; all bytes after them are
+ * the directory. */
 static int write_file(const char *vm_dir, const Parameters *p, const ShareParameters *share) {
         _cleanup_free_ char *path = strjoin(vm_dir, "/share.", share->tag, NULL),
                             *text = strjoin(share->read_only ? "ro" : "rw",
                                             share->create ? ",create\n" : "\n", protect_of(p, share), "\n",
+                                            worktree_of(p, share), "\n", share->guest_directory, "\n",
                                             share->directory, NULL);
 
         if (!path || !text)
@@ -79,7 +88,7 @@ static void explain(const char *host_dir, int error) {
                                 host_dir);
         else if (error == -EUSERS)
                 log_status(LOG_ERR,
-                                "Failed to share '%s': this user may not have user namespaces, which virtiofsd needs; see user.max_user_namespaces and kernel.apparmor_restrict_unprivileged_userns of sysctl",
+                                "Failed to share '%s': this user may not have user namespaces, which virtiofsd needs; what to change: claude-run doctor",
                                 host_dir);
         else
                 log_status(LOG_ERR, "Failed to open '%s': %s", host_dir, strerror(-error));
@@ -96,9 +105,10 @@ static char *path_of(const char *runtime_dir, const char *id, const char *prefix
 /* Several VMs of a directory share the agent's home. Claude Code changes ~/.claude.json under a lock: it
  * reads the file again, writes beside it and renames. A guest that looks names up in a cache of a second
  * reads what the others have replaced, and their changes are lost; so nothing of a home is cached. Shared
- * mappings still work, within one VM. */
+ * mappings still work, within one VM. The same goes for git, which writes references and lists of them like
+ * that, from all worktrees of a repository. */
 static int append_cache_options(char ***argv, const char *tag) {
-        if (strcmp(tag, "home") != 0)
+        if (strcmp(tag, "home") != 0 && strcmp(tag, GIT_SHARE) != 0)
                 return strv_append(argv, "--cache=auto");
         return strv_extend(argv, "--cache=never", "--allow-mmap", NULL);
 }
@@ -164,6 +174,7 @@ static int become_virtiofsd(const char *virtiofsd, const char *root, const char 
                 r = child_environment(nothing, &environment);
         if (r < 0)
                 return r;
+        foreground_bind();
         execve(virtiofsd, argv, environment);
         return -errno;
 }
@@ -172,7 +183,7 @@ static int become_virtiofsd(const char *virtiofsd, const char *root, const char 
 typedef struct ShareFile {
         char *text; /* owned, the others are borrowed from it */
         bool read_only, create;
-        const char *protect, *directory;
+        const char *protect, *worktree, *guest, *directory;
 } ShareFile;
 
 static void share_file_done(ShareFile *file) {
@@ -191,6 +202,8 @@ static int read_file(const char *path, ShareFile *ret) {
         file.read_only = options[0] == 'r' && options[1] == 'o';
         file.create = strstr(options, ",create");
         file.protect = rest ? strsep(&rest, "\n") : NULL;
+        file.worktree = rest ? strsep(&rest, "\n") : NULL;
+        file.guest = rest ? strsep(&rest, "\n") : NULL;
         file.directory = rest;
         if (!file.directory) {
                 free(file.text);
@@ -214,7 +227,13 @@ static void explain_protect(const char *host_dir, const char *name, int error) {
 static int protect(const ShareFile *file, const char *root) {
         _cleanup_strv_free_ char **notes = NULL;
         _cleanup_free_ char *name = NULL;
-        int r = protect_share(root, file->protect, &notes, &name);
+        const Protect what = {
+                .words = file->protect,
+                .worktree = file->worktree,
+                .directory = file->directory,
+                .guest = file->guest,
+        };
+        int r = protect_share(root, &what, &notes, &name);
 
         if (r < 0)
                 explain_protect(file->directory, name, r);
