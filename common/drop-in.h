@@ -18,6 +18,8 @@
 /* + TAG = OPTIONS:GUESTDIR:HOSTDIR. OPTIONS are rw or ro, and one of these for a missing HOSTDIR: `,create`
  * makes it (0700), `,optional` leaves the share out. GUESTDIR has no colon. */
 #define PARAMETER_SHARE_PREFIX "CLAUDE_VM_SHARE_"
+/* The work directory's name in every guest: its place there, or a link to that. */
+#define GUEST_WORK "/work"
 #define PARAMETER_ARGUMENT_PREFIX "CLAUDE_VM_ARGUMENT_" /* + 0, 1, 2 … = one agent argument */
 #define PARAMETER_PUBLISH_PREFIX "CLAUDE_VM_PUBLISH_"   /* + 0, 1, 2 … = ADDRESS:HOSTPORT:GUESTPORT */
 #define PUBLISH_MAX 64U
@@ -25,7 +27,9 @@
 #define PARAMETER_API_UPSTREAM "CLAUDE_VM_API_UPSTREAM" /* URL; set: the API proxy is on */
 #define PARAMETER_API_KEYS "CLAUDE_VM_API_KEYS"         /* names of the proxy's secrets, blanks between */
 #define PARAMETER_ENVIRONMENT_PREFIX "CLAUDE_VM_ENVIRONMENT_" /* + NAME = value, for the agent */
-#define PARAMETER_ENCRYPTED_PREFIX "CLAUDE_VM_ENCRYPTED_"     /* + NAME = file of systemd-creds */
+/* Where the user's ssh agent is in the guest; guest/libexec/setup makes the directory. */
+#define GUEST_SSH_AGENT "/run/claude-vm/forward/ssh-agent"
+#define PARAMETER_ENCRYPTED_PREFIX "CLAUDE_VM_ENCRYPTED_" /* + NAME = file of systemd-creds */
 
 /* Blank-separated names of secrets that claude-run takes from its environment when it starts the VM. */
 #define PARAMETER_CALLER_CREDENTIALS "CLAUDE_VM_CALLER_CREDENTIALS"

@@ -44,6 +44,8 @@ static const Verb verbs[] = {
         { "changes", "[NAME]", "what programs of this machine obey and the VM has changed", verb_changes },
         { "network", "[NAME] [allow|deny WORD…|mode MODE]", "what a running VM may reach, and was refused",
                         verb_network },
+        { "disk", "[NAME] [show|reset|snapshot TAG|…]",
+                        "the disk of a project whose VM is down: size, copies", verb_disk },
         { "config", "[show|edit|new] [NAME]", "settings of a project, and where each is from", verb_config },
         { "list", "", "projects and VMs", verb_list },
         { "status", "[NAME]", "what systemd says of a VM", verb_status },

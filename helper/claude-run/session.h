@@ -9,8 +9,6 @@ typedef struct Context Context;
 #define PROGRAM_ATTACH "/usr/lib/claude-vm/attach"
 #define PROGRAM_AGENT "/usr/lib/claude-vm/agent-exec"
 
-#define SESSION_WORK_DIRECTORY "/work" /* in the guest */
-
 typedef struct Session {
         const char *ssh;         /* absolute path */
         const char *runtime_dir; /* $XDG_RUNTIME_DIR */
@@ -30,6 +28,9 @@ char *session_quote(const char *word);
 /* The directory that this call is about as a path below the VM's work directory, owned; NULL if it is that
  * directory, or elsewhere. */
 char *session_find_below(Context *c, const char *id);
+
+/* Where the VM has its work directory. Owned. */
+char *session_guest_directory(Context *c, const char *id);
 
 /* ssh's argument vector. Owned. */
 char **session_argv(const Session *s);

@@ -24,4 +24,4 @@ typedef struct RunConfig {
 /* Runs the VM and tells systemd about it. Returns the exit status: the agent's, or one of
  * common/exit-status.h.
  */
-int run_vm(const RunConfig *config, const Parameters *parameters);
+int run_vm(const RunConfig *config, Parameters *parameters);
