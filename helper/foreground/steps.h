@@ -1,7 +1,6 @@
 /* What runs for a foreground VM beside its shares, in the order of the start. */
 #pragma once
 
-#include <sys/resource.h>
 #include <sys/types.h>
 
 #include "helper/foreground/keeper.h"
@@ -16,7 +15,7 @@ typedef enum StepKind {
 typedef struct Step {
         const char *part, *verb; /* of the units, see plan.h; of the helper */
         StepKind kind;
-        rlim_t files;
+        unsigned files;     /* that may be open */
         unsigned limit_sec; /* until it is ready */
         const char *own;    /* its runtime directory is DIRECTORY/OWN/ID */
 } Step;
