@@ -39,6 +39,8 @@
         X(CPUS,            "VM",      "CPUs",            NUMBER,    "1 255",    "4",     VARIABLE,  0, "cpus", "N", "number of CPUs") \
         X(ACCELERATOR,     "VM",      "Accelerator",     WORD,      "auto kvm tcg", "auto", VARIABLE, 0, "accelerator", "NAME", NULL) \
         X(MACHINE,         "VM",      "Machine",         WORD,      "auto microvm q35", "auto", VARIABLE, 0, "machine", "NAME", NULL) \
+        X(SHUTDOWN,        "VM",      "Shutdown",        WORD,      "stop suspend", "stop", CODE,    0, NULL, NULL, NULL) \
+        X(IDLE,            "VM",      "Idle",            IDLE,      "10s 30d",  "no",    VARIABLE,  0, NULL, NULL, NULL) \
         X(NETWORK,         "Network", "Mode",            WORD,      "internet allow none open", "internet", VARIABLE, 0, "network", "MODE", NULL) \
         X(ALLOW,           "Network", "Allow",           ALLOW,     NULL,       NULL,    CODE,      0, "allow", "WORD", "a NAME, ADDRESS, host:PORT or @LIST to reach") \
         X(LOG_ALLOWED,     "Network", "LogAllowed",      BOOLEAN,   "no yes",   "no",    VARIABLE,  0, NULL, NULL, NULL) \
@@ -67,11 +69,12 @@ typedef enum SettingId {
 
 typedef enum SettingType {
         /* setting_parse() knows these: a word of the range; a number; memory, canonical in MiB; one of `no
-         * yes` and more words, where no and yes have systemd's other spellings too. */
+         * yes` and more words, where no and yes have systemd's other spellings too; what an idle VM does. */
         TYPE_WORD,
         TYPE_NUMBER,
         TYPE_MEMORY,
         TYPE_BOOLEAN,
+        TYPE_IDLE, /* `no` or `suspend:TIME`, canonical in seconds, 0 for no; the range is of times */
         /* the generator has these to itself */
         TYPE_GUEST, /* name of an image, or its directory */
         TYPE_DIRECTORY,
@@ -109,7 +112,7 @@ extern const Setting settings[N_SETTINGS];
 #define SETTING_VALUE_MAX 32U /* bytes of a canonical word or number */
 #define SETTING_WHY_MAX 128U
 
-/* From the text of an ini to the canonical one, of the first four types. 0; -EINVAL: `ret_why` is what a
+/* From the text of an ini to the canonical one, of the first five types. 0; -EINVAL: `ret_why` is what a
  * value must be, as the rest of a sentence. */
 int setting_parse(const Setting *s, const char *text, char ret[static SETTING_VALUE_MAX],
                 char ret_why[static SETTING_WHY_MAX]);

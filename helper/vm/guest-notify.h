@@ -5,13 +5,14 @@ typedef enum GuestWord {
         GUEST_READY,
         GUEST_STATUS,      /* text */
         GUEST_EXIT_STATUS, /* number, 0 to 255 */
+        GUEST_IDLE,        /* number, 0 or 1: since it was asked before */
         GUEST_UNKNOWN,     /* not believed */
 } GuestWord;
 
 typedef struct GuestMessage {
         GuestWord word;
         const char *text; /* of STATUS: borrowed from the line, cleaned, at most 200 bytes */
-        int number;       /* of EXIT_STATUS */
+        int number;       /* of EXIT_STATUS and IDLE */
 } GuestMessage;
 
 /* Understands one line, which guest_lines_feed() has made harmless; it may be cut. */

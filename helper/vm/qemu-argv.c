@@ -155,6 +155,9 @@ int qemu_argv(const QemuConfig *c, char ***ret) {
         add_rest(&a, c);
         /* after the root file system, which stays the first disk */
         add_dev_shell(&a, c);
+        /* the monitor says from where; nothing of the guest runs before */
+        if (c->incoming)
+                add(&a, "-incoming", "defer");
         if (a.failed) {
                 strv_free(a.v);
                 return -ENOMEM;

@@ -65,7 +65,9 @@ static int on_stop_timer(sd_event_source *source, uint64_t usec, void *userdata)
 }
 
 void vm_request_stop(Vm *vm) {
-        if (vm->facts.stop_requested || !vm->facts.ready)
+        if (vm_suspend_delays_stop(vm))
+                return;
+        if (vm->facts.stop_requested || vm->migration.active || !(vm->facts.ready || vm->facts.resumed))
                 vm->stop_step = vm->stop_step < STEP_QUIT ? STEP_QUIT : STEP_KILL;
         vm->facts.stop_requested = vm->ending = true;
         sd_notify(0, "STOPPING=1\nSTATUS=Stopping");
