@@ -88,9 +88,10 @@ _claude_run_candidates() {
         ports:1) _claude_run_names '^(active|activating|reloading)$' ;;
         ports:2) printf '%s\n' add remove reverse ;;
         ports:*) [ "${words[2]}" != remove ] || _claude_run_ports "${words[1]}" ;;
-        start:*) _claude_run_names '^(inactive|failed)$' ;;
-        stop:* | restart:*) _claude_run_names '^(active|activating|reloading)$' ;;
-        rm:* | rename:1) _claude_run_names '^(inactive|failed|broken)$' ;;
+        start:*) _claude_run_names '^(inactive|failed|suspended)$' ;;
+        resume:* | discard:*) _claude_run_names '^suspended$' ;;
+        stop:* | restart:* | suspend:*) _claude_run_names '^(active|activating|reloading)$' ;;
+        rm:* | rename:1) _claude_run_names '^(inactive|failed|broken|suspended)$' ;;
         *:1) _claude_run_names ;;
         esac
 }

@@ -19,6 +19,7 @@
 #include "helper/claude-run/project-ini.h"
 #include "helper/claude-run/remove-tree.h"
 #include "helper/claude-run/say.h"
+#include "helper/claude-run/suspended.h"
 #include "helper/claude-run/verbs.h"
 #include "helper/claude-run/which-vm.h"
 #include "helper/json.h"
@@ -76,6 +77,10 @@ int verb_rename(Context *c) {
                 return r;
         if (new_effective)
                 return fail(EXIT_CONFIGURATION, "project '%s' already exists: %s", new, new_effective);
+        r = suspended_rename(p->name, new);
+        if (r < 0 && r != -ENOENT)
+                return fail(EXIT_FAILURE, "Failed to rename the suspended VM '%s': %s", p->name,
+                                strerror(-r));
         if (renameat2(AT_FDCWD, own, AT_FDCWD, new_own, RENAME_NOREPLACE) < 0)
                 return fail(EXIT_FAILURE, "Failed to rename '%s' to '%s': %s", own, new_own,
                                 strerror(errno));
@@ -138,10 +143,13 @@ static char *find_home(Context *c, const ProjectEntry *p) {
 
 static bool ask(const ProjectEntry *p, const char *own, const char *home) {
         _cleanup_free_ char *line = NULL;
+        char suspended[SUSPENDED_TEXT_MAX];
         size_t allocated = 0;
 
         say_line(stderr, "Remove project '%s':", p->name);
         say_line(stderr, "  %s", own);
+        if (suspended_print(p->name, suspended))
+                say_line(stderr, "  its VM, %s, with what runs in it", suspended);
         if (home)
                 say_line(stderr, "  %s, the agent's home with its login and sessions", home);
         if (p->work_directory)
@@ -164,6 +172,10 @@ static int remove_project(Context *c, const char *word) {
                 return fail(EXIT_FAILURE, "'%s' is not removed", p->name);
         if (unlink(own) < 0)
                 return fail(EXIT_FAILURE, "Failed to remove '%s': %s", own, strerror(errno));
+        r = suspended_remove(p->name);
+        if (r < 0 && r != -ENOENT)
+                return fail(EXIT_FAILURE, "Failed to remove the suspended VM '%s': %s", p->name,
+                                strerror(-r));
         r = home ? remove_tree(home) : 0;
         if (r < 0)
                 return fail(EXIT_FAILURE, "Failed to remove '%s': %s", home, strerror(-r));
