@@ -18,6 +18,7 @@
 #include "common/whole-file.h"
 #include "common/why.h"
 #include "helper/log.h"
+#include "helper/ssh/ports.h"
 #include "helper/suspend/state.h"
 #include "helper/vm/machine.h"
 #include "helper/vm/suspended-files.h"
@@ -28,7 +29,7 @@
 #define LOAD_LIMIT (150 * SEC)  /* below the unit's TimeoutStartSec= */
 #define RANDOM_SIZE 32U
 
-const char *const suspended_files[] = { "ssh.key", "ssh.key.pub", "ssh.known_hosts", "ports", NULL };
+const char *const suspended_files[] = { "ssh.key", "ssh.key.pub", "ssh.known_hosts", NULL };
 
 static int read_text(const Vm *vm, const char *name, char **ret) {
         _cleanup_free_ char *path = state_file(vm->config->state_dir, vm->parameters->id, name);
@@ -71,8 +72,18 @@ static int open_dev_shell(Vm *vm) {
         return vm->dev_shell_fd < 0 && errno != ENOENT ? -errno : 0;
 }
 
+/* The ini is that of today, and so are its ports. */
+static int take_ports(const Vm *vm) {
+        _cleanup_free_ char *dir = strjoin(vm->config->state_dir, "/", vm->parameters->id, NULL);
+
+        return dir ? ports_take_added(vm->config->vm_dir, dir) : -ENOMEM;
+}
+
 int vm_resume_files(Vm *vm, SshKeys *ret_keys) {
         int r = open_dev_shell(vm);
+
+        if (r >= 0)
+                r = take_ports(vm);
 
         for (size_t i = 0; r >= 0 && suspended_files[i]; i++) {
                 _cleanup_free_ char *to = strjoin(vm->config->vm_dir, "/", suspended_files[i], NULL),

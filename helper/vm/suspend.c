@@ -98,17 +98,19 @@ static int keep_dev_shell(const Vm *vm) {
         return n < 0 ? -errno : 0;
 }
 
+static int keep_file(const Vm *vm, const char *name) {
+        _cleanup_free_ char *from = strjoin(vm->config->vm_dir, "/", name, NULL),
+                            *to = state_new_file(vm->config->state_dir, vm->parameters->id, name);
+
+        return from && to ? state_copy(from, to) : -ENOMEM;
+}
+
 static int keep_files(const Vm *vm) {
         int r = keep_dev_shell(vm);
 
-        for (size_t i = 0; r >= 0 && suspended_files[i]; i++) {
-                _cleanup_free_ char *from = strjoin(vm->config->vm_dir, "/", suspended_files[i], NULL),
-                                    *to = state_new_file(vm->config->state_dir, vm->parameters->id,
-                                                    suspended_files[i]);
-
-                r = from && to ? state_copy(from, to) : -ENOMEM;
-        }
-        return r;
+        for (size_t i = 0; r >= 0 && suspended_files[i]; i++)
+                r = keep_file(vm, suspended_files[i]);
+        return r < 0 ? r : keep_file(vm, SUSPENDED_PORTS);
 }
 
 static int make_whole(const Vm *vm) {
@@ -171,7 +173,7 @@ void vm_suspend(Vm *vm, int reply_fd) {
                 refuse(vm, "'%s': %s", vm->config->state_dir, strerror(-r));
                 return;
         }
-        sd_notify(0, "STATUS=Saves the guest's memory");
+        log_status(LOG_INFO, "Saves the guest's memory");
         vm_migrate(vm, vm->memory_fd, false, SAVE_LIMIT + mib / SAVE_MIB_PER_SEC * SEC, on_saved);
 }
 
