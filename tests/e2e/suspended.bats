@@ -29,6 +29,7 @@ teardown_file() {
 }
 
 teardown() {
+        tmux kill-server 2>/dev/null || true
         [ -n "${BATS_TEST_COMPLETED:-}" ] || {
                 claude-run list || true
                 journalctl --user --no-pager --since "@$BATS_TEST_STARTED" | tail -n 60
@@ -75,12 +76,19 @@ worker_line() {
 }
 
 assert_works() {
-        local number now mapped directory read
-        read -r number now mapped directory read < <(worker_line)
+        local number now mapped directory drift
+        read -r number now mapped directory READ < <(worker_line)
+        drift=$((now - $(date +%s)))
+        echo "line $number, mapped $mapped, $drift s, $directory: $READ"
         [ "$mapped" = "$number" ]
         [ "$directory" = /work/tree/below ]
-        [ "$((now - $(date +%s)))" -le 1 ] && [ "$((now - $(date +%s)))" -ge -3 ]
-        READ=$read
+        # a loaded machine reads a line late
+        ((drift <= 1 && drift >= -5))
+}
+
+# The ssh master follows the VM.
+assert_served() {
+        curl --silent --fail --retry 40 --retry-connrefused --retry-delay 1 --max-time 40 --output /dev/null "http://127.0.0.1:$1/"
 }
 
 state() {
@@ -92,7 +100,7 @@ state() {
         terminal frozen
         tmux send-keys -t frozen "claude-run attach frozen" Enter
         wait_agent frozen ready
-        for ((i = 1; i <= ${ROUNDS:-3}; i++)); do
+        for ((i = 1; i <= ${ROUNDS:-2}; i++)); do
                 before=$(tail -n 1 "$WORK/lines" | cut -d ' ' -f 1)
                 run -0 claude-run suspend frozen
                 [[ "$output" = "VM 'frozen' is suspended since "*"M on the disk. To go on: claude-run resume frozen" ]]
@@ -109,7 +117,7 @@ state() {
                 [ ! -e "$STATES/frozen" ]
                 assert_works
                 [ "$(tail -n 1 "$WORK/lines" | cut -d ' ' -f 1)" -lt $((before + 500)) ]
-                run -0 curl --silent --fail --max-time 20 --output /dev/null http://127.0.0.1:18093/
+                assert_served 18093
         done
         # the agent works, over the proxy with its placeholder
         tmux send-keys -t frozen "clear" Enter "claude-run attach frozen" Enter
@@ -117,7 +125,6 @@ state() {
         tmux send-keys -t frozen 'write: made.txt after-all' Enter
         wait_agent frozen wrote
         [ "$(cat "$WORK/made.txt")" = after-all ]
-        tmux kill-session -t frozen
 }
 
 @test "the guest has new random numbers, no session of before, and no refusal in the journal" {
@@ -163,8 +170,7 @@ state() {
         claude-run rename thawed frozen
         claude-run resume frozen
         assert_works
-        wait_journal claude-vm-ssh@frozen.service 'Started claude-vm-ssh@frozen'
-        run -0 curl --silent --fail --max-time 20 --output /dev/null http://127.0.0.1:18094/
+        assert_served 18094
         run -0 claude-run ports frozen
         [[ "$output" == *18094* && "$output" == *18095* && "$output" != *18093* ]]
 }
