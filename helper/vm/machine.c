@@ -4,17 +4,21 @@
 #include "helper/vm/machine.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/config-id.h"
+#include "common/whole-file.h"
 #include "common/why.h"
 
 #define FORMAT 1
+#define CPU_INFO_MAX 4096U
 
 /* Settings that the guest has been started with. */
 static const SettingId kept[] = { SETTING_MEMORY_MIB, SETTING_CPUS, SETTING_MACHINE, SETTING_AGENT,
@@ -31,18 +35,18 @@ static int print_file(FILE *f, const char *path) {
         return 0;
 }
 
-/* With -cpu host the guest has seen what this processor can do. */
-static void print_processor(FILE *f, bool kvm) {
-        _cleanup_fclose_ FILE *info = kvm ? fopen("/proc/cpuinfo", "re") : NULL;
-        _cleanup_free_ char *line = NULL;
-        size_t size = 0;
+/* With -cpu host the guest has seen what this processor can do. Its name is in the first lines. */
+static void print_processor(FILE *f) {
+        _cleanup_close_ int fd = open("/proc/cpuinfo", O_RDONLY | O_CLOEXEC);
+        _cleanup_free_ char *text = NULL;
+        const char *name;
+        size_t size;
 
-        fprintf(f, "accelerator %s\n", kvm ? "kvm" : "tcg");
-        while (info && getline(&line, &size, info) > 0)
-                if (strncmp(line, "model name", strlen("model name")) == 0) {
-                        fprintf(f, "processor %s", line + strcspn(line, ":"));
-                        return;
-                }
+        if (fd < 0 || whole_file_read_fd(fd, CPU_INFO_MAX, &text, &size) < 0)
+                return;
+        name = strstr(text, "model name");
+        if (name)
+                fprintf(f, "processor %.*s\n", (int) strcspn(name, "\n"), name);
 }
 
 /* A list by its identity: a value may be long, and a secret by mistake. */
@@ -74,7 +78,9 @@ static int print_machine(FILE *f, const Parameters *p, const GuestImage *image, 
         fprintf(f, "format %d\n", FORMAT);
         for (size_t i = 0; i < ELEMENTSOF(kept); i++)
                 fprintf(f, "%s %s\n", settings[kept[i]].key, setting_value(p->values, kept[i]));
-        print_processor(f, kvm);
+        fprintf(f, "accelerator %s\n", kvm ? "kvm" : "tcg");
+        if (kvm)
+                print_processor(f);
         r = print_file(f, image->kernel);
         if (r >= 0)
                 r = print_file(f, image->initrd);
