@@ -141,6 +141,9 @@ static void on_loaded(Vm *vm, const char *error) {
                 give_up(vm, error);
                 return;
         }
+        /* a stop has come before: it stays suspended */
+        if (vm->ending)
+                return;
         /* and not after it: it is never resumed twice */
         r = state_remove(vm->config->state_dir, vm->parameters->id);
         if (r < 0) {

@@ -25,6 +25,11 @@
 #define SAVE_LIMIT (60 * SEC)
 #define SAVE_MIB_PER_SEC 16U /* of a slow disk */
 
+static void reply(int fd, const char *text) {
+        if (fd >= 0)
+                (void) send(fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 /* Says how it went to the one who asked and to the journal. */
 static void __attribute__((format(printf, 2, 3))) refuse(Vm *vm, const char *format, ...) {
         char why[SUSPEND_REPLY_MAX];
@@ -35,8 +40,7 @@ static void __attribute__((format(printf, 2, 3))) refuse(Vm *vm, const char *for
         va_end(ap);
         printable_clean(why);
         log_message(LOG_WARNING, "Not suspended: %s", why);
-        if (vm->reply_fd >= 0)
-                (void) send(vm->reply_fd, why, strlen(why), MSG_DONTWAIT | MSG_NOSIGNAL);
+        reply(vm->reply_fd, why);
         close_cleanup(&vm->reply_fd);
         vm->reply_fd = -EBADF;
 }
@@ -148,19 +152,24 @@ static void on_saved(Vm *vm, const char *error) {
         }
         vm->facts.suspended = true;
         log_message(LOG_INFO, "The guest's memory is saved");
-        if (vm->reply_fd >= 0)
-                (void) send(vm->reply_fd, SUSPEND_DONE, strlen(SUSPEND_DONE), MSG_DONTWAIT | MSG_NOSIGNAL);
+        reply(vm->reply_fd, SUSPEND_DONE);
         sd_notify(0, "STOPPING=1\nSTATUS=Suspended");
         vm_end(vm);
 }
 
 void vm_suspend(Vm *vm, int reply_fd) {
-        const char *why = vm->migration.active ? "it is being suspended" : find_obstacle(vm);
+        const char *why = find_obstacle(vm);
         uint64_t mib = setting_number(vm->parameters->values, SETTING_MEMORY_MIB);
         int r;
 
-        if (vm->reply_fd >= 0)
-                close(vm->reply_fd);
+        /* the first one who asked waits for the answer */
+        if (vm->migration.active) {
+                reply(reply_fd,
+                                vm->migration.incoming ? "it is being resumed"
+                                                       : "it is being suspended already");
+                close_cleanup(&reply_fd);
+                return;
+        }
         vm->reply_fd = reply_fd;
         if (why) {
                 refuse(vm, "%s", why);
