@@ -31,7 +31,7 @@ let
 
   guestJson = {
     inherit (cfg) name;
-    format = 1;
+    format = 2;
     architecture = pkgs.stdenv.hostPlatform.parsed.cpu.name;
     distribution = "nixos/${config.system.nixos.label}";
     agents = lib.mapAttrs (_: agent: agent.version or "unknown") cfg.agents;

@@ -12,6 +12,7 @@
 #define STATE_MEMORY "memory"
 #define STATE_MACHINE "machine"    /* see helper/vm/machine.h */
 #define STATE_QEMU "qemu"          /* the version that wrote the memory */
+#define STATE_DISK "disk"          /* which disk, as it was left; not always there */
 #define STATE_DEV_SHELL "devshell" /* the script that the guest has as a disk; not always there */
 
 typedef struct StateInfo {

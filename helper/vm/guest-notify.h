@@ -1,4 +1,4 @@
-/* What the guest says on its notify port: the words of systemd's VM interface, and no others. */
+/* What the guest says on its notify port: the words of systemd's VM interface, and one for its disk. */
 #pragma once
 
 typedef enum GuestWord {
@@ -6,12 +6,13 @@ typedef enum GuestWord {
         GUEST_STATUS,      /* text */
         GUEST_EXIT_STATUS, /* number, 0 to 255 */
         GUEST_IDLE,        /* number, 0 or 1: since it was asked before */
+        GUEST_DISK,        /* text, as it came: a word that vm_disk_say() knows, or not */
         GUEST_UNKNOWN,     /* not believed */
 } GuestWord;
 
 typedef struct GuestMessage {
         GuestWord word;
-        const char *text; /* of STATUS: borrowed from the line, cleaned, at most 200 bytes */
+        const char *text; /* of STATUS and DISK: borrowed from the line, cleaned, at most 200 bytes */
         int number;       /* of EXIT_STATUS and IDLE */
 } GuestMessage;
 

@@ -22,7 +22,7 @@
 
 /* Settings that the guest has been started with. */
 static const SettingId kept[] = { SETTING_MEMORY_MIB, SETTING_CPUS, SETTING_MACHINE, SETTING_AGENT,
-        SETTING_AGENT_START, SETTING_DEV_SHELL };
+        SETTING_AGENT_START, SETTING_DEV_SHELL, SETTING_DISK };
 
 /* An image that has been made again has other times. */
 static int print_file(FILE *f, const char *path) {
@@ -109,6 +109,18 @@ int machine_print(const Parameters *p, const GuestImage *image, bool kvm, char *
         if (r >= 0)
                 *ret = TAKE_PTR(text);
         return r;
+}
+
+int machine_print_disk(int fd, char **ret) {
+        struct stat st;
+
+        if (fstat(fd, &st) < 0)
+                return -errno;
+        return asprintf(ret, "disk %" PRIu64 " of %" PRIi64 " bytes, written to at %" PRIi64 ".%09ld\n",
+                               (uint64_t) st.st_ino, (int64_t) st.st_size, (int64_t) st.st_mtim.tv_sec,
+                               st.st_mtim.tv_nsec) < 0
+                        ? -ENOMEM
+                        : 0;
 }
 
 /* The end of a text differs from every line. */

@@ -26,6 +26,7 @@ typedef struct QemuConfig {
         unsigned n_credentials;
         int dev_shell_fd; /* a file of whole sectors, inherited by QEMU; negative: none */
         bool incoming;    /* the guest's memory comes by its monitor */
+        int disk_fd;      /* a file that QEMU reads and writes, inherited and locked; negative: none */
 } QemuConfig;
 
 /* 0 and an owned vector, or -ENOMEM. */

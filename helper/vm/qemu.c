@@ -106,6 +106,7 @@ static int make_argv(const Vm *vm, Launch *l, bool kvm) {
                 .n_credentials = l->credentials->n,
                 .dev_shell_fd = vm->dev_shell_fd,
                 .incoming = vm->facts.resuming,
+                .disk_fd = vm->disk_fd,
         };
 
         return qemu_argv(&config, &l->argv);
@@ -169,6 +170,8 @@ static void let_inherit(const Vm *vm, const Launch *l) {
         fcntl(vm->tap_fd, F_SETFD, 0);
         if (vm->dev_shell_fd >= 0)
                 fcntl(vm->dev_shell_fd, F_SETFD, 0);
+        if (vm->disk_fd >= 0)
+                fcntl(vm->disk_fd, F_SETFD, 0);
 }
 
 /* The child's side of fork(): becomes QEMU. */
@@ -206,6 +209,13 @@ static void on_qmp_ready(void *userdata, const char *version) {
                 vm_resume(vm);
 }
 
+/* QEMU's words for an errno, which a guest cannot choose. */
+static const char *io_error_reason(sd_json_variant *data) {
+        sd_json_variant *reason = data ? sd_json_variant_by_key(data, "reason") : NULL;
+
+        return reason && sd_json_variant_is_string(reason) ? sd_json_variant_string(reason) : "I/O error";
+}
+
 static void on_qmp_event(void *userdata, const char *name, sd_json_variant *data) {
         Vm *vm = userdata;
 
@@ -213,6 +223,8 @@ static void on_qmp_event(void *userdata, const char *name, sd_json_variant *data
                 vm->facts.panicked = true;
         else if (strcmp(name, "MIGRATION") == 0)
                 vm_migration_event(vm, data);
+        else if (strcmp(name, "BLOCK_IO_ERROR") == 0)
+                vm_disk_failed(vm, io_error_reason(data));
 }
 
 /* Its end comes with QEMU's. A QEMU that hangs up and goes on, or breaks the protocol, is not to be trusted

@@ -62,6 +62,25 @@ int vm_resume_prepare(Vm *vm, const GuestImage *image, bool kvm, char **ret_why)
         return 0;
 }
 
+int vm_resume_check_disk(const Vm *vm, char **ret_why) {
+        _cleanup_free_ char *saved = NULL, *now = NULL, *why = NULL;
+        int r;
+
+        if (!vm->facts.resuming)
+                return 0;
+        r = read_text(vm, STATE_DISK, &saved);
+        if (r == -ENOENT)
+                r = (saved = strdup("")) ? 0 : -ENOMEM;
+        if (r >= 0)
+                r = vm->disk_fd >= 0                 ? machine_print_disk(vm->disk_fd, &now)
+                                : (now = strdup("")) ? 0
+                                                     : -ENOMEM;
+        if (r < 0)
+                return r;
+        r = machine_compare(saved, now, &why);
+        return r < 0 && why ? refuse(vm, why, ret_why) : r;
+}
+
 /* No evaluation of today: the guest has the script of then as a disk. */
 static int open_dev_shell(Vm *vm) {
         _cleanup_free_ char *path = state_file(vm->config->state_dir, vm->parameters->id, STATE_DEV_SHELL);

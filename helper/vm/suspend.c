@@ -19,6 +19,7 @@
 #include "helper/log.h"
 #include "helper/suspend/request.h"
 #include "helper/suspend/state.h"
+#include "helper/vm/machine.h"
 #include "helper/vm/suspended-files.h"
 #include "helper/vm/vm.h"
 
@@ -117,8 +118,18 @@ static int keep_files(const Vm *vm) {
         return r < 0 ? r : keep_file(vm, SUSPENDED_PORTS);
 }
 
+static int keep_disk(const Vm *vm) {
+        _cleanup_free_ char *text = NULL;
+        int r = vm->disk_fd >= 0 ? machine_print_disk(vm->disk_fd, &text) : 0;
+
+        return r < 0 || !text ? r : write_text(vm, STATE_DISK, text);
+}
+
 static int make_whole(const Vm *vm) {
         int r = write_text(vm, STATE_MACHINE, vm->machine);
+
+        if (r >= 0)
+                r = keep_disk(vm);
 
         if (r >= 0)
                 r = write_text(vm, STATE_QEMU, vm->qemu_version);

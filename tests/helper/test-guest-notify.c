@@ -23,6 +23,9 @@ static void test_words(void **state) {
         assert_int_equal(m.word, GUEST_IDLE);
         assert_int_equal(m.number, 1);
         assert_int_equal(parse("IDLE=0").number, 0);
+        m = parse("DISK=full");
+        assert_int_equal(m.word, GUEST_DISK);
+        assert_string_equal(m.text, "full");
 }
 
 static void test_others_are_not_believed(void **state) {
