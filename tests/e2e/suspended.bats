@@ -5,6 +5,7 @@
 load common
 
 STATES=$HOME/.local/state/claude-microvm/suspended
+DISK=$HOME/.local/share/claude-microvm/disks/frozen.raw
 
 setup_file() {
         start_api
@@ -12,7 +13,9 @@ setup_file() {
         # a file system with file handles, as disks have; the one of the home here is an overlay
         WORK=$(mktemp -d /tmp/frozen-XXXXXX)
         export WORK
-        sed -i "s|^WorkDirectory=.*|WorkDirectory=$WORK|" ~/.config/claude-microvm/frozen.ini
+        sed -i "s|^WorkDirectory=.*|WorkDirectory=$WORK|; s|^Disk=no|Disk=1G|" ~/.config/claude-microvm/frozen.ini
+        # the agent trusts the directory by its path
+        sed -i "s|$(project_dir frozen)|$WORK|g" ~/homes/frozen/.claude.json
         write_worker >"$WORK/worker.py"
         systemctl --user daemon-reload
         claude-run start frozen
@@ -81,7 +84,7 @@ assert_works() {
         drift=$((now - $(date +%s)))
         echo "line $number, mapped $mapped, $drift s, $directory: $READ"
         [ "$mapped" = "$number" ]
-        [ "$directory" = /work/tree/below ]
+        [[ "$directory" = */tree/below ]]
         # a loaded machine reads a line late
         ((drift <= 1 && drift >= -5))
 }
@@ -157,6 +160,12 @@ state() {
         run -78 claude-run start frozen
         [[ "$output" == *"it was suspended with 'Memory 1536' and would have 'Memory 1024' now"* ]]
         sed -i 's/^Memory=.*/Memory=1536M/' ~/.config/claude-microvm/frozen.ini
+        # as another start would leave it
+        touch --reference="$DISK" "$WORK/times"
+        touch "$DISK"
+        run -78 claude-run start frozen
+        [[ "$output" == *"it was suspended with 'disk "*" and would have 'disk "* ]]
+        touch --reference="$WORK/times" "$DISK"
         # what QEMU itself does not take
         mv "$STATES/frozen/memory" "$WORK/memory"
         echo garbage >"$STATES/frozen/memory"
