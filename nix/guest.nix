@@ -163,6 +163,7 @@ in
         (_: {
           path = [
             pkgs.gawk
+            pkgs.python3
             pkgs.util-linux
           ];
         })
