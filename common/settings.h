@@ -34,6 +34,7 @@
         X(SHARE,           "Project", "Share",           SHARE,     NULL,       NULL,    CODE,      0, "share", "TAG:DIR:GUESTDIR[:ro]", "one more directory") \
         X(ALLOW_HIDDEN,    "Project", "AllowHidden",     HIDDEN,    NULL,       NULL,    CODE,      0, NULL, NULL, NULL) \
         X(PRIVATE,         "Project", "Private",         PRIVATE,   NULL,       NULL,    VARIABLE,  0, NULL, NULL, NULL) \
+        X(SETUP,           "Project", "Setup",           SCRIPT,    NULL,       NULL,    VARIABLE,  0, NULL, NULL, NULL) \
         X(UUID,            "Project", "UUID",            UUID,      NULL,       NULL,    CODE,      0, NULL, NULL, NULL) \
         X(GUEST,           "VM",      "Guest",           GUEST,     NULL,       DEFAULT_GUEST, VARIABLE, 0, "guest", "GUEST", "guest image") \
         X(MEMORY_MIB,      "VM",      "Memory",          MEMORY,    "128M 1T",  "4G",    VARIABLE,  'm', "memory", "SIZE", "memory, like 8G") \
@@ -82,6 +83,7 @@ typedef enum SettingType {
         TYPE_HOME,      /* a directory in which agents may keep their settings */
         TYPE_PROTECT,   /* names below the work directory */
         TYPE_PRIVATE,   /* directories below it */
+        TYPE_SCRIPT,    /* a file below it */
         TYPE_UUID,      /* of a project only, not of a request */
         TYPE_DIRECTIVE, /* plain text for systemd */
         TYPE_WANTED,    /* of a project only */

@@ -60,10 +60,11 @@ int vm_disk_begin(Vm *vm, const GuestImage *image, char **ret_why) {
         return 0;
 }
 
-/* Owned; NULL without memory. */
-static char *print_note(const Vm *vm) {
+char *vm_disk_note(const Vm *vm) {
         const struct DiskNote *note = vm->disk_note;
 
+        if (!note)
+                return NULL;
         return note->verb ? strjoin(note->sentence, ": claude-run disk ", vm->parameters->id, " ",
                                             note->verb, NULL)
                           : strdup(note->sentence);
@@ -78,15 +79,9 @@ void vm_disk_say(Vm *vm, const char *word) {
                 if (strcmp(word, notes[i].word) != 0 || (last && &notes[i] <= last))
                         continue;
                 vm->disk_note = &notes[i];
-                sentence = print_note(vm);
+                sentence = vm_disk_note(vm);
                 log_message(LOG_NOTICE, "%s", sentence ?: "");
         }
-}
-
-char *vm_disk_status(const Vm *vm, const char *status) {
-        _cleanup_free_ char *sentence = vm->disk_note ? print_note(vm) : NULL;
-
-        return sentence ? strjoin(status, ". ", sentence, NULL) : strdup(status);
 }
 
 void vm_disk_failed(Vm *vm, const char *reason) {

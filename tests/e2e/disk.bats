@@ -10,8 +10,9 @@ other=$BATS_RUN_TMPDIR/other-image
 
 setup_file() {
         start_api
-        new_project kept AgentStart=session 'Private=node_modules web/target' '[VM]' Disk=1G
+        new_project kept AgentStart=session Setup=vm-setup.sh 'Private=node_modules web/target' '[VM]' Disk=1G
         claude-run disk kept delete --yes || true
+        printf '%s\n' 'echo "setting up as $(id -un) in $PWD"' 'echo ran >>/work/setup-runs' 'getent hosts deb.debian.org >/dev/null || true' 'touch /etc/set-up' >"$(project_dir kept)/vm-setup.sh"
         # another image to the helper: the same files, and another hash
         mkdir "$other"
         for file in kernel initrd root.erofs cmdline; do ln -s "$image/$file" "$other/$file"; done
@@ -53,6 +54,7 @@ use_image() {
         [ "$(allocated)" -lt $((64 << 20)) ]
         [ "$(status)" = "Ready for sessions" ]
         as_root sh -c 'echo installed >/etc/kept; mkdir -p /var/lib/docker/; echo layer >/var/lib/docker/layer; echo wheel >/home/claude/.cache/wheel'
+        vm_journal kept --since "@$BATS_TEST_STARTED" | grep 'setting up as root in /work'
         # beside the shares, and the agent's
         claude-run exec kept -- sh -c 'echo module >/work/node_modules/module; echo object >/work/web/target/object; echo source >/work/web/source'
         [ "$(cat "$(project_dir kept)/web/source")" = source ]
@@ -108,6 +110,9 @@ use_image() {
         [ "$(status)" = "Ready for sessions" ]
         [ "$(as_root sh -c "cd /var/written && for i in \$(seq $synced); do [ \"\$(cat \$i)\" = \$i ] || echo lost \$i; done; echo $synced")" = "$synced" ]
         [ "$(as_root cat /etc/kept)" = installed ]
+        # once for an image and a disk
+        as_root ls /etc/set-up
+        [ "$(cat "$(project_dir kept)/setup-runs")" = ran ]
         [ "$(claude-run exec kept -- cat /work/node_modules/module /work/web/target/object .cache/wheel /home/claude/.cache/wheel 2>/dev/null | tr '\n' ' ')" = 'module object wheel ' ]
         claude-run stop kept
 }
@@ -130,8 +135,11 @@ use_image() {
 
 @test "another image begins with its own packages, and keeps data" {
         use_image "$other"
+        # and its Setup=, which fails this time: the VM is there, and says what happened
+        printf '%s\n' 'echo again >>setup-runs' 'echo "no such package: tree" >&2' 'exit 3' >"$(project_dir kept)/vm-setup.sh"
         claude-run start kept
-        [[ "$(status)" == "Ready for sessions. The guest image is another one"* ]]
+        [[ "$(status)" == "Ready for sessions. The guest image is another one"*"Setup= failed with status 3,"*"said last: \"no such package: tree"* ]]
+        [ "$(tail -n 1 "$(project_dir kept)/setup-runs")" = again ]
         run ! as_root cat /etc/kept
         [ "$(as_root cat /var/lib/claude-vm/previous/upper/etc/kept /var/lib/docker/layer /work/node_modules/module | tr '\n' ' ')" = 'installed layer module ' ]
         # full to the last block; the next start is on it
@@ -141,8 +149,10 @@ use_image() {
 
 @test "a full disk starts, and the image before has what was installed on it" {
         use_image
+        rm "$(project_dir kept)/vm-setup.sh"
         claude-run start kept
-        [[ "$(status)" == "Ready for sessions. The disk is full"* ]]
+        [[ "$(status)" == "Ready for sessions. The disk is full"*"Setup= failed with status 127,"*"there is no file vm-setup.sh"* ]]
+        echo true >"$(project_dir kept)/vm-setup.sh"
         vm_journal kept --since "@$BATS_TEST_STARTED" | grep 'The guest image is the one before again'
         [ "$(as_root cat /etc/kept)" = installed ]
         [[ "$(as_root sh -c 'head -c 10M /dev/urandom >/etc/more' 2>&1)" == *"No space left"* ]]
