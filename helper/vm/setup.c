@@ -13,7 +13,9 @@
 #define SETUP_LIMIT (30 * 60 * SEC)
 #define AFTER_LIMIT (150 * SEC) /* for the rest of the boot, as under emulation */
 
+/* Once, as the end: a guest that says it again would boot for ever. */
 static void begin(Vm *vm) {
+        vm->setup_begun = true;
         /* systemd has a limit of its own */
         sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%llu\nSTATUS=Setup= of the project runs in the guest",
                         (unsigned long long) (SETUP_LIMIT + AFTER_LIMIT));
@@ -25,6 +27,7 @@ static void begin(Vm *vm) {
 static void end(Vm *vm, int status) {
         _cleanup_free_ char *note = NULL;
 
+        vm->setup_ended = true;
         vm->setup_status = status;
         snprintf(vm->setup_words, sizeof(vm->setup_words), "%s", vm->guest_status);
         /* a failure of the boot after this one has words of its own */
@@ -36,12 +39,12 @@ static void end(Vm *vm, int status) {
 }
 
 void vm_setup_say(Vm *vm, int status) {
-        if (vm->facts.ready || !setting_value(vm->parameters->values, SETTING_SETUP))
+        if (vm->facts.ready || vm->setup_ended || !setting_value(vm->parameters->values, SETTING_SETUP))
                 return;
-        if (status < 0)
-                begin(vm);
-        else
+        if (status >= 0)
                 end(vm, status);
+        else if (!vm->setup_begun)
+                begin(vm);
 }
 
 char *vm_setup_note(const Vm *vm) {
