@@ -54,8 +54,8 @@ typedef struct Vm {
         const struct DiskNote *disk_note; /* the gravest thing that the guest has said of it; or NULL */
         bool disk_failed;                 /* said already */
         bool setup_begun, setup_ended;
-        int setup_status;                 /* of Setup=; 0: it was good, or did not run */
-        char setup_words[256];            /* its last ones, if it was not */
+        int setup_status;      /* of Setup=; 0: it was good, or did not run */
+        char setup_words[256]; /* its last ones, if it was not */
         char guest_status[256];
         bool status_pending; /* systemd has not heard of it yet */
         char share_tag[SHARE_TAG_MAX + 1], share_result[64];

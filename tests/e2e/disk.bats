@@ -93,6 +93,24 @@ use_image() {
         [[ "$output" == *"temporarily unavailable"* ]]
 }
 
+@test "the image has what the README names, and what a set and a script have put into it" {
+        claude-run exec kept -- sh -c 'echo "int main(void) { return 0; }" >/tmp/a.c && gcc -o /tmp/a /tmp/a.c && /tmp/a'
+        [ "$(claude-run exec kept -- npm prefix --global)" = /home/claude/.local ]
+        claude-run exec kept -- sh -c 'python3 -m venv --without-pip /tmp/venv && python3 -m pip --version && node --version && tmux -V && nano --version && gh --version' >/dev/null
+        [ "$(claude-run exec kept -- cat /etc/made-by-script /etc/resolv.conf | tr '\n' ' ')" = '/root nameserver 10.0.2.3 ' ]
+        run ! claude-run exec kept -- ls /usr/lib/claude-vm/steps
+}
+
+@test "podman runs and builds for claude, and its images are on the disk" {
+        claude-run exec kept -- sh -euc 'cd /tmp; tar --create --transform "s|.*/|bin/|" /usr/bin/busybox | podman import --quiet - box
+                podman run --rm --volume /work:/w box /bin/busybox sh -c "echo from a container >/w/contained"
+                mkdir build; printf "FROM box\nCOPY word /word\nCMD [\"/bin/busybox\", \"cat\", \"/word\"]\n" >build/Dockerfile; echo built >build/word
+                podman build --quiet --tag word build && [ "$(podman run --rm word)" = built ]
+                [ "$(podman info --format "{{.Store.GraphRoot}} {{.Store.GraphDriverName}}")" = "/var/lib/containers/claude overlay" ]'
+        [ "$(cat "$(project_dir kept)/contained")" = 'from a container' ]
+        [ "$(as_root stat --format=%m /var/lib/containers/)" = /var/lib/claude-vm ]
+}
+
 @test "SIGKILL of QEMU in the middle of writes loses nothing that was synced" {
         claude-run exec kept --user root --detach -- sh -c 'mkdir /var/written; for i in $(seq 10000); do echo $i >/var/written/$i; sync /var/written/$i; echo $i >/work/synced; done'
         wait_file "$(project_dir kept)/synced"
@@ -110,6 +128,7 @@ use_image() {
         [ "$(status)" = "Ready for sessions" ]
         [ "$(as_root sh -c "cd /var/written && for i in \$(seq $synced); do [ \"\$(cat \$i)\" = \$i ] || echo lost \$i; done; echo $synced")" = "$synced" ]
         [ "$(as_root cat /etc/kept)" = installed ]
+        claude-run exec kept -- podman image exists word
         # once for an image and a disk
         as_root ls /etc/set-up
         [ "$(cat "$(project_dir kept)/setup-runs")" = ran ]
