@@ -25,7 +25,9 @@
 #define PARAMETER_API_UPSTREAM "CLAUDE_VM_API_UPSTREAM" /* URL; set: the API proxy is on */
 #define PARAMETER_API_KEYS "CLAUDE_VM_API_KEYS"         /* names of the proxy's secrets, blanks between */
 #define PARAMETER_ENVIRONMENT_PREFIX "CLAUDE_VM_ENVIRONMENT_" /* + NAME = value, for the agent */
-#define PARAMETER_ENCRYPTED_PREFIX "CLAUDE_VM_ENCRYPTED_"     /* + NAME = file of systemd-creds */
+/* Where the user's ssh agent is in the guest; guest/libexec/setup makes the directory. */
+#define GUEST_SSH_AGENT "/run/claude-vm/forward/ssh-agent"
+#define PARAMETER_ENCRYPTED_PREFIX "CLAUDE_VM_ENCRYPTED_" /* + NAME = file of systemd-creds */
 
 /* Blank-separated names of secrets that claude-run takes from its environment when it starts the VM. */
 #define PARAMETER_CALLER_CREDENTIALS "CLAUDE_VM_CALLER_CREDENTIALS"

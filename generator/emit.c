@@ -96,6 +96,13 @@ static void print_agent(UnitWriter *w, const Project *p) {
         }
 }
 
+/* The VM's half of it; the ssh master has the other. */
+static void print_agent_forward(UnitWriter *w, const Project *p) {
+        if (setting_is(p->values, SETTING_AGENT_FORWARD, "yes"))
+                unit_writer_print_environment(
+                                w, PARAMETER_ENVIRONMENT_PREFIX "SSH_AUTH_SOCK", GUEST_SSH_AGENT);
+}
+
 /* Names of variables with blanks between, one variable of the unit. */
 typedef struct NameList {
         UnitWriter *writer;
@@ -254,6 +261,7 @@ static void print_vm(UnitWriter *w, const Project *p) {
         print_publish(w, p);
         print_shares(w, p);
         print_agent(w, p);
+        print_agent_forward(w, p);
         print_credentials(w, p, false);
         print_caller_credentials(w, p, true);
         if (p->api) {
@@ -355,6 +363,17 @@ static int add_dev_shell(UnitWriter *w, const Project *p) {
         begin_service(w, p);
         print_setting(w, p, SETTING_WORK_DIRECTORY);
         print_setting(w, p, SETTING_DEV_SHELL);
+        return unit_writer_end(w);
+}
+
+/* Lends the user's ssh agent to the ssh master. It may have its socket in /tmp. */
+static int add_ssh(UnitWriter *w, const Project *p) {
+        int r = begin_part(w, p, "ssh");
+
+        if (r < 0)
+                return r;
+        unit_writer_print_literal(w, "\n[Service]\nPrivateTmp=no\n");
+        unit_writer_print_environment(w, settings[SETTING_AGENT_FORWARD].variable, "yes");
         return unit_writer_end(w);
 }
 
@@ -471,6 +490,8 @@ static int add_vm(UnitWriter *w, const Project *p) {
                 r = add_proxy(w, p);
         if (r >= 0 && project_has_dev_shell(p))
                 r = add_dev_shell(w, p);
+        if (r >= 0 && setting_is(p->values, SETTING_AGENT_FORWARD, "yes"))
+                r = add_ssh(w, p);
         if (r >= 0 && p->values[SETTING_WANTED_BY]) {
                 unit_name(p->id, unit);
                 r = unit_writer_want(w, "default.target", unit, TEMPLATE);

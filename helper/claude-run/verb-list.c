@@ -23,6 +23,7 @@
 #include "helper/claude-run/say.h"
 #include "helper/claude-run/session.h"
 #include "helper/claude-run/verbs.h"
+#include "helper/claude-run/vm-network.h"
 #include "helper/claude-run/which-vm.h"
 #include "helper/json.h"
 
@@ -290,10 +291,10 @@ int verb_list(Context *c) {
         return r < 0 ? fail(EXIT_FAILURE, "Failed to list VMs: %s", strerror(-r)) : 0;
 }
 
-/* The row of one VM, as `list --json` has it. */
+/* The row of one VM, as `list --json` has it, and its network. */
 static int print_status_json(Context *c, const char *id) {
         _cleanup_(disk_files_done) DiskFiles disks = { .directory = -EBADF };
-        _cleanup_json_ sd_json_variant *object = NULL;
+        _cleanup_json_ sd_json_variant *object = NULL, *network = NULL;
         _cleanup_free_ char *directory = NULL, *unit = NEED(vm_unit_name(id));
         Row row = { .name = id, .uuid = vm_name_is_uuid(id) ? id : NULL };
         const ProjectEntry *p;
@@ -318,6 +319,10 @@ static int print_status_json(Context *c, const char *id) {
         if (r >= 0)
                 r = build_json(&row, &object);
         if (r >= 0)
+                r = vm_network_build_summary(c, id, &network);
+        if (r >= 0)
+                r = sd_json_variant_set_field(&object, "network", network);
+        if (r >= 0)
                 r = sd_json_variant_dump(object, SD_JSON_FORMAT_NEWLINE, stdout, NULL);
         unit_state_done(&row.state);
         return r < 0 ? fail(EXIT_FAILURE, "Failed to look at '%s': %s", id, strerror(-r)) : 0;
@@ -332,6 +337,8 @@ int verb_status(Context *c) {
                 return r;
         if (c->options->json)
                 return print_status_json(c, id);
+        vm_network_print_line(c, id);
+        fflush(stdout);
         unit = NEED(vm_unit_name(id));
         memory_need(strv_extend(&argv, c->options->systemctl, "--user", "status", unit, NULL) >= 0);
         return context_exec_program(argv);

@@ -17,36 +17,19 @@
 #include "helper/claude-run/memory.h"
 #include "helper/claude-run/say.h"
 #include "helper/claude-run/verbs.h"
+#include "helper/claude-run/vm-network.h"
 #include "helper/claude-run/which-vm.h"
 #include "helper/json.h"
 #include "helper/net/allow-list.h"
-#include "helper/net/client.h"
-
-/* --- the holder ------------------------------------------------------------------------ */
 
 static int ask(Context *c, const char *id, const char *words, sd_json_variant **ret) {
-        _cleanup_free_ char *text = NULL;
-        int r = net_request_text(c->runtime_dir, id, words, &text);
+        int r = vm_network_ask(c, id, words, ret);
 
         if (r == -ENOENT || r == -ECONNREFUSED)
                 return fail(EXIT_FAILURE,
                                 "VM '%s' is not running; what it will be able to reach: claude-run config show %s",
                                 id, id);
-        if (r >= 0)
-                r = sd_json_parse(text, 0, ret, NULL, NULL);
         return r < 0 ? fail(EXIT_FAILURE, "Failed to ask the network of '%s': %s", id, strerror(-r)) : 0;
-}
-
-static const char *text_of(sd_json_variant *object, const char *key) {
-        sd_json_variant *v = sd_json_variant_by_key(object, key);
-
-        return v && sd_json_variant_is_string(v) ? sd_json_variant_string(v) : "";
-}
-
-static uint64_t number_of(sd_json_variant *object, const char *key) {
-        sd_json_variant *v = sd_json_variant_by_key(object, key);
-
-        return v && sd_json_variant_is_unsigned(v) ? sd_json_variant_unsigned(v) : 0;
 }
 
 /* --- show ------------------------------------------------------------------------------ */
@@ -65,67 +48,60 @@ static const char *explain_mode(const char *mode) {
         return "";
 }
 
-/* What does not run, and so closes a way. */
-static void print_parts(Context *c, const char *id, const char *mode) {
-        static const char *const units[][2] = { { "claude-vm-pasta", "nothing gets out" },
-                { "claude-vm-dns", "there are no names" } };
-
-        if (strcmp(mode, "none") == 0 || context_manager(c) != 0)
-                return;
-        for (size_t i = 0; i < ELEMENTSOF(units); i++) {
-                _cleanup_free_ char *unit = NEED(strjoin(units[i][0], "@", id, ".service", NULL)),
-                                    *state = NULL;
-
-                if (manager_active_state(c->manager, unit, &state) >= 0 && strcmp(state, "active") != 0)
-                        say_line(stdout, "warning   %s is %s, so %s; see: systemctl --user status %s", unit,
-                                        state, units[i][1], unit);
-        }
-}
-
 static void print_rules(sd_json_variant *rules) {
         for (size_t i = 0; i < sd_json_variant_elements(rules); i++) {
                 sd_json_variant *rule = sd_json_variant_by_index(rules, i);
-                const char *list = text_of(rule, "list");
+                const char *list = vm_network_text(rule, "list");
                 bool added = sd_json_variant_boolean(sd_json_variant_by_key(rule, "added"));
 
-                say_line(stdout, "allow     %-44s %s%s%s", text_of(rule, "allow"),
+                say_line(stdout, "allow     %-44s %s%s%s", vm_network_text(rule, "allow"),
                                 added ? "added since the start" : "from the ini", list[0] ? ", @" : "",
                                 list);
         }
 }
 
 static void print_traffic(const char *word, sd_json_variant *traffic) {
-        say_line(stdout, "%-9s %" PRIu64 " packets, %" PRIu64 " bytes", word, number_of(traffic, "packets"),
-                        number_of(traffic, "bytes"));
+        say_line(stdout, "%-9s %" PRIu64 " packets, %" PRIu64 " bytes", word,
+                        vm_network_number(traffic, "packets"), vm_network_number(traffic, "bytes"));
+}
+
+static void print_api(sd_json_variant *api) {
+        _cleanup_free_ char *text = api ? vm_network_describe_api(api) : NULL;
+
+        if (text)
+                say_line(stdout, "api       %s, %" PRIu64 " bytes sent, %" PRIu64 " received", text,
+                                vm_network_number(api, "sentBytes"),
+                                vm_network_number(api, "receivedBytes"));
 }
 
 static void print_refusal(sd_json_variant *refusal) {
-        const char *name = text_of(refusal, "name"), *address = text_of(refusal, "address"),
-                   *allow = text_of(refusal, "allow");
-        time_t when = (time_t) (number_of(refusal, "lastUSec") / SEC);
+        const char *name = vm_network_text(refusal, "name"), *address = vm_network_text(refusal, "address"),
+                   *allow = vm_network_text(refusal, "allow");
+        time_t when = (time_t) (vm_network_number(refusal, "lastUSec") / SEC);
         char target[512], clock[16] = "";
         struct tm tm;
 
         if (localtime_r(&when, &tm))
                 strftime(clock, sizeof(clock), "%H:%M:%S", &tm);
         snprintf(target, sizeof(target), "%s%s%s", name, name[0] && address[0] ? " " : "", address);
-        if (number_of(refusal, "port") > 0)
+        if (vm_network_number(refusal, "port") > 0)
                 snprintf(target + strlen(target), sizeof(target) - strlen(target), " %s %" PRIu64,
-                                text_of(refusal, "protocol"), number_of(refusal, "port"));
-        say_line(stdout, "  %-8s %5" PRIu64 "x  %-44s %s%s", clock, number_of(refusal, "count"), target,
-                        allow[0] ? "network allow " : "", allow);
+                                vm_network_text(refusal, "protocol"), vm_network_number(refusal, "port"));
+        say_line(stdout, "  %-8s %5" PRIu64 "x  %-44s %s%s", clock, vm_network_number(refusal, "count"),
+                        target, allow[0] ? "network allow " : "", allow);
 }
 
 static int print_network(Context *c, const char *id, sd_json_variant *v) {
         sd_json_variant *refused = sd_json_variant_by_key(v, "refused");
-        const char *mode = text_of(v, "mode");
+        const char *mode = vm_network_text(v, "mode");
         size_t n = sd_json_variant_elements(refused);
 
         say_line(stdout, "mode      %s: %s", mode, explain_mode(mode));
-        print_parts(c, id, mode);
+        vm_network_print_warnings(c, id, v);
         print_rules(sd_json_variant_by_key(v, "rules"));
         print_traffic("passed", sd_json_variant_by_key(v, "allowedTraffic"));
         print_traffic("refused", sd_json_variant_by_key(v, "refusedTraffic"));
+        print_api(sd_json_variant_by_key(v, "api"));
         for (size_t i = 0; i < n && i < 20; i++)
                 print_refusal(sd_json_variant_by_index(refused, i));
         if (n > 20)
@@ -208,8 +184,8 @@ static int change(Context *c, const char *id, const char *words) {
 
         if (r != 0)
                 return r;
-        if (text_of(answer, "error")[0])
-                return fail(EXIT_FAILURE, "%s", text_of(answer, "error"));
+        if (vm_network_text(answer, "error")[0])
+                return fail(EXIT_FAILURE, "%s", vm_network_text(answer, "error"));
         return follow_change(c, id);
 }
 

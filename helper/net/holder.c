@@ -58,6 +58,7 @@ typedef struct Holder {
         LineLimit resolver_limit;
         GuestLines proxy_log;
         LineLimit proxy_limit;
+        ApiTotals api;
         int control_fd, ssh_fd;
         int own_fd; /* of the host's namespace */
         int packet_fd;
@@ -229,13 +230,31 @@ static int build_counter(const Holder *h, const char *name, sd_json_variant **re
                                        SD_JSON_BUILD_PAIR("bytes", SD_JSON_BUILD_UNSIGNED(bytes)));
 }
 
+/* NULL where no key is kept for this VM. */
+static int build_api(const Holder *h, sd_json_variant **ret) {
+        const ApiTotals *t = &h->api;
+
+        if (!h->policy.has_api)
+                return 0;
+        return sd_json_buildo(ret, SD_JSON_BUILD_PAIR_UNSIGNED("requests", t->requests),
+                        SD_JSON_BUILD_PAIR_UNSIGNED("errors", t->errors),
+                        SD_JSON_BUILD_PAIR_UNSIGNED("sentBytes", t->sent),
+                        SD_JSON_BUILD_PAIR_UNSIGNED("receivedBytes", t->received),
+                        SD_JSON_BUILD_PAIR_CONDITION(
+                                        t->budget > 0, "spent", SD_JSON_BUILD_UNSIGNED(t->spent)),
+                        SD_JSON_BUILD_PAIR_CONDITION(
+                                        t->budget > 0, "budget", SD_JSON_BUILD_UNSIGNED(t->budget)));
+}
+
 static int build_show(const Holder *h, sd_json_variant **ret) {
-        _cleanup_json_ sd_json_variant *rules = NULL, *refused = NULL, *allowed_packets = NULL,
+        _cleanup_json_ sd_json_variant *rules = NULL, *refused = NULL, *api = NULL, *allowed_packets = NULL,
                                        *refused_packets = NULL;
         int r = build_rules(&h->policy, &rules);
 
         if (r >= 0)
                 r = verdicts_build(&h->verdicts, &refused);
+        if (r >= 0)
+                r = build_api(h, &api);
         if (r >= 0)
                 r = build_counter(h, "allowed", &allowed_packets);
         if (r >= 0)
@@ -250,6 +269,8 @@ static int build_show(const Holder *h, sd_json_variant **ret) {
                                                        SD_JSON_BUILD_VARIANT(allowed_packets)),
                                        SD_JSON_BUILD_PAIR("refusedTraffic",
                                                        SD_JSON_BUILD_VARIANT(refused_packets)),
+                                       SD_JSON_BUILD_PAIR_CONDITION(
+                                                       api != NULL, "api", SD_JSON_BUILD_VARIANT(api)),
                                        SD_JSON_BUILD_PAIR("refused", SD_JSON_BUILD_VARIANT(refused)));
 }
 
@@ -518,6 +539,8 @@ static void on_proxy_line(void *userdata, const char *text) {
         ProxyLine line = proxy_log_parse(text);
         unsigned left_out;
 
+        if (line.word == PROXY_API)
+                api_totals_add(&h->api, &line);
         if (line.word == PROXY_NAME_ALLOWED || line.word == PROXY_NAME_REFUSED ||
                         line.word == PROXY_NAME_LOCAL)
                 take_name(h, &line);

@@ -157,12 +157,14 @@ static void print_budget(FILE *f, const ProxyConfig *c) {
         fputs("    acl counted method POST\n"
               "    acl free path -m end /count_tokens\n"
               "    http-request track-sc0 int(1) table budget if counted !free\n"
+              "    http-request set-var(txn.spent) sc0_gpc0_rate(budget) if counted !free\n"
               "    http-request return ",
                         f);
         print_answer(f, 429, "rate_limit_error", text);
         fprintf(f,
                         " hdr x-should-retry false if counted !free { sc0_gpc0_rate(budget) ge %u }\n"
-                        "    http-request sc-inc-gpc0(0) if counted !free\n",
+                        "    http-request sc-inc-gpc0(0) if counted !free\n"
+                        "    http-request set-var(txn.spent) sc0_gpc0_rate(budget) if counted !free\n",
                         c->budget);
 }
 
@@ -208,8 +210,8 @@ static void print_api(FILE *f, const ProxyConfig *c) {
                         "    timeout client 30m\n"
                         /* a stream goes on as it comes */
                         "    option http-no-delay\n"
-                        "    log-format \"api %%ST %%U %%B %%Ta %%ts %%HM %%HPO\"\n",
-                        NET_API_PORT);
+                        "    log-format \"api %%ST %%U %%B %%Ta %%ts %%[var(txn.spent)]/%u %%HM %%HPO\"\n",
+                        NET_API_PORT, c->budget);
         print_own_errors(f);
         print_limits(f, c->api);
         print_keys(f, c);

@@ -1,6 +1,6 @@
 /* The lines:
  *
- *   api 200 1534 8012 2312 -- POST /v1/messages
+ *   api 200 1534 8012 2312 -- 12/200 POST /v1/messages
  *   tls name 93.184.216.34 evil.example
  */
 
@@ -43,11 +43,25 @@ static ProxyLine parse_tls(const char *text) {
 
 ProxyLine proxy_log_parse(const char *text) {
         ProxyLine line = { .word = PROXY_API };
+        char budget[24];
 
         if (strncmp(text, "tls ", strlen("tls ")) == 0)
                 return parse_tls(text);
-        if (sscanf(text, "api %u %llu %llu %llu %*s %15s %511s", &line.status, &line.sent, &line.received,
-                            &line.msec, line.method, line.path) == 6)
-                return line;
-        return (ProxyLine) {};
+        if (sscanf(text, "api %u %llu %llu %llu %*s %23s %15s %511s", &line.status, &line.sent,
+                            &line.received, &line.msec, budget, line.method, line.path) != 7)
+                return (ProxyLine) {};
+        /* `-` for a request that does not count */
+        line.counts = sscanf(budget, "%u/%u", &line.spent, &line.budget) == 2;
+        return line;
+}
+
+void api_totals_add(ApiTotals *t, const ProxyLine *line) {
+        t->requests++;
+        t->errors += line->status >= 400;
+        t->sent += line->sent;
+        t->received += line->received;
+        if (!line->counts)
+                return;
+        t->spent = line->spent;
+        t->budget = line->budget;
 }

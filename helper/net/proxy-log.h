@@ -1,6 +1,9 @@
 /* A line of haproxy's log, as proxy-config.c has it written. Names and paths in it are the guest's. */
 #pragma once
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "common/allow-rule.h"
 
 typedef enum ProxyWord {
@@ -19,7 +22,17 @@ typedef struct ProxyLine {
         unsigned status;
         unsigned long long sent, received; /* bytes, of the guest's request and of the answer */
         unsigned long long msec;
+        bool counts; /* for the budget */
+        unsigned spent, budget;
         char method[16], path[512];
 } ProxyLine;
 
+/* Of all requests since the network was made. */
+typedef struct ApiTotals {
+        uint64_t requests, errors; /* an error has a status of 400 or more */
+        uint64_t sent, received;   /* bytes */
+        unsigned spent, budget;    /* in 24 hours, at the last request that counted; 0 of 0: no budget */
+} ApiTotals;
+
 ProxyLine proxy_log_parse(const char *text);
+void api_totals_add(ApiTotals *t, const ProxyLine *line);

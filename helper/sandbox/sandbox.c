@@ -208,6 +208,8 @@ static int build_ssh_root(const SshSandbox *s) {
                 r = private_root_add_optional(*file, ROOT_READ);
         if (r >= 0)
                 r = private_root_add_optional(s->socket, ROOT_READ);
+        if (r >= 0 && s->agent)
+                r = private_root_add_optional(s->agent, ROOT_READ);
         return r < 0 ? r : private_root_add(s->directory, ROOT_WRITE);
 }
 

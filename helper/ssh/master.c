@@ -8,8 +8,10 @@
 
 #include "common/cleanup.h"
 #include "common/directory.h"
+#include "common/drop-in.h"
 #include "common/exit-status.h"
 #include "common/runtime-path.h"
+#include "common/settings.h"
 #include "common/strjoin.h"
 #include "common/strv.h"
 #include "common/vm-name.h"
@@ -20,8 +22,37 @@
 #include "helper/sandbox/sandbox.h"
 #include "helper/ssh/ports.h"
 
+/* The user's ssh agent, which the drop-in of this unit lends to the VM; NULL: none. Says why there is none.
+ */
+static const char *find_agent(const char *id) {
+        const char *lends = getenv(settings[SETTING_AGENT_FORWARD].variable),
+                   *path = getenv("SSH_AUTH_SOCK");
+        const char *why = !path                  ? "the user manager does not know it"
+                        : *path != '/'           ? "its path is not absolute"
+                        : strchr(path, ':')      ? "its path has a colon"
+                        : access(path, F_OK) < 0 ? "its socket is gone"
+                                                 : NULL;
+
+        if (!lends || strcmp(lends, "yes") != 0)
+                return NULL;
+        if (!why)
+                return path;
+        log_message(LOG_WARNING,
+                        "AgentForward=yes, but the VM has no ssh agent: %s. Run: systemctl --user import-environment SSH_AUTH_SOCK; "
+                        "systemctl --user restart claude-vm-ssh@%s",
+                        why, id);
+        return NULL;
+}
+
+static int add_agent(char ***argv, const char *agent) {
+        _cleanup_free_ char *forward = strjoin(GUEST_SSH_AGENT, ":", agent, NULL);
+
+        return forward ? strv_extend(argv, "-R", forward, NULL) : -ENOMEM;
+}
+
 /* ssh's command line: a connection in the background that every session is a channel of. */
-static int master_argv(const char *ssh, const char *vm_dir, const PortList *list, char ***ret) {
+static int master_argv(
+                const char *ssh, const char *vm_dir, const PortList *list, const char *agent, char ***ret) {
         _cleanup_free_ char *config = strjoin(vm_dir, "/ssh.config", NULL);
         _cleanup_strv_free_ char **argv = NULL;
         int r;
@@ -37,6 +68,8 @@ static int master_argv(const char *ssh, const char *vm_dir, const PortList *list
                 ports_print_entry(&list->items[i], text);
                 r = strv_extend(&argv, list->items[i].reverse ? "-R" : "-L", text, NULL);
         }
+        if (r >= 0 && agent)
+                r = add_agent(&argv, agent);
         if (r >= 0)
                 r = strv_extend(&argv, "-N", "-f", "claude-vm", NULL);
         if (r < 0)
@@ -45,8 +78,8 @@ static int master_argv(const char *ssh, const char *vm_dir, const PortList *list
         return 0;
 }
 
-/* The master's own directory, and the socket that connects it to its guest. */
-static int enter_sandbox(const char *ssh, const char *vm_dir, const char *socket) {
+/* The master's own directory, the socket that connects it to its guest, and the agent that it lends. */
+static int enter_sandbox(const char *ssh, const char *vm_dir, const char *socket, const char *agent) {
         static const char *const names[] = { "ssh.config", "ssh.key", "ssh.known_hosts" };
         _cleanup_free_ char *point = strjoin(vm_dir, "/root", NULL), *own = strjoin(vm_dir, "/ssh", NULL);
         char *files[ELEMENTSOF(names) + 1] = {};
@@ -67,6 +100,7 @@ static int enter_sandbox(const char *ssh, const char *vm_dir, const char *socket
                                 .helper = HELPER_PATH,
                                 .directory = own,
                                 .socket = socket,
+                                .agent = agent,
                                 .files = (const char *const *) files,
                 });
         for (size_t i = 0; i < ELEMENTSOF(names); i++)
@@ -75,7 +109,8 @@ static int enter_sandbox(const char *ssh, const char *vm_dir, const char *socket
 }
 
 /* Returns only if it fails: negative errno. */
-static int become_ssh(const char *ssh, const char *vm_dir, const char *socket, char **argv) {
+static int become_ssh(
+                const char *ssh, const char *vm_dir, const char *socket, const char *agent, char **argv) {
         static const char *const variables[] = { "SHELL", "XDG_RUNTIME_DIR", NULL };
         _cleanup_strv_free_ char **environment = NULL;
         int r;
@@ -86,7 +121,7 @@ static int become_ssh(const char *ssh, const char *vm_dir, const char *socket, c
                 return -errno;
         r = child_environment(variables, &environment);
         if (r >= 0)
-                r = enter_sandbox(ssh, vm_dir, socket);
+                r = enter_sandbox(ssh, vm_dir, socket, agent);
         if (r < 0)
                 return r;
         execve(ssh, argv, environment);
@@ -114,6 +149,7 @@ static void read_list(const char *vm_dir, PortList *ret) {
 int master_exec(const char *ssh, const char *runtime_dir, const char *id) {
         _cleanup_strv_free_ char **argv = NULL;
         _cleanup_free_ char *vm_dir = NULL, *socket = net_path(runtime_dir, id, "ssh");
+        const char *agent;
         PortList list;
         int r;
 
@@ -123,13 +159,14 @@ int master_exec(const char *ssh, const char *runtime_dir, const char *id) {
         }
         log_set_vm(id, "");
         vm_dir = runtime_path_vm(runtime_dir, id);
+        agent = find_agent(id);
         r = vm_dir && socket ? remove_control(vm_dir) : -ENOMEM;
         if (r >= 0) {
                 read_list(vm_dir, &list);
-                r = master_argv(ssh, vm_dir, &list, &argv);
+                r = master_argv(ssh, vm_dir, &list, agent, &argv);
         }
         if (r >= 0)
-                r = become_ssh(ssh, vm_dir, socket, argv);
+                r = become_ssh(ssh, vm_dir, socket, agent, argv);
         if (r == -EUSERS)
                 log_status(LOG_ERR,
                                 "This kernel gives ordinary users no namespaces, which ssh is confined with; see: claude-run doctor");

@@ -10,6 +10,7 @@
 
 #include "common/cleanup.h"
 #include "common/strv.h"
+#include "helper/net/addresses.h"
 
 /* A comma inside a value is written twice. Owned, or NULL. */
 static char *quote_option(const char *value) {
@@ -115,7 +116,7 @@ static void add_network(Argv *a, const QemuConfig *c) {
         /* frames go through the descriptor to the VM's own network; QEMU has no other way out */
         addf(a, "-netdev", "tap,id=net0,fd=%d", c->tap_fd);
         /* without the boot ROM, because no guest boots from the network */
-        add(a, "-device", "virtio-net-pci,netdev=net0,romfile=");
+        addf(a, "-device", "virtio-net-pci,netdev=net0,romfile=,host_mtu=%d", NET_MTU);
 }
 
 static void add_rest(Argv *a, const QemuConfig *c) {

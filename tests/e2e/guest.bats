@@ -9,12 +9,19 @@ setup_file() {
         git config --global user.email tester@example.org
         git config --global alias.evil '!touch /tmp/evil'
         git config --global credential.helper store
-        new_project day_1 'AgentArguments=--dangerously-skip-permissions'
+        ssh-keygen -q -t ed25519 -N '' -C lent -f "$BATS_FILE_TMPDIR/lent"
+        eval "$(ssh-agent -a /tmp/tester-agent)" >/dev/null
+        ssh-add -q "$BATS_FILE_TMPDIR/lent"
+        echo "$SSH_AGENT_PID" >"$BATS_FILE_TMPDIR/agent"
+        systemctl --user set-environment SSH_AUTH_SOCK=/tmp/tester-agent
+        new_project day_1 AgentForward=yes 'AgentArguments=--dangerously-skip-permissions'
         claude-run start day_1
 }
 
 teardown_file() {
         claude-run stop day_1
+        systemctl --user unset-environment SSH_AUTH_SOCK
+        kill "$(<"$BATS_FILE_TMPDIR/agent")"
         rm -f "$HOME/.gitconfig"
         stop_api
 }
@@ -44,6 +51,18 @@ attach() {
                 shift
         done
         "$BATS_TEST_DIRNAME/in-terminal" "${steps[@]}" -- claude-run attach day_1
+}
+
+@test "AgentForward=: the agent and sessions sign with the keys of the host, and another master does, too" {
+        run -0 guest sh -c 'ssh-add -l && tr "\0" "\n" </proc/"$(pgrep -o claude)"/environ | grep ^SSH_AUTH_SOCK='
+        [[ "${lines[0]}" = *" lent "* ]]
+        [ "${lines[1]}" = SSH_AUTH_SOCK=/run/claude-vm/forward/ssh-agent ]
+        # nobody else in the guest but root
+        run ! guest sudo -u nobody env SSH_AUTH_SOCK=/run/claude-vm/forward/ssh-agent ssh-add -l
+        systemctl --user kill --signal=KILL claude-vm-ssh@day_1
+        timeout 30 bash -c 'until claude-run exec day_1 -- ssh-add -l; do sleep 0.2; done' | grep lent
+        # the private half stays here
+        run ! guest sh -c 'ssh-add -L | grep -q PRIVATE'
 }
 
 @test "the guest's name is the VM's, and resolves" {

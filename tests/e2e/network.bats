@@ -37,7 +37,7 @@ teardown() {
 
 # reaches NAME ADDRESS PORT: a TCP connection from the guest
 reaches() {
-        claude-run exec "$1" -- timeout 3 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$2" "$3"
+        claude-run exec "$1" -- timeout 20 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$2" "$3"
 }
 
 # refused NAME ADDRESS PORT: at once, and not by a time-out
@@ -68,7 +68,7 @@ refused() {
         [ "$(wc -l <<<"$output")" = 1 ]
         [ "$(jq --raw-output '.CLAUDE_VM_NETWORK_PORT + .CLAUDE_VM_NETWORK_PROTOCOL' <<<"$output")" = 4711tcp ]
         # the kernel hands its log over a tenth of a second late
-        for _ in {1..50}; do
+        for _ in {1..300}; do
                 run -0 claude-run network online --json
                 [ "$(jq '.refused[] | select(.address == "10.11.12.13") | .count' <<<"$output")" != 2 ] || break
                 sleep 0.1
@@ -167,7 +167,7 @@ refused() {
                 done
                 [ "$after" != "$before" ]
         done
-        for _ in {1..20}; do
+        for _ in {1..60}; do
                 ! reaches online host "$API_PORT" || break
         done
         reaches online host "$API_PORT"

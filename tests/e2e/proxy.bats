@@ -128,7 +128,7 @@ MESSAGE='{"model":"scripted","max_tokens":9,"messages":[{"role":"user","content"
         pid=$(unit_property claude-vm-proxy@proxied.service MainPID)
         kill -KILL "$pid"
         wait_journal claude-vm-proxy@proxied.service 'Started\|Scheduled restart'
-        guest bash -c 'for i in {1..50}; do curl --silent --output /dev/null "$ANTHROPIC_BASE_URL/" --head && exit; sleep 0.1; done; exit 1'
+        guest bash -c 'for i in {1..300}; do curl --silent --output /dev/null "$ANTHROPIC_BASE_URL/" --head && exit; sleep 0.1; done; exit 1'
         [ "$(unit_property claude-vm-proxy@proxied.service MainPID)" != "$pid" ]
         [ "$(with_placeholder /v1/messages --data "$MESSAGE")" = 200 ]
 }
@@ -148,6 +148,11 @@ MESSAGE='{"model":"scripted","max_tokens":9,"messages":[{"role":"user","content"
         [ "$(with_placeholder /v1/messages/count_tokens --data "$MESSAGE")" = 200 ]
         run guest timeout 60 claude -p 'a question'
         [[ "$output" = *"spent its 40 requests"* ]]
+        run -0 claude-run status proxied
+        [[ "${lines[0]}" = "network   none, "*"API: "*" requests, "*"answered with an error, 40 of Budget=40 spent; more: claude-run network proxied" ]]
+        [ "$(claude-run status proxied --json | jq '.network.api | .spent == 40 and .budget == 40 and .requests > 40 and .errors > 0')" = true ]
+        run -0 claude-run network proxied
+        [[ "$output" = *$'\napi       '*" bytes sent, "*" received"* ]]
 }
 
 # tls NAME ADDRESS: TLS of the guest with a name, to an address

@@ -67,9 +67,9 @@ serve_in_guest() {
 @test "a session that ends with its VM says why, and one that a signal ended says nothing" {
         new_project ends AgentStart=session
         claude-run start ends
-        run -255 timeout 5 claude-run exec ends sh -c 'kill -KILL $$'
+        run -255 timeout 60 claude-run exec ends sh -c 'kill -KILL $$'
         [ -z "$output" ]
-        run -255 timeout 5 claude-run exec -u root ends sh -c 'kill -KILL $$'
+        run -255 timeout 60 claude-run exec -u root ends sh -c 'kill -KILL $$'
         [ -z "$output" ]
         claude-run exec ends sleep 300 2>"$BATS_TEST_TMPDIR/said" 3>&- 4>&- &
         local other=$!

@@ -209,7 +209,7 @@ static void test_mode_allow(void **state) {
 /* --- the log --------------------------------------------------------------------------- */
 
 static void test_log(void **state) {
-        ProxyLine line = proxy_log_parse("api 200 1534 8012 2312 -- POST /v1/messages");
+        ProxyLine line = proxy_log_parse("api 200 1534 8012 2312 -- 12/200 POST /v1/messages");
 
         assert_int_equal(line.word, PROXY_API);
         assert_int_equal(line.status, 200);
@@ -229,6 +229,24 @@ static void test_log(void **state) {
         assert_string_equal(proxy_log_parse("tls name elsewhere a.example").address, "");
         assert_int_equal(proxy_log_parse("Server api is DOWN").word, PROXY_ITSELF);
         assert_int_equal(proxy_log_parse("").word, PROXY_ITSELF);
+}
+
+static void test_api_totals(void **state) {
+        static const char *const lines[] = { "api 200 10 100 5 -- 1/2 POST /v1/messages",
+                "api 200 20 200 5 -- -/2 GET /v1/models", "api 429 30 300 5 -- 2/2 POST /v1/messages" };
+        ApiTotals totals = {};
+
+        for (size_t i = 0; i < ELEMENTSOF(lines); i++) {
+                ProxyLine line = proxy_log_parse(lines[i]);
+
+                api_totals_add(&totals, &line);
+        }
+        assert_int_equal(totals.requests, 3);
+        assert_int_equal(totals.errors, 1);
+        assert_int_equal(totals.sent, 60);
+        assert_int_equal(totals.received, 600);
+        assert_int_equal(totals.spent, 2);
+        assert_int_equal(totals.budget, 2);
 }
 
 /* SNI is what the guest likes it to be. */
@@ -259,6 +277,7 @@ int main(void) {
                 cmocka_unit_test(test_mode_none),
                 cmocka_unit_test(test_mode_allow),
                 cmocka_unit_test(test_log),
+                cmocka_unit_test(test_api_totals),
                 cmocka_unit_test(test_no_word_for_other_than_names),
         };
 

@@ -82,7 +82,7 @@ static void test_whole(void **state) {
                         "-device virtserialport,chardev=control,name=claude-vm.control "
                         "-chardev socket,id=fs-work,path=/run/user/1000/claude-vm-fs/p:work.sock "
                         "-device vhost-user-fs-pci,chardev=fs-work,tag=work "
-                        "-netdev tap,id=net0,fd=7 -device virtio-net-pci,netdev=net0,romfile= "
+                        "-netdev tap,id=net0,fd=7 -device virtio-net-pci,netdev=net0,romfile=,host_mtu=65520 "
                         "-device virtio-rng-pci -device virtio-balloon-pci,free-page-reporting=on "
                         "-fw_cfg name=opt/io.systemd.credentials/system.machine_id,file=/proc/self/fd/9");
 }
