@@ -24,6 +24,7 @@
 /*        NAME             section    key                type       range       default  becomes    option, value, help */
 #define SETTINGS(X) \
         X(WORK_DIRECTORY,  "Project", "WorkDirectory",   DIRECTORY, NULL,       NULL,    VARIABLE,  0, NULL, NULL, NULL) \
+        X(GUEST_DIRECTORY, "Project", "GuestDirectory",  PLACE,     NULL,       NULL,    CODE,      0, "guest-directory", "GUESTDIR", "the work directory in the guest, like /work") \
         X(HOME,            "Project", "Home",            HOME,      NULL,       NULL,    CODE,      0, "home", "DIR", "the agent's home") \
         X(AGENT,           "Project", "Agent",           WORD,      AGENT_NAMES, "claude", VARIABLE, 0, "agent", "AGENT", NULL) \
         X(AGENT_START,     "Project", "AgentStart",      WORD,      "boot session", "boot", VARIABLE, 0, NULL, NULL, NULL) \
@@ -82,6 +83,7 @@ typedef enum SettingType {
         TYPE_GUEST, /* name of an image, or its directory */
         TYPE_DIRECTORY,
         TYPE_HOME,      /* a directory in which agents may keep their settings */
+        TYPE_PLACE,     /* a directory in the guest */
         TYPE_PROTECT,   /* names below the work directory */
         TYPE_PRIVATE,   /* directories below it */
         TYPE_SCRIPT,    /* a file below it */

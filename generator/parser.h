@@ -39,6 +39,9 @@ char *parser_directory(Parser *parser, const char *key, const char *value, bool 
 /* The same of a parsed path that the host will read, as a file or a directory. */
 char *resolve_file(Parser *parser, const char *key, const char *value, const char *path);
 
+/* guest-places.c */
+void parse_guest_directory(Parser *parser, const Setting *key, const char *value);
+
 /* parse-shares.c */
 void parse_share(Parser *parser, const Setting *key, const char *value);
 void shares_forget(Parser *parser);

@@ -18,6 +18,7 @@
 #include "helper/core-dump.h"
 #include "helper/devshell/devshell.h"
 #include "helper/devshell/view.h"
+#include "helper/foreground-mode.h"
 #include "helper/gc.h"
 #include "helper/host/accelerator.h"
 #include "helper/host/config-check.h"
@@ -77,6 +78,7 @@ static int verb_run(const char *id) {
                 .data_home = data,
                 .secrets_dir = getenv("CREDENTIALS_DIRECTORY"),
                 .sandbox = true,
+                .foreground = foreground_mode(),
                 .dev_shell_dir = dev_shells,
                 .stop_step_usec = 4000000,
         };

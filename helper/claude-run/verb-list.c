@@ -293,8 +293,8 @@ int verb_list(Context *c) {
 
 /* The row of one VM, as `list --json` has it, and its network. */
 static int print_status_json(Context *c, const char *id) {
-        _cleanup_(disk_files_done) DiskFiles disks = { .directory = -EBADF };
         _cleanup_json_ sd_json_variant *object = NULL, *network = NULL;
+        _cleanup_(disk_files_done) DiskFiles disks = { .directory = -EBADF };
         _cleanup_free_ char *directory = NULL, *unit = NEED(vm_unit_name(id));
         Row row = { .name = id, .uuid = vm_name_is_uuid(id) ? id : NULL };
         const ProjectEntry *p;

@@ -15,7 +15,8 @@
 
 #define GUEST_JSON_MAX (64U * 1024U)
 #define CMDLINE_MAX 1024U
-#define FORMAT 1
+#define FORMAT 2        /* has /work as a link to the work directory, wherever that is */
+#define FORMAT_OLDEST 1 /* has it at /work alone */
 #define SHA256_DIGITS 64U
 
 /* 1 and an owned path when the image is below `parent`. */
@@ -71,15 +72,17 @@ static int add_file(const GuestImage *image, const char *name, char **ret, char 
         return 0;
 }
 
-static int check_json(const GuestImage *image, sd_json_variant *json, const char *agent, char **ret_why) {
+static int check_json(GuestImage *image, sd_json_variant *json, const char *agent, char **ret_why) {
         sd_json_variant *format = sd_json_variant_by_key(json, "format");
         sd_json_variant *architecture = sd_json_variant_by_key(json, "architecture");
         sd_json_variant *agents = sd_json_variant_by_key(json, "agents");
 
-        if (!format || !sd_json_variant_is_integer(format) || sd_json_variant_integer(format) != FORMAT)
+        if (!format || !sd_json_variant_is_integer(format) || sd_json_variant_integer(format) > FORMAT ||
+                        sd_json_variant_integer(format) < FORMAT_OLDEST)
                 return why_say(ret_why, -EINVAL,
                                 "Guest image '%s' is not of format %d. Make it again with: claude-vm-mkguest",
                                 image->directory, FORMAT);
+        image->needs_work = sd_json_variant_integer(format) < FORMAT;
         if (!architecture || !sd_json_variant_is_string(architecture) ||
                         strcmp(sd_json_variant_string(architecture), HOST_ARCHITECTURE) != 0)
                 return why_say(ret_why, -EINVAL,

@@ -21,6 +21,7 @@
 #include "common/strv.h"
 #include "common/vm-name.h"
 #include "common/whole-file.h"
+#include "helper/foreground-mode.h"
 #include "helper/log.h"
 #include "helper/sandbox/child-environment.h"
 #include "helper/share/control-message.h"
@@ -37,12 +38,13 @@ static const char *protect_of(const Parameters *p, const ShareParameters *share)
         return setting_value(p->values, SETTING_PROTECT);
 }
 
-/* A line of options and one of what is protected; all bytes after them are the directory. */
+/* A line of options, one of what is protected and one with the place in the guest; all bytes after them are
+ * the directory. */
 static int write_file(const char *vm_dir, const Parameters *p, const ShareParameters *share) {
         _cleanup_free_ char *path = strjoin(vm_dir, "/share.", share->tag, NULL),
                             *text = strjoin(share->read_only ? "ro" : "rw",
                                             share->create ? ",create\n" : "\n", protect_of(p, share), "\n",
-                                            share->directory, NULL);
+                                            share->guest_directory, "\n", share->directory, NULL);
 
         if (!path || !text)
                 return -ENOMEM;
@@ -162,6 +164,7 @@ static int become_virtiofsd(const char *virtiofsd, const char *root, const char 
                 r = child_environment(nothing, &environment);
         if (r < 0)
                 return r;
+        foreground_bind();
         execve(virtiofsd, argv, environment);
         return -errno;
 }
@@ -189,6 +192,9 @@ static int read_file(const char *path, ShareFile *ret) {
         file.read_only = options[0] == 'r' && options[1] == 'o';
         file.create = strstr(options, ",create");
         file.protect = rest ? strsep(&rest, "\n") : NULL;
+        /* the place in the guest is for claude-run */
+        if (rest)
+                (void) strsep(&rest, "\n");
         file.directory = rest;
         if (!file.directory) {
                 free(file.text);

@@ -114,7 +114,7 @@ static int add_disk(GuestCredentials *c, const char *key) {
         return finish(c, "claude-vm.disk", f, fd);
 }
 
-/* A line a directory: where it is in the guest. */
+/* The work directory in the guest, then a line a directory in it. */
 static int add_private(GuestCredentials *c, const Parameters *p) {
         const char *words = setting_value(p->values, SETTING_PRIVATE),
                    *work = parameters_share_guest_directory(p, "work") ?: "/work";
@@ -124,8 +124,9 @@ static int add_private(GuestCredentials *c, const Parameters *p) {
 
         if (r < 0)
                 return r;
+        fprintf(f, "%s\n", work);
         for (; (n = setting_next_word(&words)) > 0; words += n)
-                fprintf(f, "%s/%.*s\n", work, (int) n, words);
+                fprintf(f, "%.*s\n", (int) n, words);
         return finish(c, "claude-vm.private", f, fd);
 }
 

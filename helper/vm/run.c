@@ -315,7 +315,19 @@ static void vm_free(Vm *vm) {
 
 DEFINE_CLEANUP(Vm *, vm_free, vm_cleanup)
 
-int run_vm(const RunConfig *config, const Parameters *parameters) {
+/* What the guest would have at /work is an empty directory otherwise, and the agent would work in that. */
+static int suit_image(const GuestImage *image, Parameters *parameters) {
+        int r = image->needs_work ? parameters_move_to_work(parameters) : 0;
+
+        if (r > 0)
+                log_message(LOG_WARNING,
+                                "The work directory is at " GUEST_WORK
+                                " in this guest, and not at its path of the host, because the image '%s' is of an earlier version. Make it again with: claude-vm-mkguest --force",
+                                image->directory);
+        return r;
+}
+
+int run_vm(const RunConfig *config, Parameters *parameters) {
         _cleanup_guest_image_ GuestImage *image = NULL;
         _cleanup_(vm_cleanup) Vm *vm = NULL;
         _cleanup_free_ char *why = NULL;
@@ -330,6 +342,8 @@ int run_vm(const RunConfig *config, const Parameters *parameters) {
                 r = guest_image_find(setting_value(parameters->values, SETTING_GUEST),
                                 setting_value(parameters->values, SETTING_AGENT), config->data_home, &image,
                                 &why);
+        if (r >= 0)
+                r = suit_image(image, parameters);
         if (r < 0)
                 return fail(EXIT_CONFIGURATION, why ?: "No memory");
         vm = vm_new(config, parameters);

@@ -29,7 +29,7 @@ new_project() {
         cat >"$home/.claude.json" <<-JSON
         {"hasCompletedOnboarding": true, "theme": "dark", "bypassPermissionsModeAccepted": true,
          "customApiKeyResponses": {"approved": ["sk-test-key", "e-key-is-on-the-host"], "rejected": []},
-         "projects": {"/work": {"hasTrustDialogAccepted": true, "hasCompletedProjectOnboarding": true}}}
+         "projects": {"$work": {"hasTrustDialogAccepted": true, "hasCompletedProjectOnboarding": true}}}
 	JSON
         (umask 077 && echo sk-test-key >"$HOME/api-key")
         {

@@ -54,7 +54,7 @@ use_image() {
         [ "$(allocated)" -lt $((64 << 20)) ]
         [ "$(status)" = "Ready for sessions" ]
         as_root sh -c 'echo installed >/etc/kept; mkdir -p /var/lib/docker/; echo layer >/var/lib/docker/layer; echo wheel >/home/claude/.cache/wheel'
-        vm_journal kept --since "@$BATS_TEST_STARTED" | grep 'setting up as root in /work'
+        vm_journal kept --since "@$BATS_TEST_STARTED" | grep "setting up as root in $(project_dir kept)\$"
         # beside the shares, and the agent's
         claude-run exec kept -- sh -c 'echo module >/work/node_modules/module; echo object >/work/web/target/object; echo source >/work/web/source'
         [ "$(cat "$(project_dir kept)/web/source")" = source ]

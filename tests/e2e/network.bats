@@ -116,6 +116,29 @@ refused() {
         kill %1
 }
 
+@test "a download from a service that is faster than the guest arrives whole, in packets of any size" {
+        local mtu port
+        coproc FAST { exec python3 -u -c 'import socket
+s = socket.create_server(("127.0.0.1", 0))
+print(s.getsockname()[1])
+block = bytes(1 << 20)
+while True:
+    c, _ = s.accept()
+    for i in range(48):
+        c.sendall(block)
+    c.close()' 3>&- 4>&-; }
+        read -r -u "${FAST[0]}" port
+        claude-run network online allow "host:$port"
+        # those of a network of containers in the guest, too
+        for mtu in 65520 1500; do
+                claude-run exec -u root online -- ip link set eth0 mtu $mtu
+                run -0 timeout 120 claude-run exec online -- timeout 100 bash -c 'exec 3<>"/dev/tcp/10.0.2.2/$0"; wc -c <&3' "$port"
+                [ "$output" = $((48 << 20)) ]
+        done
+        claude-run exec -u root online -- ip link set eth0 mtu 65520
+        kill "$FAST_PID"
+}
+
 @test "a guest that is root sends what it likes: frames of others, other protocols" {
         claude-run exec online --user root -- python3 - <<-'PYTHON'
 	import socket, struct
@@ -211,7 +234,7 @@ refused() {
 
 @test "Mode=none: commands and published ports work, and a lent port leads to the API" {
         run -0 claude-run exec offline -- pwd
-        [ "$output" = /work ]
+        [ "$output" = "$(project_dir offline)" ]
         claude-run exec offline -- sh -c 'mkdir /tmp/www && cd /tmp/www && echo served >index.html &&
                 setsid python3 -m http.server 8090 --bind 127.0.0.1 >log 2>&1 </dev/null &
                 until curl --silent --output /dev/null http://127.0.0.1:8090/; do sleep 0.2; done'

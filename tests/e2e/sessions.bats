@@ -48,13 +48,13 @@ serve_in_guest() {
 @test "exec without --, in the directory of the caller, and in the background" {
         mkdir -p "$(project_dir in)/front end"
         cd "$(project_dir in)/front end"
-        [ "$(claude-run exec in pwd)" = '/work/front end' ]
-        [ "$(claude-run exec -u root in sh -c 'id -un; pwd')" = $'root\n/work/front end' ]
-        [ "$(claude-run exec -- pwd 2>/dev/null)" = '/work/front end' ]
+        [ "$(claude-run exec in pwd)" = "$PWD" ]
+        [ "$(claude-run exec -u root in sh -c 'id -un; pwd')" = $'root\n'"$PWD" ]
+        [ "$(claude-run exec -- pwd 2>/dev/null)" = "$PWD" ]
         run -78 claude-run exec pwd now
         [[ "$output" == *"claude-run exec -- pwd"* ]]
         cd /
-        [ "$(claude-run exec in pwd)" = /work ]
+        [ "$(claude-run exec in pwd)" = "$(project_dir in)" ]
         run -0 timeout 20 claude-run exec --detach in sh -c 'echo in the journal; sleep 1; touch /work/detached; sleep 100'
         [ -z "$output" ]
         wait_file "$(project_dir in)/detached"

@@ -10,7 +10,7 @@
 
 #define JSON(format, architecture, agents)                                                                  \
         "{\"format\": " format ", \"architecture\": \"" architecture "\", \"agents\": " agents "}"
-#define GOOD JSON("1", HOST_ARCHITECTURE, "{\"claude\": \"2.1.3\", \"codex\": \"0.9\"}")
+#define GOOD JSON("2", HOST_ARCHITECTURE, "{\"claude\": \"2.1.3\", \"codex\": \"0.9\"}")
 
 static const char *const files[] = { "kernel", "initrd", "root.erofs" };
 
@@ -61,6 +61,18 @@ static void test_found(void **state) {
         /* one line, because the kernel's command line has no other */
         assert_string_equal(image->cmdline, "root=/dev/vda quiet");
         assert_string_equal(image->agents, "claude 2.1.3, codex 0.9");
+        assert_false(image->needs_work);
+        guest_image_free(image);
+}
+
+/* An image of an earlier version still starts, and its guest works at /work. */
+static void test_old_format(void **state) {
+        GuestImage *image;
+
+        scratch_write("claude-microvm/guests/test/guest.json",
+                        JSON("1", HOST_ARCHITECTURE, "{\"claude\": \"1\"}"), 0600);
+        image = find("test", "claude");
+        assert_true(image->needs_work);
         guest_image_free(image);
 }
 
@@ -125,10 +137,11 @@ static void test_json(void **state) {
         static const struct {
                 const char *json, *says;
         } bad[] = {
-                { JSON("2", HOST_ARCHITECTURE, "{\"claude\": \"1\"}"), "not of format 1" },
-                { JSON("\"1\"", HOST_ARCHITECTURE, "{\"claude\": \"1\"}"), "not of format 1" },
-                { "{}", "not of format 1" },
-                { "[]", "not of format 1" },
+                { JSON("0", HOST_ARCHITECTURE, "{\"claude\": \"1\"}"), "not of format 2" },
+                { JSON("3", HOST_ARCHITECTURE, "{\"claude\": \"1\"}"), "not of format 2" },
+                { JSON("\"1\"", HOST_ARCHITECTURE, "{\"claude\": \"1\"}"), "not of format 2" },
+                { "{}", "not of format 2" },
+                { "[]", "not of format 2" },
                 { JSON("1", "pdp11", "{\"claude\": \"1\"}"),
                                 "not for this machine (" HOST_ARCHITECTURE ")" },
                 { "{\"format\": 1}", "not for this machine" },
@@ -193,6 +206,7 @@ static void test_disk(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_found, setup, scratch_teardown),
+                cmocka_unit_test_setup_teardown(test_old_format, setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_order, setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_not_complete, setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_links_are_resolved, setup, scratch_teardown),
