@@ -142,15 +142,15 @@ static void look_at_image(Prune *p, const char *path) {
 static void look_in(Prune *p, const char *directory, bool (*is_ours)(const char *name),
                 void (*look)(Prune *p, const char *path)) {
         _cleanup_closedir_ DIR *dir = opendir(directory);
+        int fd = dir ? dirfd(dir) : -EBADF;
 
-        if (!dir)
+        if (fd < 0)
                 return;
         for (const struct dirent *entry; (entry = readdir(dir));) {
                 _cleanup_free_ char *path = NULL;
                 struct stat st;
 
-                if (!is_ours(entry->d_name) ||
-                                fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+                if (!is_ours(entry->d_name) || fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
                                 !S_ISDIR(st.st_mode))
                         continue;
                 path = NEED(strjoin(directory, "/", entry->d_name, NULL));
