@@ -37,6 +37,7 @@
         X(SHARE,           "Project", "Share",           SHARE,     NULL,       NULL,    CODE,      0, "share", "TAG:DIR:GUESTDIR[:ro]", "one more directory") \
         X(ALLOW_HIDDEN,    "Project", "AllowHidden",     HIDDEN,    NULL,       NULL,    CODE,      0, NULL, NULL, NULL) \
         X(PRIVATE,         "Project", "Private",         PRIVATE,   NULL,       NULL,    VARIABLE,  0, NULL, NULL, NULL) \
+        X(SETUP,           "Project", "Setup",           SCRIPT,    NULL,       NULL,    VARIABLE,  0, NULL, NULL, NULL) \
         X(UUID,            "Project", "UUID",            UUID,      NULL,       NULL,    CODE,      0, NULL, NULL, NULL) \
         X(GUEST,           "VM",      "Guest",           GUEST,     NULL,       DEFAULT_GUEST, VARIABLE, 0, "guest", "GUEST", "guest image") \
         X(MEMORY_MIB,      "VM",      "Memory",          MEMORY,    "128M 1T",  "4G",    VARIABLE,  'm', "memory", "SIZE", "memory, like 8G") \
@@ -89,6 +90,7 @@ typedef enum SettingType {
         TYPE_PLACE,     /* a directory in the guest */
         TYPE_PROTECT,   /* names below the work directory */
         TYPE_PRIVATE,   /* directories below it */
+        TYPE_SCRIPT,    /* a file below it */
         TYPE_UUID,      /* of a project only, not of a request */
         TYPE_DIRECTIVE, /* plain text for systemd */
         TYPE_WANTED,    /* of a project only */

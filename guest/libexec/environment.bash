@@ -8,6 +8,8 @@ export LANG=${LANG:-C.UTF-8} TERM=${TERM:-xterm-256color} COLORTERM=${COLORTERM:
 # The VM is the sandbox, and the image has the version that was asked for.
 export IS_SANDBOX=1 DISABLE_AUTOUPDATER=1
 
+[ ! -d /run/user/1000 ] || export XDG_RUNTIME_DIR=/run/user/1000
+
 [ ! -e /run/claude-vm/devshell ] || . /usr/lib/claude-vm/devshell.bash
 
 while IFS= read -r -d '' variable; do

@@ -55,6 +55,7 @@ static const Verb verbs[] = {
         { "logs", "[NAME]", "the journal of a VM, host and guest", verb_logs },
         { "rename", "OLD NEW", "give a project another name", verb_rename },
         { "rm", "NAME…", "remove projects and their agents' homes", verb_rm },
+        { "prune", "", "show what no project uses any more, and remove it", verb_prune },
         { "versions", "", "the agent that each VM runs, and that its image has", verb_versions },
         { "update", "[GUEST]", "make a guest image again if an agent is newer", verb_update },
         { "doctor", "", "check whether VMs can run here, and say what to do", verb_doctor },

@@ -9,10 +9,8 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "common/drop-in.h"
-#include "common/strjoin.h"
-#include "common/strv.h"
 #include "common/vm-name.h"
+#include "helper/claude-run/agent-home.h"
 #include "helper/claude-run/context.h"
 #include "helper/claude-run/disks.h"
 #include "helper/claude-run/fail.h"
@@ -23,9 +21,6 @@
 #include "helper/claude-run/suspended.h"
 #include "helper/claude-run/verbs.h"
 #include "helper/claude-run/which-vm.h"
-#include "helper/json.h"
-
-#define HOME_VARIABLE PARAMETER_SHARE_PREFIX "home"
 
 /* The project's entry and its own file. Refuses one that runs, and the administrator's. */
 static int find_project(Context *c, const char *word, const ProjectEntry **ret, char **ret_own) {
@@ -114,46 +109,11 @@ int verb_rename(Context *c) {
 
 /* --- rm -------------------------------------------------------------------------------- */
 
-/* The home that the project has by default, owned; NULL if its ini names another. */
-static char *default_home(Context *c, const ProjectEntry *p) {
-        _cleanup_json_ sd_json_variant *settings = NULL;
-
-        if (p->error || generator_ask(c->options->generator, "--show", p->name, &settings) != 0)
-                return NULL;
-        for (size_t i = 0; i < sd_json_variant_elements(settings); i++) {
-                sd_json_variant *s = sd_json_variant_by_index(settings, i);
-                const char *key = generator_text(s, "key"), *value = generator_text(s, "value");
-
-                if (key && value && strcmp(key, "Home") == 0 && !generator_text(s, "file"))
-                        return NEED(strdup(value));
-        }
-        return NULL;
-}
-
-/* True if a VM that runs has a home that ends so: an ad-hoc one on the directory. */
-static bool is_in_use(Context *c, const char *end) {
-        _cleanup_strv_free_ char **units = NULL;
-
-        if (manager_list(c->manager, "claude-vm@*.service", &units) < 0)
-                return true;
-        for (char **unit = units; unit && *unit; unit++) {
-                _cleanup_free_ char *state = NULL, *share = NULL;
-
-                if (manager_active_state(c->manager, *unit, &state) >= 0 && strcmp(state, "inactive") != 0 &&
-                                strcmp(state, "failed") != 0 &&
-                                manager_environment(c->manager, *unit, HOME_VARIABLE, &share) > 0 &&
-                                strlen(share) > strlen(end) &&
-                                strcmp(share + strlen(share) - strlen(end), end) == 0)
-                        return true;
-        }
-        return false;
-}
-
 /* The home goes with the last project of its work directory. */
 static char *find_home(Context *c, const ProjectEntry *p) {
-        _cleanup_free_ char *home = default_home(c, p), *end = home ? NEED(strjoin(":", home, NULL)) : NULL;
+        _cleanup_free_ char *home = agent_home_of(c, p, true);
 
-        if (!home || access(home, F_OK) < 0 || is_in_use(c, end))
+        if (!home || access(home, F_OK) < 0 || agent_home_is_in_use(c, home))
                 return NULL;
         for (size_t i = 0; i < c->projects.n; i++) {
                 const ProjectEntry *other = &c->projects.items[i];

@@ -14,6 +14,7 @@ int verb_list(Context *c);
 int verb_logs(Context *c);
 int verb_network(Context *c);
 int verb_ports(Context *c);
+int verb_prune(Context *c);
 int verb_rename(Context *c);
 int verb_restart(Context *c);
 int verb_suspend(Context *c);

@@ -114,7 +114,7 @@ static int add_disk(GuestCredentials *c, const char *key) {
         return finish(c, "claude-vm.disk", f, fd);
 }
 
-/* A line a directory: where it is in the guest. */
+/* The work directory in the guest, then a line a directory in it. */
 static int add_private(GuestCredentials *c, const Parameters *p) {
         const char *words = setting_value(p->values, SETTING_PRIVATE),
                    *work = parameters_share_guest_directory(p, "work") ?: "/work";
@@ -124,9 +124,22 @@ static int add_private(GuestCredentials *c, const Parameters *p) {
 
         if (r < 0)
                 return r;
+        fprintf(f, "%s\n", work);
         for (; (n = setting_next_word(&words)) > 0; words += n)
-                fprintf(f, "%s/%.*s\n", work, (int) n, words);
+                fprintf(f, "%.*s\n", (int) n, words);
         return finish(c, "claude-vm.private", f, fd);
+}
+
+/* Two lines: the work directory in the guest, and the script in it. */
+static int add_setup(GuestCredentials *c, const Parameters *p) {
+        FILE *f;
+        int fd, r = begin("claude-vm.setup", &f, &fd);
+
+        if (r < 0)
+                return r;
+        fprintf(f, "%s\n%s\n", parameters_share_guest_directory(p, "work") ?: "/work",
+                        setting_value(p->values, SETTING_SETUP));
+        return finish(c, "claude-vm.setup", f, fd);
 }
 
 static int add_list(GuestCredentials *c, const char *name, char *const *list) {
@@ -228,6 +241,8 @@ int guest_credentials_make(const Parameters *p, const SshKeys *keys, const Secre
                 r = add_disk(&c, disk_key);
         if (r >= 0 && setting_value(p->values, SETTING_PRIVATE))
                 r = add_private(&c, p);
+        if (r >= 0 && setting_value(p->values, SETTING_SETUP))
+                r = add_setup(&c, p);
         if (r < 0) {
                 guest_credentials_done(&c);
                 return r;

@@ -161,6 +161,13 @@ static int on_boot_limit(sd_event_source *source, uint64_t usec, void *userdata)
         return 0;
 }
 
+void vm_limit_boot(Vm *vm, uint64_t usec) {
+        if (vm->ending || vm->facts.boot_timeout)
+                return;
+        vm->facts.boot_limit_sec = (unsigned) (usec / SEC);
+        vm_set_timer(vm, usec, on_boot_limit);
+}
+
 static int block_signals(Vm *vm) {
         sigset_t set;
         int r;
@@ -207,7 +214,6 @@ static int run_loop(Vm *vm, const GuestImage *image) {
         uint64_t limit = vm->config->boot_limit_usec ?: kvm ? BOOT_LIMIT_KVM : BOOT_LIMIT_TCG;
         int r;
 
-        vm->facts.boot_limit_sec = (unsigned) (limit / SEC);
         r = vm_owner_watch(vm);
         if (r == -EPIPE)
                 return fail(EXIT_SUCCESS, "The claude-run that this VM is for has ended");
@@ -225,7 +231,7 @@ static int run_loop(Vm *vm, const GuestImage *image) {
         report_shortcoming(vm);
         sd_notifyf(0, "STATUS=The guest %s (%s)", vm->facts.resuming ? "comes back" : "boots",
                         kvm ? "KVM" : "TCG");
-        vm_set_timer(vm, limit, on_boot_limit);
+        vm_limit_boot(vm, limit);
         r = sd_event_loop(vm->event);
         if (r < 0) {
                 log_message(LOG_ERR, "Failed to run the event loop: %s", strerror(-r));

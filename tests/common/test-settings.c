@@ -141,6 +141,8 @@ static void test_disk(void **state) {
         spoiled(ROW(PRIVATE), "../x", DIRECTORIES);
         spoiled(ROW(PRIVATE), "a /b", DIRECTORIES);
         spoiled(ROW(PRIVATE), "", "must be directories below the work directory");
+        spoiled(ROW(SETUP), "/bin/sh", "must be a script below the work directory, like: scripts/setup");
+        spoiled(ROW(SETUP), "a/../../b", "must be a script below the work directory, like: scripts/setup");
         assert_true(setting_is_for_all(ROW(DISK)));
         assert_true(setting_is_project_only(ROW(DISK)));
 }
