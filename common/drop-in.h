@@ -16,7 +16,8 @@
 #define PARAMETER_WORK_DIRECTORY "CLAUDE_VM_WORK_DIRECTORY" /* on the host; for messages and lists */
 /* Lists: one variable an element. */
 /* + TAG = OPTIONS:GUESTDIR:HOSTDIR. OPTIONS are rw or ro, and one of these for a missing HOSTDIR: `,create`
- * makes it (0700), `,optional` leaves the share out. GUESTDIR has no colon. */
+ * makes it (0700), `,optional` leaves the share out; `,named` does as well, and shows of HOSTDIR what
+ * user-config.h names, through links of the user's own. GUESTDIR has no colon. */
 #define PARAMETER_SHARE_PREFIX "CLAUDE_VM_SHARE_"
 #define PARAMETER_ARGUMENT_PREFIX "CLAUDE_VM_ARGUMENT_" /* + 0, 1, 2 … = one agent argument */
 #define PARAMETER_PUBLISH_PREFIX "CLAUDE_VM_PUBLISH_"   /* + 0, 1, 2 … = ADDRESS:HOSTPORT:GUESTPORT */
@@ -34,5 +35,6 @@
 
 /* Credentials of the agent are loaded under their own name: LoadCredential=NAME:FILE. */
 
-/* Shares of one VM, with `work`, `home` and `nix_store`: each takes one of the 32 slots of a PCI bus. */
-#define SHARES_MAX 21U
+/* Shares of one VM, with `work`, `home`, `nix_store` and `user_config`: each takes one of the 32 slots of a
+ * PCI bus. */
+#define SHARES_MAX 22U

@@ -17,6 +17,7 @@
 #include "generator/config-file.h"
 #include "generator/parser.h"
 #include "generator/unknown-key.h"
+#include "generator/user-config.h"
 
 /* The namespace of UUIDs made from names (RFC 9562, version 5). */
 UUID_DEFINE(namespace, 0x6f, 0x4c, 0x46, 0xa7, 0x26, 0xc5, 0x4f, 0xd0, 0x8d, 0x35, 0x37, 0xc7, 0xa2, 0x5e,
@@ -216,6 +217,7 @@ static void complete(Parser *parser) {
                 shares_add_nix_store(parser);
         shares_check_nested(parser);
         shares_check_hidden(parser);
+        user_config_add(parser);
         api_proxy_complete(parser);
         if (p->values[SETTING_WANTED_BY] && p->caller_credentials.n > 0)
                 messages_error(&p->messages, p->caller_credentials.items[0].line,

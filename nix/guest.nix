@@ -163,6 +163,7 @@ in
         (_: {
           path = [
             pkgs.gawk
+            pkgs.jq
             pkgs.util-linux
           ];
         })
