@@ -37,8 +37,11 @@ copy_user_settings() {
         [ ! -s "$record" ] || last=$(<"$record")
         [[ $new != "$last" || ! -e $own ]] || return 0
         mkdir -p "$2"
-        (umask 077 && jq --null-input --argjson new "$new" --argjson has "$has" --argjson last "$last" \
-                '$new + ($has | with_entries(select(.key as $k | ($last | has($k) | not) or $last[$k] != .value)))' >"$own.$$") &&
-                mv "$own.$$" "$own" || { rm -f "$own.$$"; return 1; }
+        if ! (umask 077 && jq --null-input --argjson new "$new" --argjson has "$has" --argjson last "$last" \
+                '$new + ($has | with_entries(select(.key as $k | ($last | has($k) | not) or $last[$k] != .value)))' >"$own.$$"); then
+                rm -f "$own.$$"
+                return 1
+        fi
+        mv "$own.$$" "$own"
         if [ "$new" = '{}' ]; then rm -f "$record"; else (umask 077 && echo "$new" >"$record"); fi
 }

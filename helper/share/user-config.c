@@ -200,7 +200,7 @@ static bool is_whole(Mirror *m, int fd, unsigned depth) {
         bool whole = d;
 
         while (whole && (name = next_entry(m, d)))
-                whole = is_whole_entry(m, dirfd(d), name, depth);
+                whole = is_whole_entry(m, fd, name, depth);
         return whole;
 }
 
@@ -253,7 +253,7 @@ static int add_parts(Mirror *m, int fd, const char *path, const char *target, un
         int r = d ? 0 : note(m, path, "cannot be read");
 
         while (d && r >= 0 && (name = next_entry(m, d)))
-                r = add_part(m, dirfd(d), name, path, target, depth);
+                r = add_part(m, fd, name, path, target, depth);
         return r;
 }
 

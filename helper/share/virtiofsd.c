@@ -243,7 +243,7 @@ static int show_names(const ShareFile *file, const char *root) {
         for (char **note = notes; note && *note; note++) {
                 _cleanup_free_ char *clean = printable_copy(*note);
 
-                log_message(LOG_WARNING, "UserConfig=: the guest does not get %s", clean ?: "");
+                log_message(LOG_WARNING, "UserConfig=: not in the guest: %s", clean ?: "");
         }
         return r;
 }

@@ -71,19 +71,21 @@ static int with_share(const char *directory, void (*then)(void)) {
         return -WEXITSTATUS(status);
 }
 
-/* The content of a file of the share; "-": it cannot be read. */
-static const char *text_of(const char *name) {
+/* The content of a file; "-": it cannot be read. */
+static const char *read_path(const char *path) {
         static char text[256];
-        _cleanup_free_ char *path = NULL;
-        _cleanup_fclose_ FILE *f = NULL;
-        size_t n;
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+        ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
 
-        if (asprintf(&path, "%s/run/root/%s", scratch, name) < 0)
-                return NULL;
-        f = fopen(path, "re");
-        n = f ? fread(text, 1, sizeof(text) - 1, f) : 0;
-        text[n] = '\0';
-        return f ? text : "-";
+        text[n > 0 ? n : 0] = '\0';
+        return n < 0 ? "-" : text;
+}
+
+static const char *text_of(const char *name) {
+        char path[256];
+
+        snprintf(path, sizeof(path), "%s/run/root/%s", scratch, name);
+        return read_path(path);
 }
 
 static bool is(const char *name, const char *expected) {
@@ -101,14 +103,11 @@ static bool has(const char *name) {
         return scratch_has(path);
 }
 
-/* Looks for what no test may show, and returns the number of files. */
+/* The number of files that no test may show. */
 static unsigned secrets;
 
 static int look_at(const char *path, const struct stat *st, int type, struct FTW *ftw) {
-        char text[16] = "";
-        _cleanup_fclose_ FILE *f = type == FTW_F ? fopen(path, "re") : NULL;
-
-        if (f && fread(text, 1, sizeof(text) - 1, f) > 0 && strcmp(text, "secret") == 0) {
+        if (type == FTW_F && strcmp(read_path(path), "secret") == 0) {
                 fprintf(stderr, "%s is seen\n", path);
                 secrets++;
         }
@@ -233,8 +232,8 @@ static char *settings_of(const char *text) {
 static void test_settings(void **state) {
         static const char *const none[] = { "", "{", "[]", "\"model\"", "{\"model\":1}",
                 "{\"model\":\"a\\nb\"}",
-                "{\"env\":{\"model\":\"x\"},\"apiKeyHelper\":\"x\",\"hooks\":{},\"statusLine\":{},"
-                "\"permissions\":{},\"awsAuthRefresh\":\"x\",\"otelHeadersHelper\":\"x\",\"sandbox\":{}}",
+                "{\"env\":{\"model\":\"x\"},\"apiKeyHelper\":\"x\",\"hooks\":{},\"statusLine\":{}}",
+                "{\"permissions\":{},\"awsAuthRefresh\":\"x\",\"otelHeadersHelper\":\"x\",\"sandbox\":{}}",
                 "{\"enabledPlugins\":{\"a@b\":\"x\"}}", "{\"attribution\":{\"commit\":{}}}",
                 "{\"attribution\":{}}" };
         _cleanup_free_ char *text = settings_of("{\"env\":{\"KEY\":\"secret\"},\"model\":\"opus\","
