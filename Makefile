@@ -30,8 +30,12 @@ golden: build ## write the golden files of the generator; read the diff
 format: ## clang-format on all C sources
 	tests/host/run --no-boot --writable --root -- sh -c 'cd /src && find common generator helper tests -name "*.[ch]" -exec clang-format -i {} +'
 
-bench: ## measure: starts, memory, generator
-	tests/bench
+bench: ## measure; PARTS="start network sessions memory manager" for some of it
+	tests/bench/bench $(PARTS)
+
+figures: ## measure all, and write BENCHMARKS.md
+	tests/bench/bench >BENCHMARKS.md.new
+	mv BENCHMARKS.md.new BENCHMARKS.md
 
 install: ## install on this machine (meson install; DESTDIR and MESON_ARGS are honoured)
 	[ -e build/build.ninja ] || meson setup build $(MESON_ARGS)
@@ -46,5 +50,5 @@ host: ## a shell in the test host, with the project installed
 clean: ## remove build directories, the test host's root and its guest images
 	tests/host/clean
 
-.PHONY: help demo check quick fuzz build golden format bench install vm.run host clean
+.PHONY: help demo check quick fuzz build golden format bench figures install vm.run host clean
 .DEFAULT_GOAL := help

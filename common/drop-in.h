@@ -19,6 +19,8 @@
  * makes it (0700), `,optional` leaves the share out; `,named` does as well, and shows of HOSTDIR what
  * user-config.h names, through links of the user's own. GUESTDIR has no colon. */
 #define PARAMETER_SHARE_PREFIX "CLAUDE_VM_SHARE_"
+/* The work directory's name in every guest: its place there, or a link to that. */
+#define GUEST_WORK "/work"
 #define PARAMETER_ARGUMENT_PREFIX "CLAUDE_VM_ARGUMENT_" /* + 0, 1, 2 … = one agent argument */
 #define PARAMETER_PUBLISH_PREFIX "CLAUDE_VM_PUBLISH_"   /* + 0, 1, 2 … = ADDRESS:HOSTPORT:GUESTPORT */
 #define PUBLISH_MAX 64U

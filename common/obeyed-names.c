@@ -99,3 +99,16 @@ const char *protect_refused(const char *words) {
         }
         return n_words > 0 ? NULL : "must be yes, no, or names below the work directory";
 }
+
+const char *private_refused(const char *words) {
+        unsigned n_words = 0;
+        size_t n;
+
+        for (; (n = setting_next_word(&words)) > 0; words += n) {
+                if (!is_relative(words, n))
+                        return "must be directories below the work directory, like: node_modules web/target";
+                if (++n_words > PROTECT_WORDS_MAX)
+                        return "must be 64 directories at most";
+        }
+        return n_words > 0 ? NULL : "must be directories below the work directory";
+}

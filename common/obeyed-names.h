@@ -22,3 +22,6 @@ const ObeyedName *obeyed_name(size_t i);
 /* Checks the words of Protect=: `no` alone, or relative paths and `yes` with blanks between. Returns NULL,
  * or what a value must be, as the rest of a sentence. */
 const char *protect_refused(const char *words);
+
+/* The same for Private=: relative paths only. */
+const char *private_refused(const char *words);

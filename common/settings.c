@@ -146,6 +146,10 @@ static int check_memory(const Setting *s, const char *value, char *ret_why) {
         return -EINVAL;
 }
 
+static int check_disk(const Setting *s, const char *value, char *ret_why) {
+        return strcmp(value, "0") == 0 ? 0 : check_memory(s, value, ret_why);
+}
+
 static int check_guest(const Setting *s, const char *value, char *ret_why) {
         if (value[0] == '/' || vm_name_is_project(value))
                 return 0;
@@ -169,6 +173,15 @@ static int check_protect(const Setting *s, const char *value, char *ret_why) {
         return -EINVAL;
 }
 
+static int check_private(const Setting *s, const char *value, char *ret_why) {
+        const char *why = private_refused(value);
+
+        if (!why)
+                return 0;
+        snprintf(ret_why, SETTING_WHY_MAX, "%s", why);
+        return -EINVAL;
+}
+
 typedef int (*checker)(const Setting *s, const char *value, char *ret_why);
 
 static const checker checkers[N_TYPES] = {
@@ -176,9 +189,11 @@ static const checker checkers[N_TYPES] = {
         [TYPE_NUMBER] = check_number,
         [TYPE_MEMORY] = check_memory,
         [TYPE_BOOLEAN] = check_boolean,
+        [TYPE_DISK] = check_disk,
         [TYPE_GUEST] = check_guest,
         [TYPE_DIRECTORY] = check_directory,
         [TYPE_PROTECT] = check_protect,
+        [TYPE_PRIVATE] = check_private,
 };
 
 int setting_check(const Setting *s, const char *value, char ret_why[static SETTING_WHY_MAX]) {
@@ -230,6 +245,19 @@ static int parse_boolean(const Setting *s, const char *text, Value ret, Why ret_
         return r;
 }
 
+static int parse_disk(const Setting *s, const char *text, Value ret, Why ret_why) {
+        Why why;
+
+        if (setting_has_word("no false off 0", text)) {
+                snprintf(ret, SETTING_VALUE_MAX, "0");
+                return 0;
+        }
+        if (parse_memory(s, text, ret, why) >= 0)
+                return 0;
+        snprintf(ret_why, SETTING_WHY_MAX, "%.100s, or no", why);
+        return -EINVAL;
+}
+
 static int parse_word(const Setting *s, const char *text, Value ret, Why ret_why) {
         int r = check_word(s, text, ret_why);
 
@@ -245,6 +273,7 @@ int setting_parse(const Setting *s, const char *text, char ret[static SETTING_VA
                 [TYPE_NUMBER] = parse_number,
                 [TYPE_MEMORY] = parse_memory,
                 [TYPE_BOOLEAN] = parse_boolean,
+                [TYPE_DISK] = parse_disk,
         };
 
         if (s->type >= ELEMENTSOF(parsers))
@@ -257,11 +286,12 @@ bool setting_is_list(const Setting *s) {
 }
 
 bool setting_is_project_only(const Setting *s) {
-        return s->type == TYPE_UUID || s->type == TYPE_WANTED;
+        return s->type == TYPE_UUID || s->type == TYPE_WANTED || s->type == TYPE_DISK;
 }
 
 bool setting_is_for_all(const Setting *s) {
-        return s->type != TYPE_DIRECTORY && s->type != TYPE_HIDDEN && !setting_is_project_only(s);
+        return s->type != TYPE_DIRECTORY && s->type != TYPE_HIDDEN && s->type != TYPE_UUID &&
+                        s->type != TYPE_WANTED;
 }
 
 SettingId setting_find(const char *section, const char *key) {

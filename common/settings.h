@@ -24,6 +24,7 @@
 /*        NAME             section    key                type       range       default  becomes    option, value, help */
 #define SETTINGS(X) \
         X(WORK_DIRECTORY,  "Project", "WorkDirectory",   DIRECTORY, NULL,       NULL,    VARIABLE,  0, NULL, NULL, NULL) \
+        X(GUEST_DIRECTORY, "Project", "GuestDirectory",  PLACE,     NULL,       NULL,    CODE,      0, "guest-directory", "GUESTDIR", "the work directory in the guest, like /work") \
         X(HOME,            "Project", "Home",            HOME,      NULL,       NULL,    CODE,      0, "home", "DIR", "the agent's home") \
         X(AGENT,           "Project", "Agent",           WORD,      AGENT_NAMES, "claude", VARIABLE, 0, "agent", "AGENT", NULL) \
         X(AGENT_START,     "Project", "AgentStart",      WORD,      "boot session", "boot", VARIABLE, 0, NULL, NULL, NULL) \
@@ -35,12 +36,14 @@
         X(DEV_SHELL,       "Project", "DevShell",        BOOLEAN,   "no yes devenv", "no", VARIABLE, 0, NULL, NULL, NULL) \
         X(SHARE,           "Project", "Share",           SHARE,     NULL,       NULL,    CODE,      0, "share", "TAG:DIR:GUESTDIR[:ro]", "one more directory") \
         X(ALLOW_HIDDEN,    "Project", "AllowHidden",     HIDDEN,    NULL,       NULL,    CODE,      0, NULL, NULL, NULL) \
+        X(PRIVATE,         "Project", "Private",         PRIVATE,   NULL,       NULL,    VARIABLE,  0, NULL, NULL, NULL) \
         X(UUID,            "Project", "UUID",            UUID,      NULL,       NULL,    CODE,      0, NULL, NULL, NULL) \
         X(GUEST,           "VM",      "Guest",           GUEST,     NULL,       DEFAULT_GUEST, VARIABLE, 0, "guest", "GUEST", "guest image") \
         X(MEMORY_MIB,      "VM",      "Memory",          MEMORY,    "128M 1T",  "4G",    VARIABLE,  'm', "memory", "SIZE", "memory, like 8G") \
         X(CPUS,            "VM",      "CPUs",            NUMBER,    "1 255",    "4",     VARIABLE,  0, "cpus", "N", "number of CPUs") \
         X(ACCELERATOR,     "VM",      "Accelerator",     WORD,      "auto kvm tcg", "auto", VARIABLE, 0, "accelerator", "NAME", NULL) \
         X(MACHINE,         "VM",      "Machine",         WORD,      "auto microvm q35", "auto", VARIABLE, 0, "machine", "NAME", NULL) \
+        X(DISK,            "VM",      "Disk",            DISK,      "1G 64T",   "20G",   VARIABLE,  0, NULL, NULL, NULL) \
         X(NETWORK,         "Network", "Mode",            WORD,      "internet allow none open", "internet", VARIABLE, 0, "network", "MODE", NULL) \
         X(ALLOW,           "Network", "Allow",           ALLOW,     NULL,       NULL,    CODE,      0, "allow", "WORD", "a NAME, ADDRESS, host:PORT or @LIST to reach") \
         X(LOG_ALLOWED,     "Network", "LogAllowed",      BOOLEAN,   "no yes",   "no",    VARIABLE,  0, NULL, NULL, NULL) \
@@ -69,16 +72,20 @@ typedef enum SettingId {
 
 typedef enum SettingType {
         /* setting_parse() knows these: a word of the range; a number; memory, canonical in MiB; one of `no
-         * yes` and more words, where no and yes have systemd's other spellings too. */
+         * yes` and more words, where no and yes have systemd's other spellings too; memory or no, canonical
+         * in MiB, where 0 is no. */
         TYPE_WORD,
         TYPE_NUMBER,
         TYPE_MEMORY,
         TYPE_BOOLEAN,
+        TYPE_DISK, /* of a project only: nothing would own the disk of a request */
         /* the generator has these to itself */
         TYPE_GUEST, /* name of an image, or its directory */
         TYPE_DIRECTORY,
         TYPE_HOME,      /* a directory in which agents may keep their settings */
+        TYPE_PLACE,     /* a directory in the guest */
         TYPE_PROTECT,   /* names below the work directory */
+        TYPE_PRIVATE,   /* directories below it */
         TYPE_UUID,      /* of a project only, not of a request */
         TYPE_DIRECTIVE, /* plain text for systemd */
         TYPE_WANTED,    /* of a project only */
@@ -111,7 +118,7 @@ extern const Setting settings[N_SETTINGS];
 #define SETTING_VALUE_MAX 32U /* bytes of a canonical word or number */
 #define SETTING_WHY_MAX 128U
 
-/* From the text of an ini to the canonical one, of the first four types. 0; -EINVAL: `ret_why` is what a
+/* From the text of an ini to the canonical one, of the first five types. 0; -EINVAL: `ret_why` is what a
  * value must be, as the rest of a sentence. */
 int setting_parse(const Setting *s, const char *text, char ret[static SETTING_VALUE_MAX],
                 char ret_why[static SETTING_WHY_MAX]);

@@ -49,7 +49,8 @@ static void print_shares(UnitWriter *w, const Project *p) {
         for (size_t i = 0; i < p->n_shares; i++) {
                 const Share *share = p->shares + i;
 
-                unit_writer_print_literal(w, "Environment=\"" PARAMETER_SHARE_PREFIX);
+                unit_writer_begin_line(w, "environment", "Environment=\"");
+                unit_writer_print_literal(w, PARAMETER_SHARE_PREFIX);
                 unit_writer_print_quoted(w, share->tag);
                 unit_writer_print_raw(w, share->read_only ? "=ro" : "=rw");
                 unit_writer_print_raw(w, options_of(share));
@@ -57,7 +58,7 @@ static void print_shares(UnitWriter *w, const Project *p) {
                 unit_writer_print_quoted(w, share->guest_directory);
                 unit_writer_print_literal(w, ":");
                 unit_writer_print_quoted(w, share->directory);
-                unit_writer_print_literal(w, "\"\n");
+                unit_writer_end_line(w, "\"");
         }
 }
 
@@ -112,7 +113,7 @@ typedef struct NameList {
 
 static void name_list_add(NameList *l, const char *name) {
         if (!l->begun) {
-                unit_writer_print_literal(l->writer, "Environment=\"");
+                unit_writer_begin_line(l->writer, "environment", "Environment=\"");
                 unit_writer_print_quoted(l->writer, l->variable);
         }
         unit_writer_print_raw(l->writer, l->begun ? " " : "=");
@@ -122,7 +123,7 @@ static void name_list_add(NameList *l, const char *name) {
 
 static void name_list_end(NameList *l) {
         if (l->begun)
-                unit_writer_print_literal(l->writer, "\"\n");
+                unit_writer_end_line(l->writer, "\"");
 }
 
 /* Those of the API proxy, or those that the guest gets. */
@@ -132,11 +133,11 @@ static void print_credentials(UnitWriter *w, const Project *p, bool of_proxy) {
         for (size_t i = 0; i < p->credentials.n; i++) {
                 if (api_proxy_keeps(p, p->credentials.items[i].name) != of_proxy)
                         continue;
-                unit_writer_print_literal(w, "LoadCredential=");
+                unit_writer_begin_line(w, "credential", "LoadCredential=");
                 unit_writer_print_raw(w, p->credentials.items[i].name);
                 unit_writer_print_literal(w, ":");
                 unit_writer_print_raw(w, p->credentials.items[i].value);
-                unit_writer_print_literal(w, "\n");
+                unit_writer_end_line(w, "");
         }
         for (size_t i = 0; i < p->encrypted_credentials.n; i++) {
                 if (api_proxy_keeps(p, p->encrypted_credentials.items[i].name) != of_proxy)
@@ -200,12 +201,13 @@ static void print_defaults(UnitWriter *w, const Project *p) {
         for (size_t i = 0; p->defaults && i < p->defaults->n; i++) {
                 char name[64];
 
-                snprintf(name, sizeof(name), "Environment=\"" PARAMETER_DEFAULTS_PREFIX "%zu=", i);
+                snprintf(name, sizeof(name), PARAMETER_DEFAULTS_PREFIX "%zu=", i);
+                unit_writer_begin_line(w, "environment", "Environment=\"");
                 unit_writer_print_verbatim(w, name);
                 unit_writer_print_quoted(w, p->defaults->items[i].id);
                 unit_writer_print_literal(w, ":");
                 unit_writer_print_quoted(w, p->defaults->paths[i]);
-                unit_writer_print_literal(w, "\"\n");
+                unit_writer_end_line(w, "\"");
         }
 }
 
@@ -241,10 +243,11 @@ static void print_directives(UnitWriter *w, const Project *p) {
         for (size_t i = 0; i < N_SETTINGS; i++) {
                 if (settings[i].becomes != BECOMES_DIRECTIVE || !p->values[i])
                         continue;
+                unit_writer_begin_line(w, "directive", "");
                 unit_writer_print_verbatim(w, settings[i].key);
                 unit_writer_print_literal(w, "=");
                 unit_writer_print_verbatim(w, p->values[i]);
-                unit_writer_print_literal(w, "\n");
+                unit_writer_end_line(w, "");
         }
 }
 
@@ -307,11 +310,13 @@ static int begin_part(UnitWriter *w, const Project *p, const char *part) {
 }
 
 static void print_want(UnitWriter *w, const Project *p, const char *part) {
-        unit_writer_print_literal(w, "Wants=claude-vm-");
+        unit_writer_begin_line(w, "wants", "Wants=");
+        unit_writer_print_literal(w, "claude-vm-");
         unit_writer_print_raw(w, part);
         unit_writer_print_literal(w, "@");
         unit_writer_print_raw(w, p->id);
-        unit_writer_print_literal(w, ".service\n");
+        unit_writer_print_literal(w, ".service");
+        unit_writer_end_line(w, "");
 }
 
 static void print_wants(UnitWriter *w, const Project *p) {

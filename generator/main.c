@@ -19,6 +19,7 @@ static int usage(FILE *f) {
               "claude-vm-generator --show NAME|FILE   print the settings of a project, and where each is from\n"
               "claude-vm-generator --find NAME        print the path of the user's ini, and that of the one that counts\n"
               "claude-vm-generator --request FILE DIR write the units of one request\n"
+              "claude-vm-generator --parameters FILE  print what the units of one request would be told, as JSON\n"
               "claude-vm-generator --help | --version\n",
                         f);
         return f == stdout ? EXIT_SUCCESS : 2;
@@ -74,6 +75,18 @@ static int mode_request(Generator *g, char **arguments) {
         return write_to(g, arguments[1], arguments[0]);
 }
 
+static int mode_parameters(Generator *g, char **arguments) {
+        _cleanup_(unit_writer_cleanup) UnitWriter *w = NULL;
+        int r = unit_writer_new_json(&w);
+
+        if (r < 0) {
+                messages_say("Failed to print parameters: %s", strerror(-r));
+                return r;
+        }
+        r = generator_run_file(g, arguments[0], w);
+        return r < 0 ? r : unit_writer_end_json(w);
+}
+
 typedef struct Mode {
         const char *option;
         int min, max; /* arguments after it */
@@ -87,6 +100,7 @@ static const Mode modes[] = {
         { "--show", 1, 1, mode_show },
         { "--find", 1, 1, mode_find },
         { "--request", 2, 2, mode_request },
+        { "--parameters", 1, 1, mode_parameters },
         { NULL, 1, 3, mode_generate },
 };
 

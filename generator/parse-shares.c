@@ -10,6 +10,7 @@
 #include "common/strv.h"
 #include "common/user-config.h"
 #include "config.h"
+#include "generator/guest-places.h"
 #include "generator/parser.h"
 #include "generator/paths.h"
 #include "generator/shareable.h"
@@ -47,20 +48,10 @@ void shares_add(Parser *parser, const char *tag, char *directory, const char *gu
         p->shares[p->n_shares++] = share;
 }
 
-/* A share must not cover the guest's own directories, so it gets one of its own. */
+/* A share must not cover the guest's own directories, so it gets one of its own. An image of an earlier
+ * version mounts nothing at a place with a blank. */
 static bool is_guest_directory(const UserPaths *paths, const char *value) {
-        static const char *const taken[] = { "/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc",
-                "/root", "/run", "/sbin", "/sys", "/usr" };
-        _cleanup_free_ char *path = NULL;
-        const char *why;
-
-        if (value[0] != '/' || strpbrk(value, " :\"\\") || path_parse(paths->home, value, &path, &why) < 0 ||
-                        strcmp(path, value) != 0)
-                return false;
-        for (size_t i = 0; i < ELEMENTSOF(taken); i++)
-                if (path_is_in(path, taken[i]))
-                        return false;
-        return !path_is_in("/home/claude", path) && strcmp(path, "/work") != 0 && strcmp(path, "/var") != 0;
+        return !guest_place_refused(paths, value) && !strchr(value, ' ') && strcmp(value, GUEST_WORK) != 0;
 }
 
 /* Drops what Share= has said so far; the other shares come later. */

@@ -125,6 +125,15 @@ void parse_protect(Parser *parser, const Setting *key, const char *value) {
                 set_value(parser, key, value);
 }
 
+void parse_private(Parser *parser, const Setting *key, const char *value) {
+        char why[SETTING_WHY_MAX];
+
+        if (setting_check(key, value, why) < 0)
+                refuse(parser, "%s=%s: %s", key->key, value, why);
+        else
+                set_value(parser, key, value);
+}
+
 void parse_uuid(Parser *parser, const Setting *key, const char *value) {
         char text[37];
         uuid_t uuid;

@@ -23,6 +23,7 @@ void parse_scalar(Parser *parser, const Setting *key, const char *value);
 void parse_directory(Parser *parser, const Setting *key, const char *value);
 void parse_allow_hidden(Parser *parser, const Setting *key, const char *value);
 void parse_protect(Parser *parser, const Setting *key, const char *value);
+void parse_private(Parser *parser, const Setting *key, const char *value);
 void parse_uuid(Parser *parser, const Setting *key, const char *value);
 void parse_guest(Parser *parser, const Setting *key, const char *value);
 void parse_arguments(Parser *parser, const Setting *key, const char *value);
@@ -37,6 +38,9 @@ char *parser_directory(Parser *parser, const char *key, const char *value, bool 
 
 /* The same of a parsed path that the host will read, as a file or a directory. */
 char *resolve_file(Parser *parser, const char *key, const char *value, const char *path);
+
+/* guest-places.c */
+void parse_guest_directory(Parser *parser, const Setting *key, const char *value);
 
 /* parse-shares.c */
 void parse_share(Parser *parser, const Setting *key, const char *value);

@@ -15,6 +15,7 @@
 #include "generator/api-proxy.h"
 #include "generator/assignments.h"
 #include "generator/config-file.h"
+#include "generator/guest-places.h"
 #include "generator/parser.h"
 #include "generator/unknown-key.h"
 #include "generator/user-config.h"
@@ -33,10 +34,13 @@ static const Type types[N_TYPES] = {
         [TYPE_NUMBER] = { parse_scalar },
         [TYPE_MEMORY] = { parse_scalar },
         [TYPE_BOOLEAN] = { parse_scalar },
+        [TYPE_DISK] = { parse_scalar },
         [TYPE_GUEST] = { parse_guest, .any_text = true },
         [TYPE_DIRECTORY] = { parse_directory, .any_text = true },
         [TYPE_HOME] = { parse_directory, .any_text = true },
+        [TYPE_PLACE] = { parse_guest_directory, .any_text = true },
         [TYPE_PROTECT] = { parse_protect },
+        [TYPE_PRIVATE] = { parse_private },
         [TYPE_UUID] = { parse_uuid },
         [TYPE_DIRECTIVE] = { parse_directive },
         [TYPE_WANTED] = { parse_wanted },
@@ -207,9 +211,12 @@ static void complete(Parser *parser) {
                 *home = default_home(parser->paths, work);
         if (p->messages.n_errors > 0)
                 return;
+        guest_places_complete(parser);
+        if (p->messages.n_errors > 0 || parser->out_of_memory)
+                return;
         parser->line = p->lines[SETTING_WORK_DIRECTORY];
-        shares_add(parser, "work", strdup(work), "/work", setting_is(p->values, SETTING_READ_ONLY, "yes"),
-                        false);
+        shares_add(parser, "work", strdup(work), p->values[SETTING_GUEST_DIRECTORY],
+                        setting_is(p->values, SETTING_READ_ONLY, "yes"), false);
         parser->line = p->lines[SETTING_HOME];
         shares_add(parser, "home", *home ? strdup(*home) : NULL, "/home/claude", false, true);
         parser->line = 0;

@@ -25,6 +25,21 @@ int unit_writer_check(const UnitWriter *w, const char **ret_value, const char **
 /* A link `TARGET.wants/UNIT` to the installed unit file `path`. */
 int unit_writer_want(UnitWriter *w, const char *target, const char *unit, const char *path);
 
+/* For no directory: what a program that runs the VM itself must know, as JSON (json-writer.h) on stdout, in
+ * place of the files. An object has the unit's name and one of `environment`, `credential`, `wants` and
+ * `directive`, whose text is the value as systemd would understand it. 0, negative errno. */
+int unit_writer_new_json(UnitWriter **ret);
+
+/* Ends the array. 0, -EIO. */
+int unit_writer_end_json(UnitWriter *w);
+
+/* One setting as a line of its own: the literal `before`, values, the literal `after` with the line end.
+ * `key` is its member in JSON. */
+#define unit_writer_begin_line(w, key, before) unit_writer_begin((w), "" key "", "" before "")
+#define unit_writer_end_line(w, after) unit_writer_finish((w), "" after "\n")
+void unit_writer_begin(UnitWriter *w, const char *key, const char *before);
+void unit_writer_finish(UnitWriter *w, const char *after);
+
 /* The grammar around the values: a literal of the program, which may end a line. A value does not compile.
  */
 #define unit_writer_print_literal(w, literal) unit_writer_append((w), "" literal "")

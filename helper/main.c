@@ -18,9 +18,11 @@
 #include "helper/core-dump.h"
 #include "helper/devshell/devshell.h"
 #include "helper/devshell/view.h"
+#include "helper/foreground-mode.h"
 #include "helper/gc.h"
 #include "helper/host/accelerator.h"
 #include "helper/host/config-check.h"
+#include "helper/host/disk.h"
 #include "helper/log.h"
 #include "helper/net/haproxy.h"
 #include "helper/net/holder.h"
@@ -76,6 +78,7 @@ static int verb_run(const char *id) {
                 .data_home = data,
                 .secrets_dir = getenv("CREDENTIALS_DIRECTORY"),
                 .sandbox = true,
+                .foreground = foreground_mode(),
                 .dev_shell_dir = dev_shells,
                 .stop_step_usec = 4000000,
         };
@@ -134,6 +137,16 @@ static int verb_devshell(const char *id) {
                 return refuse(why ?: "No memory");
         r = devshell_view_enter(config.work_directory, dev_shells);
         return r < 0 ? no_view(config.work_directory, r) : devshell_evaluate(&config);
+}
+
+/* Only makes the directory. What is wrong with it says the helper that opens a disk in it. */
+static int verb_disks(const char *id) {
+        _cleanup_free_ char *data = path_xdg("XDG_DATA_HOME", "/.local/share");
+        int fd = data && vm_name_is_project(id) ? disk_directory_open(data, true) : -ENOENT;
+
+        if (fd >= 0)
+                close(fd);
+        return EXIT_SUCCESS;
 }
 
 static int verb_gc(const char *id) {
@@ -235,6 +248,7 @@ typedef struct Verb {
 static const Verb verbs[] = {
         { "run", "VM", "run QEMU and report to systemd (claude-vm@.service)", verb_run },
         { "devshell", "VM", "evaluate the dev shell of a VM (claude-vm-devshell@.service)", verb_devshell },
+        { "disks", "VM", "make the directory of disks (claude-vm@.service)", verb_disks },
         { "gc", "VM", "clean up after a VM (claude-vm@.service)", verb_gc },
         { "virtiofsd", "VM:TAG", "become a share's virtiofsd (claude-vm-virtiofsd@.service)",
                         verb_virtiofsd },

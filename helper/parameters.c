@@ -10,7 +10,9 @@
 
 #include "common/cleanup.h"
 #include "common/drop-in.h"
+#include "common/path.h"
 #include "common/share-tag.h"
+#include "common/strjoin.h"
 #include "common/strv.h"
 #include "common/vm-name.h"
 #include "config.h"
@@ -216,11 +218,46 @@ void parameters_drop_missing_shares(Parameters *p) {
         p->n_shares = n;
 }
 
-const char *parameters_share_directory(const Parameters *p, const char *tag) {
+const ShareParameters *parameters_share(const Parameters *p, const char *tag) {
         for (unsigned i = 0; i < p->n_shares; i++)
                 if (strcmp(p->shares[i].tag, tag) == 0)
-                        return p->shares[i].directory;
+                        return &p->shares[i];
         return NULL;
+}
+
+const char *parameters_share_directory(const Parameters *p, const char *tag) {
+        const ShareParameters *share = parameters_share(p, tag);
+
+        return share ? share->directory : NULL;
+}
+
+int parameters_move_to_work(Parameters *p) {
+        const ShareParameters *work = parameters_share(p, "work");
+        _cleanup_free_ char *from = work ? strdup(work->guest_directory) : NULL;
+
+        if (work && !from)
+                return -ENOMEM;
+        if (!work || strcmp(from, GUEST_WORK) == 0)
+                return 0;
+        for (unsigned i = 0; i < p->n_shares; i++) {
+                char **place = &p->shares[i].guest_directory, *moved;
+
+                if (!path_is_in(*place, from))
+                        continue;
+                moved = strjoin(GUEST_WORK, *place + strlen(from), NULL);
+                if (!moved)
+                        return -ENOMEM;
+                free(*place);
+                *place = moved;
+        }
+        qsort(p->shares, p->n_shares, sizeof(ShareParameters), compare_shares);
+        return 1;
+}
+
+const char *parameters_share_guest_directory(const Parameters *p, const char *tag) {
+        const ShareParameters *share = parameters_share(p, tag);
+
+        return share ? share->guest_directory : NULL;
 }
 
 Parameters *parameters_free(Parameters *p) {

@@ -41,11 +41,21 @@ int parameters_read(const char *id, char *const *variables, Parameters **ret, ch
 /* Reads NAME=FILE of the encrypted credentials alone. 0, -ENOMEM. */
 int parameters_read_encrypted(char *const *variables, char ***ret);
 
+/* Moves the work directory to /work in the guest, with the shares that lie in it. 1: it was elsewhere; 0;
+ * -ENOMEM. */
+int parameters_move_to_work(Parameters *p);
+
 /* Removes the optional shares whose directory does not exist. */
 void parameters_drop_missing_shares(Parameters *p);
 
-/* The host's directory of a share; NULL if there is none of this tag. */
+/* A share; NULL if there is none of this tag. */
+const ShareParameters *parameters_share(const Parameters *p, const char *tag);
+
+/* The host's directory of a share; NULL likewise. */
 const char *parameters_share_directory(const Parameters *p, const char *tag);
+
+/* The same in the guest. */
+const char *parameters_share_guest_directory(const Parameters *p, const char *tag);
 
 Parameters *parameters_free(Parameters *p);
 DEFINE_CLEANUP(Parameters *, parameters_free, parameters_cleanup)

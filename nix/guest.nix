@@ -31,7 +31,7 @@ let
 
   guestJson = {
     inherit (cfg) name;
-    format = 1;
+    format = 2;
     architecture = pkgs.stdenv.hostPlatform.parsed.cpu.name;
     distribution = "nixos/${config.system.nixos.label}";
     agents = lib.mapAttrs (_: agent: agent.version or "unknown") cfg.agents;
@@ -103,6 +103,9 @@ in
       "TERM=dumb"
       "systemd.setenv=SYSTEMD_COLORS=0"
     ];
+
+    # as in guest/debian/initrd-init
+    boot.kernel.sysctl."net.ipv4.tcp_rmem" = "4096 131072 1048576";
 
     fileSystems = {
       "/" = {

@@ -58,6 +58,11 @@ _claude_run_ports() {
         claude-run ports "$1" 2>/dev/null | awk 'NR > 1 { sub(/.*:/, "", $2); print $2 }'
 }
 
+# The snapshots of a project's disk.
+_claude_run_snapshots() {
+        claude-run disk "$1" 2>/dev/null | awk '$1 == "snapshot" { print $2 }'
+}
+
 # The words between the program and the cursor that are no options or their values.
 _claude_run_plain_words() {
         local i
@@ -83,6 +88,9 @@ _claude_run_candidates() {
         mapfile -t words < <(_claude_run_plain_words)
         case ${words[0]:-}:${#words[@]} in
         :0) _claude_run_verbs; _claude_run_names ;;
+        disk:1) _claude_run_names '^(inactive|failed)$' ;;
+        disk:2) printf '%s\n' show reset snapshot restore delete ;;
+        disk:3) _claude_run_snapshots "${words[1]}" ;;
         config:1) printf '%s\n' show edit new defaults; _claude_run_names ;;
         config:2) echo defaults; _claude_run_names ;;
         ports:1) _claude_run_names '^(active|activating|reloading)$' ;;

@@ -6,7 +6,7 @@ devshell_file=/run/claude-vm/agent/devshell
 
 # devshell_run COMMAND…: its standard output, if it ends well within two minutes
 devshell_run() {
-        (cd /work && exec timeout 120 env -i HOME=/home/claude USER=claude SHELL=/bin/bash LANG="${LANG:-C.UTF-8}" TERM=dumb \
+        (cd -P /work && exec timeout 120 env -i HOME=/home/claude USER=claude SHELL=/bin/bash LANG="${LANG:-C.UTF-8}" TERM=dumb \
                 PATH=/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin "$@") </dev/null
 }
 
@@ -15,15 +15,17 @@ devshell_print='export -n HOME USER SHELL LANG TERM PWD OLDPWD SHLVL _ TMPDIR TM
 
 # The guest's own direnv, if it has one and the host could not do it.
 devshell_direnv() {
-        local directory=/work
+        local directory project
         command -v direnv >/dev/null || return 1
-        if [ ! -e /work/.envrc ]; then
-                [ -e /work/flake.nix ] || return 1
+        # what direnv sets names the project by its path of the host
+        project=$(realpath /work) directory=$project
+        if [ ! -e "$project/.envrc" ]; then
+                [ -e "$project/flake.nix" ] || return 1
                 directory=/run/claude-vm/agent/direnv
                 mkdir -p $directory
-                echo 'use flake /work' >$directory/.envrc
+                printf 'use flake %q\n' "$project" >$directory/.envrc
         fi
-        devshell_run direnv allow $directory/.envrc && devshell_run direnv exec $directory bash -c "$devshell_print"
+        devshell_run direnv allow "$directory/.envrc" && devshell_run direnv exec "$directory" bash -c "$devshell_print"
 }
 
 devshell_make() {

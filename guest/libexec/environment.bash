@@ -31,4 +31,5 @@ approve_placeholder() {
 # shellcheck disable=SC2034 # start is for who sources this
 read -r agent start </run/claude-vm/credentials/claude-vm.agent || true
 agent=/usr/lib/claude-vm/agents/$agent
-cd /work
+# not by the link: the path of the host, wherever the share is
+cd -P /work

@@ -16,6 +16,7 @@
 #include "helper/claude-run/context.h"
 #include "helper/claude-run/fail.h"
 #include "helper/claude-run/options.h"
+#include "helper/claude-run/other-host.h"
 #include "helper/claude-run/verbs.h"
 #include "helper/claude-run/which-vm.h"
 
@@ -43,6 +44,8 @@ static const Verb verbs[] = {
         { "changes", "[NAME]", "what programs of this machine obey and the VM has changed", verb_changes },
         { "network", "[NAME] [allow|deny WORD…|mode MODE]", "what a running VM may reach, and was refused",
                         verb_network },
+        { "disk", "[NAME] [show|reset|snapshot TAG|…]",
+                        "the disk of a project whose VM is down: size, copies", verb_disk },
         { "config", "[show|edit|new] [NAME]", "settings of a project, and where each is from", verb_config },
         { "list", "", "projects and VMs", verb_list },
         { "status", "[NAME]", "what systemd says of a VM", verb_status },
@@ -161,14 +164,14 @@ static int run_verb(const Verb *verb, const RunOptions *o) {
         Context c = { .options = o, .runtime_dir = find_runtime_dir() };
         int r = 0;
 
-        if (!c.runtime_dir)
+        if (!c.runtime_dir && !o->foreground)
                 return fail(EXIT_FAILURE,
                                 "XDG_RUNTIME_DIR is not set, and this is not a systemd login session; %s",
                                 geteuid() == 0 ? "VMs are yours, not root's: run it without sudo"
                                                : "log in as this user, or: sudo loginctl enable-linger USER");
         /* without SA_RESTART: Ctrl-C ends a wait */
         sigaction(SIGINT, &action, NULL);
-        if (!verb && o->n_words > 0)
+        if (!verb && o->n_words > 0 && !o->foreground)
                 r = check_command(&c);
         verb = verb ?: &verbs[0];
         if (r == 0)
@@ -181,8 +184,14 @@ static int run_verb(const Verb *verb, const RunOptions *o) {
 
 int claude_run(RunOptions *o, int argc, char **argv) {
         const Verb *verb;
-        int r = options_parse(o, argc, argv);
+        int r;
 
+        if (other_host_is_meant(argv))
+                return other_host_run(o->ssh, argv);
+        other_host_watch_end();
+        r = options_parse(o, argc, argv);
+        if (r == 0 && o->host)
+                r = fail(EXIT_USAGE, "--host stands first: claude-run --host %s …", o->host);
         if (!o->directory)
                 o->directory = getenv("WORK_DIR");
         if (strcmp(getenv("DIRENV_ALLOW") ?: "", "1") == 0)

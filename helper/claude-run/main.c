@@ -4,6 +4,7 @@
 int main(int argc, char **argv) {
         RunOptions options = {
                 .generator = GENERATOR_PATH,
+                .helper = HELPER_PATH,
                 .ssh = SSH_PATH,
                 .tar = TAR_PATH,
                 .systemctl = SYSTEMCTL_PATH,

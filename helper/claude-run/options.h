@@ -6,13 +6,14 @@
 #include <stddef.h>
 
 typedef struct RunOptions {
-        const char *generator, *ssh, *tar, *systemctl, *journalctl; /* absolute paths */
+        const char *generator, *helper, *ssh, *tar, *systemctl, *journalctl; /* absolute paths */
         bool json, wide, follow, network, save, detach, yes, recursive, terminal, help, version, read_only,
-                        new, dev_shell;
+                        new, dev_shell, foreground;
         const char *user;      /* in the guest */
         const char *since;     /* for logs */
         const char *lines;     /* the same */
         const char *directory; /* instead of the working directory */
+        const char *host;      /* of another machine; it is taken before any other option */
         const char *name;      /* of the project to make of an ad-hoc VM */
         char **settings;       /* of an ad-hoc VM: sections and lines of an ini */
         char **set_by;         /* the name of the option of each */

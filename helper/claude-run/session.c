@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/drop-in.h"
 #include "common/runtime-path.h"
 #include "common/strjoin.h"
 #include "common/strv.h"
@@ -37,30 +38,59 @@ char *session_quote(const char *word) {
         return quoted;
 }
 
-/* What the share serves: options and the directory of the host, a line each. */
+/* The work directory of a VM: what virtiofsd reads to serve it, see share_write_files(). */
+typedef struct WorkShare {
+        char *text;               /* owned */
+        const char *guest, *host; /* its path there and here, borrowed from the text */
+} WorkShare;
+
+static void work_share_done(WorkShare *share) {
+        free(share->text);
+}
+
+/* Options, what is protected, the place in the guest and the directory of the host, a line each. */
+static bool read_work_share(Context *c, const char *id, WorkShare *ret) {
+        _cleanup_free_ char *file = NEED(runtime_path_vm_file(c->runtime_dir, id, "share.work"));
+        char *rest;
+
+        if (whole_file_read(file, 4 * PATH_MAX, &ret->text) < 0)
+                return false;
+        rest = ret->text;
+        for (unsigned i = 0; i < 2 && rest; i++)
+                (void) strsep(&rest, "\n");
+        ret->guest = rest ? strsep(&rest, "\n") : NULL;
+        ret->host = rest;
+        return ret->host;
+}
+
 char *session_find_below(Context *c, const char *id) {
-        _cleanup_free_ char *file = NEED(runtime_path_vm_file(c->runtime_dir, id, "share.work")),
-                            *here = realpath(c->options->directory ?: ".", NULL), *text = NULL;
-        const char *work;
+        _cleanup_free_ char *here = realpath(c->options->directory ?: ".", NULL);
+        _cleanup_(work_share_done) WorkShare work = {};
         size_t n;
 
-        /* behind the options and what is protected */
-        if (!here || whole_file_read(file, 4 * PATH_MAX, &text) < 0 || !(work = strchr(text, '\n')) ||
-                        !(work = strchr(work + 1, '\n')))
+        if (!here || !read_work_share(c, id, &work))
                 return NULL;
-        n = strlen(++work);
-        return strncmp(here, work, n) == 0 && here[n] == '/' ? NEED(strdup(here + n + 1)) : NULL;
+        n = strlen(work.host);
+        return strncmp(here, work.host, n) == 0 && here[n] == '/' ? NEED(strdup(here + n + 1)) : NULL;
 }
+
+char *session_guest_directory(Context *c, const char *id) {
+        _cleanup_(work_share_done) WorkShare work = {};
+
+        return NEED(strdup(read_work_share(c, id, &work) ? work.guest : GUEST_WORK));
+}
+
+/* The command begins at the path of the host, wherever the link leads. */
+#define CD_WORK "cd -P " GUEST_WORK
 
 /* Without a program of ours in between: under emulation that would double the time of a short command. The
  * guest sees the host's directories, but one that has come in this second may be new to it. */
 static char *begin_command(const Session *s) {
-        _cleanup_free_ char *path = s->below ? NEED(strjoin(SESSION_WORK_DIRECTORY "/", s->below, NULL))
-                                             : NULL,
+        _cleanup_free_ char *path = s->below ? NEED(strjoin(GUEST_WORK "/", s->below, NULL)) : NULL,
                             *quoted = path ? session_quote(path) : NULL;
 
-        return NEED(strjoin(quoted ? "{ cd " : "cd " SESSION_WORK_DIRECTORY, quoted ?: "",
-                        quoted ? " 2>/dev/null || cd " SESSION_WORK_DIRECTORY "; }" : "", " && ",
+        return NEED(strjoin(quoted ? "{ cd -P " : CD_WORK, quoted ?: "",
+                        quoted ? " 2>/dev/null || " CD_WORK "; }" : "", " && ",
                         !s->words ? "exec \"$SHELL\" -l"
                                         : s->detached
                                         ? "</dev/null setsid --fork systemd-cat --identifier=exec --"
@@ -155,9 +185,10 @@ static void restore_terminal(const struct termios *modes) {
         tcsetattr(STDIN_FILENO, TCSADRAIN, modes);
 }
 
-static volatile sig_atomic_t child;
+static volatile sig_atomic_t child, passed_on;
 
 static void pass_on(int sig) {
+        passed_on = sig;
         if (child > 0)
                 kill(child, sig);
 }
@@ -211,6 +242,10 @@ int session_run_program(char **argv, bool terminal, bool read_only) {
                 close(silence[1]);
         }
         return WIFEXITED(status) ? WEXITSTATUS(status) : 255;
+}
+
+int session_signal(void) {
+        return passed_on;
 }
 
 int session_run(const Session *s) {

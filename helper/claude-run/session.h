@@ -9,8 +9,6 @@ typedef struct Context Context;
 #define PROGRAM_ATTACH "/usr/lib/claude-vm/attach"
 #define PROGRAM_AGENT "/usr/lib/claude-vm/agent-exec"
 
-#define SESSION_WORK_DIRECTORY "/work" /* in the guest */
-
 typedef struct Session {
         const char *ssh;         /* absolute path */
         const char *runtime_dir; /* $XDG_RUNTIME_DIR */
@@ -31,6 +29,9 @@ char *session_quote(const char *word);
  * directory, or elsewhere. */
 char *session_find_below(Context *c, const char *id);
 
+/* Where the VM has its work directory. Owned. */
+char *session_guest_directory(Context *c, const char *id);
+
 /* ssh's argument vector. Owned. */
 char **session_argv(const Session *s);
 
@@ -40,6 +41,9 @@ char **session_begin_ssh(Context *c, const char *program, const char *id);
 /* Runs ssh on our standard input, output and error and restores the terminal after it. Returns its exit
  * status, 255 when a signal ended it; negative errno if it could not be run. */
 int session_run(const Session *s);
+
+/* The signal that was passed on to it last; 0: none. */
+int session_signal(void);
 
 /* The same for any program that shows what a guest writes; `terminal`: on this terminal, which is restored.
  */

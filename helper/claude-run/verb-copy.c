@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/drop-in.h"
 #include "common/run-program.h"
 #include "common/strjoin.h"
 #include "common/strv.h"
@@ -32,7 +33,7 @@
 
 /* In the guest: the words are paths, `~/` is the home there, and the rest is below the work directory. */
 static const char resolve_script[] =
-                "cd " SESSION_WORK_DIRECTORY " || exit 1\n"
+                "cd -P " GUEST_WORK " || exit 1\n"
                 "resolve() { case $1 in '~/'*) p=$HOME/${1#'~/'} ;; '') p=. ;; *) p=$1 ;; esac; }\n";
 
 static const char send_script[] =
@@ -40,6 +41,8 @@ static const char send_script[] =
                 "for word; do\n"
                 "        resolve \"$word\"\n"
                 "        p=$(realpath --no-symlinks -- \"$p\") || exit 1\n"
+                /* a link, of which nobody wants a copy */
+                "        [ \"$p\" != " GUEST_WORK " ] || p=$PWD\n"
                 "        [ -e \"$p\" ] || [ -L \"$p\" ] || { echo \"$p: no such file in the VM\" >&2; exit 1; }\n"
                 "        set -- \"$@\" --directory=\"${p%/*}/\" \"./${p##*/}\"\n"
                 "done\n"
@@ -75,12 +78,14 @@ typedef struct Copy {
         char **sources;    /* paths, of one side */
         char *destination; /* of the other */
         char *name;        /* of the VM; empty: that of this directory */
+        char *work;        /* the work directory's path in the guest */
 } Copy;
 
 static void copy_done(Copy *copy) {
         strv_free(copy->sources);
         free(copy->destination);
         free(copy->name);
+        free(copy->work);
 }
 
 /* Takes the words apart. 0 or an exit status. */
@@ -234,9 +239,19 @@ static int place(Context *c, int arrived, const char *name, int directory, const
         return 0;
 }
 
+/* True for what the guest's script takes for the work directory itself. */
+static bool is_work(const char *path) {
+        static const char *const words[] = { "", ".", "./", GUEST_WORK, (GUEST_WORK "/") };
+
+        for (size_t i = 0; i < ELEMENTSOF(words); i++)
+                if (strcmp(path, words[i]) == 0)
+                        return true;
+        return false;
+}
+
 /* The name of a source in the guest, owned; the work directory itself has that of its place. */
-static char *name_in_guest(const char *path) {
-        return name_of(!path[0] || strcmp(path, ".") == 0 ? SESSION_WORK_DIRECTORY : path);
+static char *name_in_guest(const Copy *copy, const char *path) {
+        return name_of(is_work(path) ? copy->work : path);
 }
 
 /* `as`: the new name of a single source; NULL: each keeps its own. */
@@ -244,7 +259,7 @@ static int place_all(Context *c, const Copy *copy, int arrived, int directory, c
         int r = 0;
 
         for (char *const *source = copy->sources; r == 0 && *source; source++) {
-                _cleanup_free_ char *name = name_in_guest(*source);
+                _cleanup_free_ char *name = name_in_guest(copy, *source);
 
                 r = place(c, arrived, name, directory, as ?: name);
         }
@@ -286,7 +301,7 @@ static int copy_from_guest(Context *c, const char *id, const Copy *copy) {
         _cleanup_close_ int directory = -EBADF;
 
         for (char *const *source = copy->sources; *source; source++) {
-                _cleanup_free_ char *name = name_in_guest(*source);
+                _cleanup_free_ char *name = name_in_guest(copy, *source);
 
                 if (!name)
                         return fail(EXIT_USAGE, "%s: has no name: copy what is in it", *source);
@@ -316,5 +331,6 @@ int verb_cp(Context *c) {
                 r = start_for_session(c, id);
         if (r != 0)
                 return r;
+        copy.work = session_guest_directory(c, id);
         return copy.to_guest ? copy_to_guest(c, id, &copy) : copy_from_guest(c, id, &copy);
 }

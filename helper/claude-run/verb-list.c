@@ -17,6 +17,7 @@
 #include "common/usec.h"
 #include "common/vm-name.h"
 #include "helper/claude-run/context.h"
+#include "helper/claude-run/disks.h"
 #include "helper/claude-run/fail.h"
 #include "helper/claude-run/memory.h"
 #include "helper/claude-run/say.h"
@@ -33,6 +34,7 @@ typedef struct Row {
         const char *uuid, *directory, *error; /* or NULL */
         UnitState state;
         unsigned viewers;
+        const DiskFile *disk; /* or NULL */
 } Row;
 
 static bool is_active(const UnitState *state) {
@@ -120,7 +122,25 @@ static int build_json(const Row *row, sd_json_variant **ret) {
                                         has_memory, "memoryBytes", SD_JSON_BUILD_UNSIGNED(state->memory)),
                         SD_JSON_BUILD_PAIR_CONDITION(!has_memory, "memoryBytes", SD_JSON_BUILD_NULL),
                         SD_JSON_BUILD_PAIR_UNSIGNED("viewers", row->viewers),
+                        SD_JSON_BUILD_PAIR_CONDITION(!!row->disk, "diskBytes",
+                                        SD_JSON_BUILD_UNSIGNED(row->disk ? row->disk->allocated : 0)),
+                        SD_JSON_BUILD_PAIR_CONDITION(!row->disk, "diskBytes", SD_JSON_BUILD_NULL),
+                        SD_JSON_BUILD_PAIR_CONDITION(!!row->disk, "diskMaxBytes",
+                                        SD_JSON_BUILD_UNSIGNED(row->disk ? row->disk->size : 0)),
+                        SD_JSON_BUILD_PAIR_CONDITION(!row->disk, "diskMaxBytes", SD_JSON_BUILD_NULL),
                         SD_JSON_BUILD_PAIR_STRING("directory", row->directory));
+}
+
+static void print_disk(const Row *row, char ret[static CELL_MAX]) {
+        char allocated[DISK_SIZE_MAX], size[DISK_SIZE_MAX];
+
+        if (!row->disk) {
+                strcpy(ret, "-");
+                return;
+        }
+        disk_print_size(row->disk->allocated, allocated);
+        disk_print_size(row->disk->size, size);
+        snprintf(ret, CELL_MAX, "%s/%s", allocated, size);
 }
 
 /* `~` for the home. */
@@ -145,7 +165,7 @@ static void print_reason(const Row *row) {
 
 /* An ad-hoc VM by as much of its UUID as tells it from others; which_vm_resolve() takes that. */
 static void print_text(const Context *c, const Row *row) {
-        char uptime[CELL_MAX], memory[CELL_MAX];
+        char uptime[CELL_MAX], memory[CELL_MAX], disk[CELL_MAX];
         int n = vm_name_is_uuid(row->name) && !c->options->wide ? WHICH_VM_PREFIX : (int) strlen(row->name);
         const char *state = row->error && !is_active(&row->state) ? "broken"
                                                                   : row->state.active_state ?: "inactive";
@@ -153,9 +173,10 @@ static void print_text(const Context *c, const Row *row) {
 
         print_uptime(&row->state, uptime);
         print_memory(&row->state, memory);
+        print_disk(row, disk);
         if (c->options->wide)
-                say_line(stdout, "%-20s %-10s %-8s %6s %7u %-36s %s", row->name, state, uptime, memory,
-                                row->viewers, row->uuid ?: "-", row->directory ?: "-");
+                say_line(stdout, "%-20s %-10s %-8s %6s %11s %7u %-36s %s", row->name, state, uptime, memory,
+                                disk, row->viewers, row->uuid ?: "-", row->directory ?: "-");
         else
                 say_line(stdout, "%-20.*s %-10s %-8s %6s  %s", n, row->name, state, uptime, memory,
                                 directory ?: "-");
@@ -212,12 +233,17 @@ static int list_other(Context *c, const char *unit, const char *id, sd_json_vari
 }
 
 static int list_all(Context *c, char *const *units, sd_json_variant **array) {
-        int r = 0;
+        _cleanup_(disk_files_done) DiskFiles disks = { .directory = -EBADF };
+        int r = disk_files_read(&disks);
 
         for (size_t i = 0; r >= 0 && i < c->projects.n; i++) {
                 const ProjectEntry *p = &c->projects.items[i];
                 Row row = {
-                        .name = p->name, .uuid = p->uuid, .directory = p->work_directory, .error = p->error
+                        .name = p->name,
+                        .uuid = p->uuid,
+                        .directory = p->work_directory,
+                        .error = p->error,
+                        .disk = disk_files_find(&disks, p->name, ""),
                 };
 
                 r = list_one(c, &row, is_listed(units, p->name), array);
@@ -234,8 +260,8 @@ static int list_all(Context *c, char *const *units, sd_json_variant **array) {
 
 static void print_heading(const Context *c) {
         if (c->options->wide)
-                say_line(stdout, "%-20s %-10s %-8s %6s %7s %-36s %s", "NAME", "STATE", "UPTIME", "MEMORY",
-                                "VIEWERS", "UUID", "DIRECTORY");
+                say_line(stdout, "%-20s %-10s %-8s %6s %11s %7s %-36s %s", "NAME", "STATE", "UPTIME",
+                                "MEMORY", "DISK", "VIEWERS", "UUID", "DIRECTORY");
         else
                 say_line(stdout, "%-20s %-10s %-8s %6s  %s", "NAME", "STATE", "UPTIME", "MEMORY",
                                 "DIRECTORY");
@@ -268,6 +294,7 @@ int verb_list(Context *c) {
 /* The row of one VM, as `list --json` has it, and its network. */
 static int print_status_json(Context *c, const char *id) {
         _cleanup_json_ sd_json_variant *object = NULL, *network = NULL;
+        _cleanup_(disk_files_done) DiskFiles disks = { .directory = -EBADF };
         _cleanup_free_ char *directory = NULL, *unit = NEED(vm_unit_name(id));
         Row row = { .name = id, .uuid = vm_name_is_uuid(id) ? id : NULL };
         const ProjectEntry *p;
@@ -286,6 +313,9 @@ static int print_status_json(Context *c, const char *id) {
         if (r >= 0)
                 r = manager_environment(c->manager, unit, PARAMETER_WORK_DIRECTORY, &directory);
         row.directory = directory;
+        if (r >= 0)
+                r = disk_files_read(&disks);
+        row.disk = disk_files_find(&disks, id, "");
         if (r >= 0)
                 r = build_json(&row, &object);
         if (r >= 0)

@@ -14,6 +14,7 @@
 #include "common/strv.h"
 #include "common/vm-name.h"
 #include "helper/claude-run/context.h"
+#include "helper/claude-run/disks.h"
 #include "helper/claude-run/fail.h"
 #include "helper/claude-run/memory.h"
 #include "helper/claude-run/project-ini.h"
@@ -58,6 +59,22 @@ static int reload(Context *c) {
 
 /* --- rename ---------------------------------------------------------------------------- */
 
+/* The disk and its snapshots go with the name. */
+static int rename_disks(const char *name, const char *new) {
+        _cleanup_(disk_files_done) DiskFiles files = { .directory = -EBADF };
+        unsigned n = 0;
+        int r = disk_files_read(&files);
+
+        (void) disk_files_allocated(&files, new, &n);
+        if (n > 0)
+                return fail(EXIT_CONFIGURATION,
+                                "there is still a disk of an earlier '%s'; to remove it: claude-run disk %s delete",
+                                new, new);
+        if (r >= 0)
+                r = disk_files_rename(&files, name, new);
+        return r < 0 ? fail(EXIT_FAILURE, "Failed to rename the disk of '%s': %s", name, strerror(-r)) : 0;
+}
+
 int verb_rename(Context *c) {
         _cleanup_free_ char *own = NULL, *new_own = NULL, *new_effective = NULL;
         const ProjectEntry *p = NULL;
@@ -76,9 +93,14 @@ int verb_rename(Context *c) {
                 return r;
         if (new_effective)
                 return fail(EXIT_CONFIGURATION, "project '%s' already exists: %s", new, new_effective);
-        if (renameat2(AT_FDCWD, own, AT_FDCWD, new_own, RENAME_NOREPLACE) < 0)
-                return fail(EXIT_FAILURE, "Failed to rename '%s' to '%s': %s", own, new_own,
-                                strerror(errno));
+        r = rename_disks(p->name, new);
+        if (r != 0)
+                return r;
+        if (renameat2(AT_FDCWD, own, AT_FDCWD, new_own, RENAME_NOREPLACE) < 0) {
+                r = -errno;
+                (void) rename_disks(new, p->name);
+                return fail(EXIT_FAILURE, "Failed to rename '%s' to '%s': %s", own, new_own, strerror(-r));
+        }
         return reload(c);
 }
 
@@ -136,14 +158,20 @@ static char *find_home(Context *c, const ProjectEntry *p) {
         return TAKE_PTR(home);
 }
 
-static bool ask(const ProjectEntry *p, const char *own, const char *home) {
+static bool ask(const ProjectEntry *p, const char *own, const char *home, const DiskFiles *disks) {
         _cleanup_free_ char *line = NULL;
         size_t allocated = 0;
+        char size[DISK_SIZE_MAX];
+        unsigned n;
 
+        disk_print_size(disk_files_allocated(disks, p->name, &n), size);
         say_line(stderr, "Remove project '%s':", p->name);
         say_line(stderr, "  %s", own);
         if (home)
                 say_line(stderr, "  %s, the agent's home with its login and sessions", home);
+        if (n > 0)
+                say_line(stderr, "  its disk, with what is installed in the VM%s, %s",
+                                n > 1 ? ", and snapshots" : "", size);
         if (p->work_directory)
                 say_line(stderr, "The work directory %s stays.", p->work_directory);
         fputs("Remove? [y/N] ", stderr);
@@ -151,6 +179,7 @@ static bool ask(const ProjectEntry *p, const char *own, const char *home) {
 }
 
 static int remove_project(Context *c, const char *word) {
+        _cleanup_(disk_files_done) DiskFiles disks = { .directory = -EBADF };
         _cleanup_free_ char *own = NULL, *home = NULL;
         const ProjectEntry *p = NULL;
         int r = find_project(c, word, &p, &own);
@@ -158,12 +187,16 @@ static int remove_project(Context *c, const char *word) {
         if (r != 0)
                 return r;
         home = find_home(c, p);
+        (void) disk_files_read(&disks);
         if (!c->options->yes && !(isatty(STDIN_FILENO) && isatty(STDERR_FILENO)))
                 return fail(EXIT_USAGE, "rm asks first, and no terminal is here; without a question: --yes");
-        if (!c->options->yes && !ask(p, own, home))
+        if (!c->options->yes && !ask(p, own, home, &disks))
                 return fail(EXIT_FAILURE, "'%s' is not removed", p->name);
         if (unlink(own) < 0)
                 return fail(EXIT_FAILURE, "Failed to remove '%s': %s", own, strerror(errno));
+        r = disk_files_remove(&disks, p->name);
+        if (r < 0)
+                return fail(EXIT_FAILURE, "Failed to remove the disk of '%s': %s", p->name, strerror(-r));
         r = home ? remove_tree(home) : 0;
         if (r < 0)
                 return fail(EXIT_FAILURE, "Failed to remove '%s': %s", home, strerror(-r));

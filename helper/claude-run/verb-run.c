@@ -13,6 +13,7 @@
 #include "common/vm-name.h"
 #include "helper/claude-run/context.h"
 #include "helper/claude-run/fail.h"
+#include "helper/claude-run/in-foreground.h"
 #include "helper/claude-run/left-behind.h"
 #include "helper/claude-run/memory.h"
 #include "helper/claude-run/project-ini.h"
@@ -217,6 +218,8 @@ int verb_run(Context *c) {
         _cleanup_free_ char *directory = NULL, *id = NULL;
         int r;
 
+        if (o->foreground)
+                return in_foreground(c);
         if (o->n_words > 0) {
                 if (fresh)
                         return fail(EXIT_USAGE,

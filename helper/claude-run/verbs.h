@@ -7,6 +7,7 @@ int verb_attach(Context *c);
 int verb_changes(Context *c);
 int verb_config(Context *c);
 int verb_cp(Context *c);
+int verb_disk(Context *c);
 int verb_doctor(Context *c);
 int verb_exec(Context *c);
 int verb_list(Context *c);

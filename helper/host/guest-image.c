@@ -1,6 +1,7 @@
 #include "helper/host/guest-image.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,7 +15,9 @@
 
 #define GUEST_JSON_MAX (64U * 1024U)
 #define CMDLINE_MAX 1024U
-#define FORMAT 1
+#define FORMAT 2        /* has /work as a link to the work directory, wherever that is */
+#define FORMAT_OLDEST 1 /* has it at /work alone */
+#define SHA256_DIGITS 64U
 
 /* 1 and an owned path when the image is below `parent`. */
 static int look_in(const char *parent, size_t size, const char *guest, char **ret) {
@@ -69,15 +72,17 @@ static int add_file(const GuestImage *image, const char *name, char **ret, char 
         return 0;
 }
 
-static int check_json(const GuestImage *image, sd_json_variant *json, const char *agent, char **ret_why) {
+static int check_json(GuestImage *image, sd_json_variant *json, const char *agent, char **ret_why) {
         sd_json_variant *format = sd_json_variant_by_key(json, "format");
         sd_json_variant *architecture = sd_json_variant_by_key(json, "architecture");
         sd_json_variant *agents = sd_json_variant_by_key(json, "agents");
 
-        if (!format || !sd_json_variant_is_integer(format) || sd_json_variant_integer(format) != FORMAT)
+        if (!format || !sd_json_variant_is_integer(format) || sd_json_variant_integer(format) > FORMAT ||
+                        sd_json_variant_integer(format) < FORMAT_OLDEST)
                 return why_say(ret_why, -EINVAL,
                                 "Guest image '%s' is not of format %d. Make it again with: claude-vm-mkguest",
                                 image->directory, FORMAT);
+        image->needs_work = sd_json_variant_integer(format) < FORMAT;
         if (!architecture || !sd_json_variant_is_string(architecture) ||
                         strcmp(sd_json_variant_string(architecture), HOST_ARCHITECTURE) != 0)
                 return why_say(ret_why, -EINVAL,
@@ -122,6 +127,35 @@ static int describe_agents(GuestImage *image, sd_json_variant *json) {
         return text ? 0 : -ENOMEM;
 }
 
+static bool has_feature(sd_json_variant *json, const char *feature) {
+        sd_json_variant *features = sd_json_variant_by_key(json, "features");
+
+        for (size_t i = 0; features && sd_json_variant_is_array(features) &&
+                        i < sd_json_variant_elements(features);
+                        i++) {
+                sd_json_variant *word = sd_json_variant_by_index(features, i);
+
+                if (sd_json_variant_is_string(word) && strcmp(sd_json_variant_string(word), feature) == 0)
+                        return true;
+        }
+        return false;
+}
+
+/* The hash of the root file system, and not the recipe: one recipe gives another system when Debian has
+ * newer packages. */
+static int read_disk_key(GuestImage *image, sd_json_variant *json) {
+        sd_json_variant *files = sd_json_variant_by_key(json, "files"),
+                        *root = files ? sd_json_variant_by_key(files, "root.erofs") : NULL,
+                        *hash = root ? sd_json_variant_by_key(root, "sha256") : NULL;
+        const char *text = hash && sd_json_variant_is_string(hash) ? sd_json_variant_string(hash) : "";
+
+        if (!has_feature(json, "disk") || strlen(text) != SHA256_DIGITS ||
+                        strspn(text, "0123456789abcdef") != SHA256_DIGITS)
+                return 0;
+        image->disk_key = strdup(text);
+        return image->disk_key ? 0 : -ENOMEM;
+}
+
 /* One line, and nothing that would end QEMU's option. */
 static int read_cmdline(GuestImage *image, char **ret_why) {
         _cleanup_free_ char *path = NULL;
@@ -155,6 +189,8 @@ int guest_image_find(const char *guest, const char *agent, const char *data_home
         if (r >= 0)
                 r = describe_agents(image, json);
         if (r >= 0)
+                r = read_disk_key(image, json);
+        if (r >= 0)
                 r = add_file(image, "kernel", &image->kernel, ret_why);
         if (r >= 0)
                 r = add_file(image, "initrd", &image->initrd, ret_why);
@@ -177,6 +213,7 @@ GuestImage *guest_image_free(GuestImage *image) {
         free(image->root);
         free(image->cmdline);
         free(image->agents);
+        free(image->disk_key);
         free(image);
         return NULL;
 }

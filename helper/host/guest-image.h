@@ -1,6 +1,8 @@
 /* A guest image: where it is, and what its guest.json says. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "common/cleanup.h"
 
 typedef struct GuestImage {
@@ -8,6 +10,8 @@ typedef struct GuestImage {
         char *kernel, *initrd, *root; /* absolute paths without links */
         char *cmdline;                /* what the image itself needs, one line */
         char *agents;                 /* for people: "claude 2.1.331" and so on */
+        bool needs_work;              /* the work directory must be at /work */
+        char *disk_key;               /* of its root file system; NULL: this image has no use for a disk */
 } GuestImage;
 
 /* Finds the image `guest` (a name, or an absolute directory) and checks that it is for this machine and

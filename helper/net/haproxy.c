@@ -23,6 +23,7 @@
 #include "common/unix-socket.h"
 #include "common/whole-file.h"
 #include "common/why.h"
+#include "helper/foreground-mode.h"
 #include "helper/log.h"
 #include "helper/net/addresses.h"
 #include "helper/net/client.h"
@@ -273,6 +274,7 @@ int net_become_haproxy(const HaproxyConfig *config, const char *id, char *const 
         if (r >= 0)
                 r = hand_over(&h);
         if (r >= 0) {
+                foreground_bind();
                 execve(config->haproxy, argv, h.environment);
                 r = -errno;
         }

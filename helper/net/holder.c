@@ -28,6 +28,7 @@
 #include "common/unix-socket.h"
 #include "common/usec.h"
 #include "common/why.h"
+#include "helper/foreground-mode.h"
 #include "helper/guest-lines.h"
 #include "helper/json.h"
 #include "helper/line-limit.h"
@@ -702,7 +703,10 @@ static int confine(Holder *h) {
 
         if (r >= 0)
                 r = enter_sandbox(h);
-        return r < 0 ? r : net_namespace_drop_capabilities(true);
+        if (r >= 0)
+                r = net_namespace_drop_capabilities(true);
+        foreground_bind();
+        return r;
 }
 
 static int serve(Holder *h) {

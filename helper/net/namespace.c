@@ -63,6 +63,14 @@ static int make_tap(void) {
         return ioctl(fd, TUNSETIFF, &request) < 0 ? -errno : TAKE_FD(fd);
 }
 
+static int set_mtu(int fd, const char *name, int mtu) {
+        struct ifreq request;
+
+        set_name(&request, name);
+        request.ifr_mtu = mtu;
+        return ioctl(fd, SIOCSIFMTU, &request) < 0 ? -errno : 0;
+}
+
 static int configure_interfaces(void) {
         _cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
         int r;
@@ -70,6 +78,8 @@ static int configure_interfaces(void) {
         if (fd < 0)
                 return -errno;
         r = set_up(fd, "lo");
+        if (r >= 0)
+                r = set_mtu(fd, NET_TAP, NET_MTU);
         if (r >= 0)
                 r = set_address(fd, NET_TAP, SIOCSIFADDR, NET_GATEWAY);
         if (r >= 0)

@@ -12,6 +12,7 @@
 #include "common/cleanup.h"
 #include "common/exit-status.h"
 #include "common/strv.h"
+#include "helper/foreground-mode.h"
 #include "helper/log.h"
 #include "helper/net/addresses.h"
 #include "helper/net/client.h"
@@ -33,7 +34,7 @@ static int pasta_argv(const char *pasta, pid_t holder, char ***ret) {
         _cleanup_strv_free_ char **argv = NULL;
         int r = strv_extend(&argv, pasta, "--foreground", "--quiet",
                         /* it configures its interface, and leaves the namespace alone that it has joined */
-                        "--config-net", "--no-netns-quit", "--ns-ifname", NET_OUT,
+                        "--config-net", "--ns-ifname", NET_OUT,
                         /* guests have IPv4 */
                         "--ipv4-only", "--address", NET_OUTER, "--netmask", NET_OUTER_PREFIX, "--gateway",
                         NET_OUTER_GATEWAY,
@@ -43,6 +44,9 @@ static int pasta_argv(const char *pasta, pid_t holder, char ***ret) {
                         "--tcp-ports", "none", "--udp-ports", "none", "--tcp-ns", "none", "--udp-ns", "none",
                         "--dns-forward", NET_OUTER_RESOLVER, NULL);
 
+        /* a unit's end is systemd's to bring; in the foreground it goes with the namespace */
+        if (r >= 0 && !foreground_mode())
+                r = strv_append(&argv, "--no-netns-quit");
         if (r >= 0)
                 r = strv_appendf(&argv, "--userns=/proc/%d/ns/user", holder);
         if (r >= 0)
@@ -118,6 +122,7 @@ int net_become_dnsmasq(const char *dnsmasq, const char *runtime_dir, const char 
         if (r >= 0)
                 r = prepare_dnsmasq(dnsmasq, runtime_dir, id);
         if (r >= 0) {
+                foreground_bind();
                 execve(dnsmasq, argv, environment);
                 r = -errno;
         }

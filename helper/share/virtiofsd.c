@@ -22,6 +22,7 @@
 #include "common/user-config.h"
 #include "common/vm-name.h"
 #include "common/whole-file.h"
+#include "helper/foreground-mode.h"
 #include "helper/log.h"
 #include "helper/sandbox/child-environment.h"
 #include "helper/share/control-message.h"
@@ -43,15 +44,16 @@ static const char *names_of(const Parameters *p, const ShareParameters *share) {
         return setting_value(p->values, SETTING_PROTECT);
 }
 
-/* A line of options and one of names, which are protected or all that is shown; all bytes after them are the
- * directory. */
+/* A line of options, one of names, which are protected or all that is shown, and one with the place in the
+ * guest; all bytes after them are the directory. */
 static int write_file(const char *vm_dir, const Parameters *p, const ShareParameters *share) {
         _cleanup_free_ char *path = strjoin(vm_dir, "/share.", share->tag, NULL),
                             *text = strjoin(share->read_only ? "ro" : "rw",
                                             share->create                  ? ",create\n"
                                                             : share->named ? ",named\n"
                                                                            : "\n",
-                                            names_of(p, share), "\n", share->directory, NULL);
+                                            names_of(p, share), "\n", share->guest_directory, "\n",
+                                            share->directory, NULL);
 
         if (!path || !text)
                 return -ENOMEM;
@@ -171,6 +173,7 @@ static int become_virtiofsd(const char *virtiofsd, const char *root, const char 
                 r = child_environment(nothing, &environment);
         if (r < 0)
                 return r;
+        foreground_bind();
         execve(virtiofsd, argv, environment);
         return -errno;
 }
@@ -199,6 +202,9 @@ static int read_file(const char *path, ShareFile *ret) {
         file.create = strstr(options, ",create");
         file.named = strstr(options, ",named");
         file.names = rest ? strsep(&rest, "\n") : NULL;
+        /* the place in the guest is for claude-run */
+        if (rest)
+                (void) strsep(&rest, "\n");
         file.directory = rest;
         if (!file.directory) {
                 free(file.text);

@@ -105,6 +105,32 @@ static int add_mounts(GuestCredentials *c, const Parameters *p, char **ret_why) 
         return finish(c, "fstab.extra", f, fd);
 }
 
+/* Its upper directory is for one root file system, which has this key. */
+static int add_disk(GuestCredentials *c, const char *key) {
+        FILE *f;
+        int fd, r = begin("claude-vm.disk", &f, &fd);
+
+        if (r < 0)
+                return r;
+        fprintf(f, "%s\n", key);
+        return finish(c, "claude-vm.disk", f, fd);
+}
+
+/* A line a directory: where it is in the guest. */
+static int add_private(GuestCredentials *c, const Parameters *p) {
+        const char *words = setting_value(p->values, SETTING_PRIVATE),
+                   *work = parameters_share_guest_directory(p, "work") ?: "/work";
+        size_t n;
+        FILE *f;
+        int fd, r = begin("claude-vm.private", &f, &fd);
+
+        if (r < 0)
+                return r;
+        for (; (n = setting_next_word(&words)) > 0; words += n)
+                fprintf(f, "%s/%.*s\n", work, (int) n, words);
+        return finish(c, "claude-vm.private", f, fd);
+}
+
 static int add_list(GuestCredentials *c, const char *name, char *const *list) {
         FILE *f;
         int fd, r = begin(name, &f, &fd);
@@ -185,7 +211,8 @@ static int add_settings(GuestCredentials *c, const Parameters *p) {
 }
 
 int guest_credentials_make(const Parameters *p, const SshKeys *keys, const Secrets *secrets,
-                bool have_dev_shell, const char *git, GuestCredentials *ret, char **ret_why) {
+                bool have_dev_shell, const char *disk_key, const char *git, GuestCredentials *ret,
+                char **ret_why) {
         GuestCredentials c = {};
         int r;
 
@@ -211,6 +238,10 @@ int guest_credentials_make(const Parameters *p, const SshKeys *keys, const Secre
         /* the side that has evaluated it, or should try */
         if (r >= 0 && p->dev_shell)
                 r = add_text(&c, "claude-vm.devshell", have_dev_shell ? "host" : "guest");
+        if (r >= 0 && disk_key)
+                r = add_disk(&c, disk_key);
+        if (r >= 0 && setting_value(p->values, SETTING_PRIVATE))
+                r = add_private(&c, p);
         if (r < 0) {
                 guest_credentials_done(&c);
                 return r;

@@ -6,7 +6,7 @@
 #include "helper/ssh/files.h"
 #include "helper/vm/qemu-argv.h"
 
-#define GUEST_CREDENTIALS_MAX 12
+#define GUEST_CREDENTIALS_MAX 14
 
 typedef struct GuestCredentials {
         GuestCredential items[GUEST_CREDENTIALS_MAX];
@@ -14,10 +14,11 @@ typedef struct GuestCredentials {
 } GuestCredentials;
 
 /* Makes all of them; `secrets` become variables of the agent's environment. `have_dev_shell`: its script is
- * there as a disk. `git`: the program, or NULL. 0; -EINVAL and an owned sentence in `ret_why`; other
- * negative errno. */
+ * there as a disk. `disk_key`: of the image, for a VM with a disk; or NULL. `git`: the program, or NULL. 0;
+ * -EINVAL and an owned sentence in `ret_why`; other negative errno. */
 int guest_credentials_make(const Parameters *p, const SshKeys *keys, const Secrets *secrets,
-                bool have_dev_shell, const char *git, GuestCredentials *ret, char **ret_why);
+                bool have_dev_shell, const char *disk_key, const char *git, GuestCredentials *ret,
+                char **ret_why);
 
 /* Closes our ends. */
 void guest_credentials_done(GuestCredentials *c);

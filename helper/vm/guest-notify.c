@@ -31,6 +31,9 @@ GuestMessage guest_notify_parse(char *line) {
                 m.number = parse_status(line + strlen("EXIT_STATUS="));
                 if (m.number >= 0)
                         m.word = GUEST_EXIT_STATUS;
+        } else if (strncmp(line, "DISK=", strlen("DISK=")) == 0) {
+                m.word = GUEST_DISK;
+                m.text = line + strlen("DISK=");
         }
         return m;
 }

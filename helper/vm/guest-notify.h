@@ -1,16 +1,17 @@
-/* What the guest says on its notify port: the words of systemd's VM interface, and no others. */
+/* What the guest says on its notify port: the words of systemd's VM interface, and one for its disk. */
 #pragma once
 
 typedef enum GuestWord {
         GUEST_READY,
         GUEST_STATUS,      /* text */
         GUEST_EXIT_STATUS, /* number, 0 to 255 */
+        GUEST_DISK,        /* text, as it came: a word that vm_disk_say() knows, or not */
         GUEST_UNKNOWN,     /* not believed */
 } GuestWord;
 
 typedef struct GuestMessage {
         GuestWord word;
-        const char *text; /* of STATUS: borrowed from the line, cleaned, at most 200 bytes */
+        const char *text; /* of STATUS and DISK: borrowed from the line, cleaned, at most 200 bytes */
         int number;       /* of EXIT_STATUS */
 } GuestMessage;
 

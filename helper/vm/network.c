@@ -36,7 +36,7 @@ static int ask_state(const Vm *vm, const char *name, UnitState *ret) {
 /* The unit that should have made it has said why it could not. */
 static int explain(const Vm *vm, char **ret_why) {
         UnitState state = {};
-        int r = ask_state(vm, "claude-vm-net", &state);
+        int r = vm->config->foreground ? -ENOENT : ask_state(vm, "claude-vm-net", &state);
 
         r = why_say(ret_why, -EINVAL, "The VM has no network: %s",
                         r >= 0 && state.status_text && state.status_text[0]
@@ -51,7 +51,8 @@ static int check_proxy(const Vm *vm, char **ret_why) {
         UnitState state = {};
         int r;
 
-        if (!vm->parameters->api_keys[0])
+        /* the keeper of a foreground VM starts it after the proxy */
+        if (!vm->parameters->api_keys[0] || vm->config->foreground)
                 return 0;
         r = ask_state(vm, "claude-vm-proxy", &state);
         if (r < 0)

@@ -29,9 +29,17 @@ static int print_qemu(const Facts *f, char **ret) {
                         f->qemu_message[0] ? f->qemu_message : "it gave no reason");
 }
 
+/* What a guest that does not boot may owe to what is installed on its disk. Owned; NULL without memory. */
+static char *disk_remedy(const Facts *f) {
+        return f->has_disk && !f->ready
+                        ? strjoin(". If its disk is the reason, begin with an empty one: claude-run disk ",
+                                          f->id, " reset", NULL)
+                        : strdup("");
+}
+
 /* The first fact that holds is the reason; the later ones are its consequences. */
 int outcome_of(const Facts *f, char **ret) {
-        _cleanup_free_ char *said = guest_says(f);
+        _cleanup_free_ char *said = guest_says(f), *disk = disk_remedy(f);
         int r, status;
 
         if (f->dead_share) {
@@ -46,7 +54,8 @@ int outcome_of(const Facts *f, char **ret) {
                                 f->id);
         } else if (f->boot_timeout) {
                 status = EXIT_BOOT_TIMEOUT;
-                r = asprintf(ret, "The guest was not ready after %u s; %s", f->boot_limit_sec, said ?: "");
+                r = asprintf(ret, "The guest was not ready after %u s; %s%s", f->boot_limit_sec, said ?: "",
+                                disk ?: "");
         } else if (f->stop_requested) {
                 status = EXIT_SUCCESS;
                 r = asprintf(ret, "Stopped");
@@ -58,13 +67,13 @@ int outcome_of(const Facts *f, char **ret) {
                                 : asprintf(ret, "The agent exited with status %d", status);
         } else if (f->panicked) {
                 status = EXIT_QEMU_FAILED;
-                r = asprintf(ret, "The guest's kernel panicked; %s", said ?: "");
+                r = asprintf(ret, "The guest's kernel panicked; %s%s", said ?: "", disk ?: "");
         } else if (f->qemu_status != 0) {
                 status = EXIT_QEMU_FAILED;
                 r = print_qemu(f, ret);
         } else if (!f->ready) {
                 status = EXIT_BOOT_TIMEOUT;
-                r = asprintf(ret, "The guest went down before it was ready; %s", said ?: "");
+                r = asprintf(ret, "The guest went down before it was ready; %s%s", said ?: "", disk ?: "");
         } else {
                 status = EXIT_SUCCESS;
                 r = asprintf(ret, "The guest powered off");

@@ -5,6 +5,7 @@
 
 typedef struct Facts {
         const char *id;      /* of the VM */
+        bool has_disk;       /* of its own */
         bool ready;          /* the guest said READY=1 */
         bool stop_requested; /* we were asked to stop */
         bool boot_timeout;

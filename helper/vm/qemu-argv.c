@@ -10,6 +10,7 @@
 
 #include "common/cleanup.h"
 #include "common/strv.h"
+#include "helper/net/addresses.h"
 
 /* A comma inside a value is written twice. Owned, or NULL. */
 static char *quote_option(const char *value) {
@@ -115,7 +116,7 @@ static void add_network(Argv *a, const QemuConfig *c) {
         /* frames go through the descriptor to the VM's own network; QEMU has no other way out */
         addf(a, "-netdev", "tap,id=net0,fd=%d", c->tap_fd);
         /* without the boot ROM, because no guest boots from the network */
-        add(a, "-device", "virtio-net-pci,netdev=net0,romfile=");
+        addf(a, "-device", "virtio-net-pci,netdev=net0,romfile=,host_mtu=%d", NET_MTU);
 }
 
 static void add_rest(Argv *a, const QemuConfig *c) {
@@ -141,6 +142,19 @@ static void add_dev_shell(Argv *a, const QemuConfig *c) {
         add(a, "-device", "virtio-blk-pci,drive=devshell,serial=devshell");
 }
 
+/* A file of raw sectors that the guest formats. discard, detect-zeroes: what the guest deletes, and the
+ * zeros that it writes, take no room on the host. No lock of QEMU's: the descriptor has ours. werror,
+ * rerror: the guest sees an error as a disk's own; QEMU would stop the VM on a full host, and nobody would
+ * know why. */
+static void add_disk(Argv *a, const QemuConfig *c) {
+        if (c->disk_fd < 0)
+                return;
+        addf(a, "-add-fd", "fd=%d,set=2", c->disk_fd);
+        add(a, "-blockdev",
+                        "driver=file,node-name=disk,filename=/dev/fdset/2,discard=unmap,detect-zeroes=unmap,locking=off");
+        add(a, "-device", "virtio-blk-pci,drive=disk,serial=disk,werror=report,rerror=report");
+}
+
 int qemu_argv(const QemuConfig *c, char ***ret) {
         Argv a = {};
 
@@ -155,6 +169,7 @@ int qemu_argv(const QemuConfig *c, char ***ret) {
         add_rest(&a, c);
         /* after the root file system, which stays the first disk */
         add_dev_shell(&a, c);
+        add_disk(&a, c);
         if (a.failed) {
                 strv_free(a.v);
                 return -ENOMEM;

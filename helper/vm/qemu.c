@@ -105,6 +105,7 @@ static int make_argv(const Vm *vm, Launch *l, bool kvm) {
                 .credentials = l->credentials->items,
                 .n_credentials = l->credentials->n,
                 .dev_shell_fd = vm->dev_shell_fd,
+                .disk_fd = vm->disk_fd,
         };
 
         return qemu_argv(&config, &l->argv);
@@ -168,6 +169,8 @@ static void let_inherit(const Vm *vm, const Launch *l) {
         fcntl(vm->tap_fd, F_SETFD, 0);
         if (vm->dev_shell_fd >= 0)
                 fcntl(vm->dev_shell_fd, F_SETFD, 0);
+        if (vm->disk_fd >= 0)
+                fcntl(vm->disk_fd, F_SETFD, 0);
 }
 
 /* The child's side of fork(): becomes QEMU. */
@@ -201,11 +204,20 @@ static void on_qmp_ready(void *userdata, unsigned major, unsigned minor) {
         log_message(LOG_DEBUG, "QEMU %u.%u", major, minor);
 }
 
+/* QEMU's words for an errno, which a guest cannot choose. */
+static const char *io_error_reason(sd_json_variant *data) {
+        sd_json_variant *reason = data ? sd_json_variant_by_key(data, "reason") : NULL;
+
+        return reason && sd_json_variant_is_string(reason) ? sd_json_variant_string(reason) : "I/O error";
+}
+
 static void on_qmp_event(void *userdata, const char *name, sd_json_variant *data) {
         Vm *vm = userdata;
 
         if (strcmp(name, "GUEST_PANICKED") == 0)
                 vm->facts.panicked = true;
+        else if (strcmp(name, "BLOCK_IO_ERROR") == 0)
+                vm_disk_failed(vm, io_error_reason(data));
 }
 
 /* Its end comes with QEMU's. A QEMU that hangs up and goes on, or breaks the protocol, is not to be trusted

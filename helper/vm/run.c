@@ -113,6 +113,8 @@ static int start(Vm *vm, const GuestImage *image, bool kvm, char **ret_why) {
         int r;
 
         r = vm_network_begin(vm, ret_why);
+        if (r >= 0)
+                r = vm_disk_begin(vm, image, ret_why);
         if (r < 0)
                 return r;
         r = ssh_files_make(vm->config->ssh_keygen, vm->config->vm_dir, vm->parameters->id, &keys);
@@ -128,7 +130,8 @@ static int start(Vm *vm, const GuestImage *image, bool kvm, char **ret_why) {
                 open_dev_shell(vm);
         if (r >= 0)
                 r = guest_credentials_make(vm->parameters, &keys, &secrets, vm->dev_shell_fd >= 0,
-                                vm->config->git, &credentials, ret_why);
+                                vm->disk_fd >= 0 ? image->disk_key : NULL, vm->config->git, &credentials,
+                                ret_why);
         /* the helper has read them, so remove them */
         caller_credentials_remove(vm->config->runtime_dir, vm->parameters->id);
         if (r >= 0)
@@ -285,7 +288,7 @@ static Vm *vm_new(const RunConfig *config, const Parameters *parameters) {
         vm->config = config;
         vm->parameters = parameters;
         vm->facts.agent_status = -1;
-        vm->control_fd = vm->socket_fd = vm->owner_fd = vm->dev_shell_fd = -EBADF;
+        vm->control_fd = vm->socket_fd = vm->owner_fd = vm->dev_shell_fd = vm->disk_fd = -EBADF;
         vm->tap_fd = vm->network_fd = -EBADF;
         vm->console.fd = vm->notify.fd = vm->errors.fd = -EBADF;
         return vm;
@@ -303,13 +306,27 @@ static void vm_free(Vm *vm) {
                 close(vm->control_fd);
         if (vm->dev_shell_fd >= 0)
                 close(vm->dev_shell_fd);
+        if (vm->disk_fd >= 0)
+                close(vm->disk_fd);
         sd_event_unref(vm->event);
         free(vm);
 }
 
 DEFINE_CLEANUP(Vm *, vm_free, vm_cleanup)
 
-int run_vm(const RunConfig *config, const Parameters *parameters) {
+/* What the guest would have at /work is an empty directory otherwise, and the agent would work in that. */
+static int suit_image(const GuestImage *image, Parameters *parameters) {
+        int r = image->needs_work ? parameters_move_to_work(parameters) : 0;
+
+        if (r > 0)
+                log_message(LOG_WARNING,
+                                "The work directory is at " GUEST_WORK
+                                " in this guest, and not at its path of the host, because the image '%s' is of an earlier version. Make it again with: claude-vm-mkguest --force",
+                                image->directory);
+        return r;
+}
+
+int run_vm(const RunConfig *config, Parameters *parameters) {
         _cleanup_guest_image_ GuestImage *image = NULL;
         _cleanup_(vm_cleanup) Vm *vm = NULL;
         _cleanup_free_ char *why = NULL;
@@ -324,6 +341,8 @@ int run_vm(const RunConfig *config, const Parameters *parameters) {
                 r = guest_image_find(setting_value(parameters->values, SETTING_GUEST),
                                 setting_value(parameters->values, SETTING_AGENT), config->data_home, &image,
                                 &why);
+        if (r >= 0)
+                r = suit_image(image, parameters);
         if (r < 0)
                 return fail(EXIT_CONFIGURATION, why ?: "No memory");
         vm = vm_new(config, parameters);

@@ -15,6 +15,7 @@ typedef struct RunConfig {
         const char *secrets_dir;           /* $CREDENTIALS_DIRECTORY, or NULL */
         const char *dev_shell_dir;         /* see helper/devshell/devshell.h */
         bool sandbox;                      /* QEMU gets one; tests run a program that lies anywhere */
+        bool foreground;                   /* no manager: the caller has made the network, and has no time */
         const char *const *qemu_variables; /* of the environment, for QEMU; NULL: none of them */
         uint64_t boot_limit_usec;          /* until READY=1; 0: by accelerator */
         uint64_t stop_step_usec;           /* between the steps of a stop */
@@ -23,4 +24,4 @@ typedef struct RunConfig {
 /* Runs the VM and tells systemd about it. Returns the exit status: the agent's, or one of
  * common/exit-status.h.
  */
-int run_vm(const RunConfig *config, const Parameters *parameters);
+int run_vm(const RunConfig *config, Parameters *parameters);

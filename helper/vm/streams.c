@@ -26,16 +26,19 @@ static int on_poweroff_limit(sd_event_source *source, uint64_t usec, void *userd
 
 /* Lifts the limit of the boot, but none that a stop or an end has set. */
 static void guest_is_ready(Vm *vm) {
+        _cleanup_free_ char *status = NULL;
+
         if (vm->facts.ready || vm->facts.boot_timeout)
                 return;
         vm->facts.ready = true;
         if (vm->facts.agent_status < 0 && !vm->ending)
                 vm->timer = sd_event_source_disable_unref(vm->timer);
         vm->status_pending = false;
-        sd_notifyf(0, "READY=1\nSTATUS=%s",
+        status = vm_disk_status(vm,
                         setting_is(vm->parameters->values, SETTING_AGENT_START, "session")
                                         ? "Ready for sessions"
                                         : "The agent runs");
+        sd_notifyf(0, "READY=1\nSTATUS=%s", status ?: "");
         log_message(LOG_INFO, "The guest is ready");
         if (vm_clock_begin(vm) < 0)
                 log_message(LOG_WARNING, "The guest's clock is not kept right");
@@ -73,6 +76,10 @@ static void on_notify_line(void *userdata, const char *line) {
                 break;
         case GUEST_EXIT_STATUS:
                 agent_has_ended(vm, message.number);
+                break;
+        case GUEST_DISK:
+                if (!vm->facts.ready)
+                        vm_disk_say(vm, message.text);
                 break;
         case GUEST_UNKNOWN:
                 /* not logged either: the console is the place for a guest's words */

@@ -42,6 +42,7 @@ typedef struct Vm {
         int control_fd;   /* the guest's control port */
         int socket_fd;    /* ours, for share-exited */
         int dev_shell_fd; /* its script; negative: none */
+        int disk_fd;      /* the VM's disk, locked; negative: none */
         int tap_fd;       /* the guest's interface */
         int network_fd;   /* a connection that ends with the VM's network */
         Stream console, notify, errors;
@@ -49,7 +50,9 @@ typedef struct Vm {
         sd_event_source *share_timer; /* a share has ended: has QEMU too? */
         sd_event_source *clock;       /* when the guest is told the time */
         unsigned stop_step;
-        bool ending; /* the timer is that of the stop or the kill */
+        bool ending;                      /* the timer is that of the stop or the kill */
+        const struct DiskNote *disk_note; /* the gravest thing that the guest has said of it; or NULL */
+        bool disk_failed;                 /* said already */
         char guest_status[256];
         bool status_pending; /* systemd has not heard of it yet */
         char share_tag[SHARE_TAG_MAX + 1], share_result[64];
@@ -107,6 +110,18 @@ void vm_owner_done(Vm *vm);
  * and `ret_why` says why; other negative errno. */
 int vm_network_begin(Vm *vm, char **ret_why);
 void vm_network_done(Vm *vm);
+
+/* disk.c: opens the VM's disk, if it has one that the image can use. 0; -EINVAL and a sentence; -ENOMEM. */
+int vm_disk_begin(Vm *vm, const GuestImage *image, char **ret_why);
+
+/* What the guest says of it, a word of a table: known ones reach the journal, and the status of the VM. */
+void vm_disk_say(Vm *vm, const char *word);
+
+/* A status with that sentence behind it. Owned; NULL without memory. */
+char *vm_disk_status(const Vm *vm, const char *status);
+
+/* QEMU could not read or write it. */
+void vm_disk_failed(Vm *vm, const char *reason);
 
 /* qemu.c: starts the process and watches it, its monitor and its streams. 0, negative errno. */
 int vm_start_qemu(Vm *vm, const GuestImage *image, const GuestCredentials *credentials, bool kvm);

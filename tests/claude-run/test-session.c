@@ -68,12 +68,12 @@ static void command(const Session *given, const char *expected) {
 static void test_directory(void **state) {
         char *words[] = { (char *) "make", NULL };
 
-        command(&(Session) { .words = words }, "cd /work && ");
-        command(&(Session) {}, "cd /work && exec \"$SHELL\" -l");
+        command(&(Session) { .words = words }, "cd -P /work && ");
+        command(&(Session) {}, "cd -P /work && exec \"$SHELL\" -l");
         command(&(Session) { .words = words, .below = "a b/it's" },
-                        "{ cd '/work/a b/it'\\''s' 2>/dev/null || cd /work; } && ");
+                        "{ cd -P '/work/a b/it'\\''s' 2>/dev/null || cd -P /work; } && ");
         command(&(Session) { .words = words, .detached = true },
-                        "cd /work && </dev/null setsid --fork systemd-cat --identifier=exec --");
+                        "cd -P /work && </dev/null setsid --fork systemd-cat --identifier=exec --");
 }
 
 static char *find(const char *served, const char *here) {
@@ -81,7 +81,7 @@ static char *find(const char *served, const char *here) {
         Context c = { .options = &o, .runtime_dir = scratch };
         char text[PATH_MAX + 8];
 
-        snprintf(text, sizeof(text), "rw\nyes\n%s", scratch_path(served));
+        snprintf(text, sizeof(text), "rw\nyes\n/in the guest\n%s", scratch_path(served));
         scratch_write("claude-vm/p/share.work", text, 0600);
         return session_find_below(&c, "p");
 }

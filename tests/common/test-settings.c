@@ -107,6 +107,23 @@ static void test_paths(void **state) {
         spoiled(ROW(WORK_DIRECTORY), "x", "must be an absolute directory");
 }
 
+#define DIRECTORIES "must be directories below the work directory, like: node_modules web/target"
+
+static void test_disk(void **state) {
+        parsed(ROW(DISK), "20G", "20480");
+        parsed(ROW(DISK), "no", "0");
+        parsed(ROW(DISK), "off", "0");
+        refused(ROW(DISK), "yes", "must be a number with K, M, G or T, like 4G, or no");
+        refused(ROW(DISK), "1M", "must be between 1G and 64T, or no");
+        spoiled(ROW(DISK), "20G", "must be a number of MiB");
+        spoiled(ROW(DISK), "1", "must be between 1G and 64T");
+        spoiled(ROW(PRIVATE), "../x", DIRECTORIES);
+        spoiled(ROW(PRIVATE), "a /b", DIRECTORIES);
+        spoiled(ROW(PRIVATE), "", "must be directories below the work directory");
+        assert_true(setting_is_for_all(ROW(DISK)));
+        assert_true(setting_is_project_only(ROW(DISK)));
+}
+
 static void test_access(void **state) {
         char *values[N_SETTINGS] = { [SETTING_CPUS] = (char *) "2", [SETTING_NETWORK] = (char *) "none" };
 
@@ -123,7 +140,7 @@ static void test_access(void **state) {
 static void test_rows(void **state) {
         for (size_t i = 0; i < N_SETTINGS; i++) {
                 const Setting *s = &settings[i];
-                bool scalar = s->type <= TYPE_BOOLEAN;
+                bool scalar = s->type <= TYPE_DISK;
 
                 assert_int_equal(setting_find(s->section, s->key), i);
                 assert_true(scalar == !!s->range);
@@ -153,6 +170,7 @@ int main(void) {
                 cmocka_unit_test(test_words),
                 cmocka_unit_test(test_booleans),
                 cmocka_unit_test(test_paths),
+                cmocka_unit_test(test_disk),
                 cmocka_unit_test(test_access),
                 cmocka_unit_test(test_rows),
         };

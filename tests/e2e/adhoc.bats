@@ -114,7 +114,7 @@ assert_no_vm() {
         id=$output
         [[ "$stderr" == *"claude-run attach $id"* ]]
         wait_file "$DIRECTORY/begun"
-        [ "$(claude-run exec "${id:0:8}" pwd)" = /work ]
+        [ "$(claude-run exec "${id:0:8}" pwd)" = "$DIRECTORY" ]
         [[ "$(claude-run list)" == *$'\n'"${id:0:8} "* ]]
         touch "$DIRECTORY/go"
         assert_no_vm
@@ -132,7 +132,7 @@ assert_no_vm() {
         wait_screen adhoc 'status=0'
         [ "$(ids | wc -l)" = 1 ]
         run -0 claude-run exec -- pwd
-        [ "$output" = /work ]
+        [ "$output" = "$DIRECTORY" ]
         claude-run stop
         assert_no_vm
 

@@ -110,7 +110,7 @@ type_in() {
         [ "$output" = 0 ]
         # by its UUID as well, and a running VM is left running
         run -0 claude-run exec "$(claude-run list --json | jq -r '.[] | select(.name == "tui").uuid')" -- pwd
-        [ "$output" = /work ]
+        [ "$output" = "$(project_dir tui)" ]
         [ "$(vm_property tui ActiveState)" = active ]
 }
 

@@ -17,17 +17,19 @@ stop_api() {
 # new_project NAME [INI-LINE…]: a project directory, an agent's home in which the
 # first-run questions are answered, and an ini. Lines may start a section.
 new_project() {
-        local name=$1 work home
+        local name=$1 work home disk=
         shift
         work=$(project_dir "$name")
         home=$HOME/homes/$name
         rm -rf "$work" "$home"
+        # most tests want a fresh guest, and a second less
+        [[ $'\n'"$(printf '%s\n' "$@")" == *$'\nDisk='* ]] || disk=Disk=no
         mkdir -p "$work" "$home" "$HOME/.config/claude-microvm"
         chmod 0700 "$home"
         cat >"$home/.claude.json" <<-JSON
         {"hasCompletedOnboarding": true, "theme": "dark", "bypassPermissionsModeAccepted": true,
          "customApiKeyResponses": {"approved": ["sk-test-key", "e-key-is-on-the-host"], "rejected": []},
-         "projects": {"/work": {"hasTrustDialogAccepted": true, "hasCompletedProjectOnboarding": true}}}
+         "projects": {"$work": {"hasTrustDialogAccepted": true, "hasCompletedProjectOnboarding": true}}}
 	JSON
         (umask 077 && echo sk-test-key >"$HOME/api-key")
         {
@@ -39,6 +41,7 @@ new_project() {
 		Memory=1536M
 		CPUs=2
 		Accelerator=tcg
+		$disk
 		[Environment]
 		ANTHROPIC_BASE_URL=http://10.0.2.2:$API_PORT
 		CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1

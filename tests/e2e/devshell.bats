@@ -248,7 +248,7 @@ says() {
 	[ "$1" = allow ] || FROM_DIRENV=$(cat "$2/.envrc") exec "${@:3}"
 	DIRENV
         run -0 claude-run exec shell -- bash -c 'echo "$FROM_DIRENV"'
-        [ "$output" = 'use flake /work' ]
+        [ "$output" = "use flake $(project_dir shell)" ]
         systemctl --user stop claude-vm@shell
         assert_nothing_left shell
 }

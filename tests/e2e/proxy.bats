@@ -128,7 +128,7 @@ MESSAGE='{"model":"scripted","max_tokens":9,"messages":[{"role":"user","content"
         pid=$(unit_property claude-vm-proxy@proxied.service MainPID)
         kill -KILL "$pid"
         wait_journal claude-vm-proxy@proxied.service 'Started\|Scheduled restart'
-        guest bash -c 'for i in {1..50}; do curl --silent --output /dev/null "$ANTHROPIC_BASE_URL/" --head && exit; sleep 0.1; done; exit 1'
+        guest bash -c 'for i in {1..300}; do curl --silent --output /dev/null "$ANTHROPIC_BASE_URL/" --head && exit; sleep 0.1; done; exit 1'
         [ "$(unit_property claude-vm-proxy@proxied.service MainPID)" != "$pid" ]
         [ "$(with_placeholder /v1/messages --data "$MESSAGE")" = 200 ]
 }

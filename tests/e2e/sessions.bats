@@ -48,13 +48,13 @@ serve_in_guest() {
 @test "exec without --, in the directory of the caller, and in the background" {
         mkdir -p "$(project_dir in)/front end"
         cd "$(project_dir in)/front end"
-        [ "$(claude-run exec in pwd)" = '/work/front end' ]
-        [ "$(claude-run exec -u root in sh -c 'id -un; pwd')" = $'root\n/work/front end' ]
-        [ "$(claude-run exec -- pwd 2>/dev/null)" = '/work/front end' ]
+        [ "$(claude-run exec in pwd)" = "$PWD" ]
+        [ "$(claude-run exec -u root in sh -c 'id -un; pwd')" = $'root\n'"$PWD" ]
+        [ "$(claude-run exec -- pwd 2>/dev/null)" = "$PWD" ]
         run -78 claude-run exec pwd now
         [[ "$output" == *"claude-run exec -- pwd"* ]]
         cd /
-        [ "$(claude-run exec in pwd)" = /work ]
+        [ "$(claude-run exec in pwd)" = "$(project_dir in)" ]
         run -0 timeout 20 claude-run exec --detach in sh -c 'echo in the journal; sleep 1; touch /work/detached; sleep 100'
         [ -z "$output" ]
         wait_file "$(project_dir in)/detached"
@@ -67,9 +67,9 @@ serve_in_guest() {
 @test "a session that ends with its VM says why, and one that a signal ended says nothing" {
         new_project ends AgentStart=session
         claude-run start ends
-        run -255 timeout 5 claude-run exec ends sh -c 'kill -KILL $$'
+        run -255 timeout 60 claude-run exec ends sh -c 'kill -KILL $$'
         [ -z "$output" ]
-        run -255 timeout 5 claude-run exec -u root ends sh -c 'kill -KILL $$'
+        run -255 timeout 60 claude-run exec -u root ends sh -c 'kill -KILL $$'
         [ -z "$output" ]
         claude-run exec ends sleep 300 2>"$BATS_TEST_TMPDIR/said" 3>&- 4>&- &
         local other=$!

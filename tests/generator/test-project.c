@@ -44,7 +44,7 @@ static void test_defaults(void **state) {
         assert_string_equal(setting_value(p->values, SETTING_AGENT), "claude");
         assert_string_equal(setting_value(p->values, SETTING_GUEST), "debian");
         assert_int_equal(p->n_shares, 2);
-        assert_string_equal(p->shares[0].guest_directory, "/work");
+        assert_string_equal(p->shares[0].guest_directory, "/nonexistent/work");
         assert_false(p->shares[0].create);
         assert_true(p->shares[1].create);
         assert_non_null(strstr(p->shares[1].directory, "/.local/share/claude-microvm/work-"));

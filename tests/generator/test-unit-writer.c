@@ -6,6 +6,7 @@
 
 #include "common/cleanup.h"
 #include "generator/unit-writer.h"
+#include "tests/capture.h"
 
 static void test_files(void **state) {
         char directory[] = "/tmp/test-unit-writer.XXXXXX", path[128], text[256];
@@ -44,6 +45,33 @@ static void test_files(void **state) {
         assert_int_equal(rmdir(path), 0);
         assert_int_equal(rmdir(directory), 0);
         assert_int_equal(unit_writer_new(directory, &w), -ENOENT);
+}
+
+/* The same values as a drop-in has, without systemd's escapes, and nothing of a file with a refused one. */
+static void test_json(void **state) {
+        UnitWriter *w;
+        Capture capture;
+        int r, refused;
+
+        assert_int_equal(unit_writer_new_json(&w), 0);
+        capture = capture_begin(STDOUT_FILENO);
+        r = unit_writer_begin_dropin(w, "a@b.service");
+        unit_writer_print_literal(w, "[Service]\n");
+        unit_writer_print_environment(w, "N", "a \"b\" \\c 100%");
+        unit_writer_begin_line(w, "wants", "Wants=");
+        unit_writer_print_raw(w, "c.service");
+        unit_writer_end_line(w, "");
+        r |= unit_writer_want(w, "default.target", "a@b.service", "/x") | unit_writer_end(w) |
+                        unit_writer_begin_dropin(w, "bad.service");
+        unit_writer_print_environment(w, "N", "two\nlines");
+        refused = unit_writer_end(w);
+        r |= unit_writer_end_json(w);
+        unit_writer_free(w);
+        assert_string_equal(capture_end(capture),
+                        "[{\"unit\":\"a@b.service\",\"environment\":\"N=a \\\"b\\\" \\\\c 100%\"},\n"
+                        "{\"unit\":\"a@b.service\",\"wants\":\"c.service\"}]\n");
+        assert_int_equal(r, 0);
+        assert_int_equal(refused, -EBADMSG);
 }
 
 typedef void (*print_function)(UnitWriter *w, const char *value);
@@ -108,6 +136,7 @@ static void test_refuses(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_files),
+                cmocka_unit_test(test_json),
                 cmocka_unit_test(test_refuses),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,10 +5,11 @@
 
 #include "helper/vm/guest-credentials.h"
 
-/* The credential fstab.extra of a VM with one share. */
-static int make(const char *guest_directory, char *ret, size_t size, char **ret_why) {
+/* A credential of a VM with one share; `ret` is empty without it. */
+static int make_named(const char *name, const char *tag, const char *guest_directory, const char *disk_key,
+                char *ret, size_t size, char **ret_why) {
         ShareParameters share = {
-                .tag = (char *) "s",
+                .tag = (char *) tag,
                 .guest_directory = (char *) guest_directory,
                 .directory = (char *) "/h",
         };
@@ -17,18 +18,37 @@ static int make(const char *guest_directory, char *ret, size_t size, char **ret_
                 .uuid = "0b7c1f3e-5d0a-4b52-9f0e-2d1c3b4a5968",
                 .shares = &share,
                 .n_shares = 1,
+                .values = { [SETTING_PRIVATE] = (char *) "node_modules web/target" },
         };
         const SshKeys keys = { .authorized_key = (char *) "key\n", .host_key = (char *) "key\n" };
         const Secrets secrets = { .caller = "" };
         GuestCredentials c = {};
-        int r = guest_credentials_make(&p, &keys, &secrets, false, NULL, &c, ret_why);
+        int r = guest_credentials_make(&p, &keys, &secrets, false, disk_key, NULL, &c, ret_why);
 
         memset(ret, 0, size);
         for (unsigned i = 0; i < c.n; i++)
-                if (strcmp(c.items[i].name, "fstab.extra") == 0)
+                if (strcmp(c.items[i].name, name) == 0)
                         assert_true(pread(c.items[i].fd, ret, size - 1, 0) > 0);
         guest_credentials_done(&c);
         return r;
+}
+
+static int make(const char *guest_directory, char *ret, size_t size, char **ret_why) {
+        return make_named("fstab.extra", "s", guest_directory, NULL, ret, size, ret_why);
+}
+
+static void test_disk(void **state) {
+        char text[256], *why = NULL;
+
+        assert_int_equal(make_named("claude-vm.disk", "work", "/work", NULL, text, sizeof(text), &why), 0);
+        assert_string_equal(text, "");
+        assert_int_equal(make_named("claude-vm.disk", "work", "/work", "0123", text, sizeof(text), &why), 0);
+        assert_string_equal(text, "0123\n");
+        /* where the work directory is in the guest */
+        assert_int_equal(make_named("claude-vm.private", "work", "/home/me/web", NULL, text, sizeof(text),
+                                         &why),
+                        0);
+        assert_string_equal(text, "/home/me/web/node_modules\n/home/me/web/web/target\n");
 }
 
 /* A field of fstab is a field, and a line one share. */
@@ -51,6 +71,7 @@ static void test_mounts(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_mounts),
+                cmocka_unit_test(test_disk),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

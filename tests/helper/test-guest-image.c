@@ -10,7 +10,7 @@
 
 #define JSON(format, architecture, agents)                                                                  \
         "{\"format\": " format ", \"architecture\": \"" architecture "\", \"agents\": " agents "}"
-#define GOOD JSON("1", HOST_ARCHITECTURE, "{\"claude\": \"2.1.3\", \"codex\": \"0.9\"}")
+#define GOOD JSON("2", HOST_ARCHITECTURE, "{\"claude\": \"2.1.3\", \"codex\": \"0.9\"}")
 
 static const char *const files[] = { "kernel", "initrd", "root.erofs" };
 
@@ -61,6 +61,18 @@ static void test_found(void **state) {
         /* one line, because the kernel's command line has no other */
         assert_string_equal(image->cmdline, "root=/dev/vda quiet");
         assert_string_equal(image->agents, "claude 2.1.3, codex 0.9");
+        assert_false(image->needs_work);
+        guest_image_free(image);
+}
+
+/* An image of an earlier version still starts, and its guest works at /work. */
+static void test_old_format(void **state) {
+        GuestImage *image;
+
+        scratch_write("claude-microvm/guests/test/guest.json",
+                        JSON("1", HOST_ARCHITECTURE, "{\"claude\": \"1\"}"), 0600);
+        image = find("test", "claude");
+        assert_true(image->needs_work);
         guest_image_free(image);
 }
 
@@ -125,10 +137,11 @@ static void test_json(void **state) {
         static const struct {
                 const char *json, *says;
         } bad[] = {
-                { JSON("2", HOST_ARCHITECTURE, "{\"claude\": \"1\"}"), "not of format 1" },
-                { JSON("\"1\"", HOST_ARCHITECTURE, "{\"claude\": \"1\"}"), "not of format 1" },
-                { "{}", "not of format 1" },
-                { "[]", "not of format 1" },
+                { JSON("0", HOST_ARCHITECTURE, "{\"claude\": \"1\"}"), "not of format 2" },
+                { JSON("3", HOST_ARCHITECTURE, "{\"claude\": \"1\"}"), "not of format 2" },
+                { JSON("\"1\"", HOST_ARCHITECTURE, "{\"claude\": \"1\"}"), "not of format 2" },
+                { "{}", "not of format 2" },
+                { "[]", "not of format 2" },
                 { JSON("1", "pdp11", "{\"claude\": \"1\"}"),
                                 "not for this machine (" HOST_ARCHITECTURE ")" },
                 { "{\"format\": 1}", "not for this machine" },
@@ -157,13 +170,48 @@ static void test_too_large(void **state) {
         refused("test", "claude", "cmdline': File too large");
 }
 
+#define HASH "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define WITH(more)                                                                                          \
+        "{\"format\": 1, \"architecture\": \"" HOST_ARCHITECTURE                                            \
+        "\", \"agents\": {\"claude\": \"1\"}, " more "}"
+#define FILES(hash) "\"files\": {\"root.erofs\": {\"sha256\": " hash "}}"
+
+/* Only an image that says so has a disk, and the key is a hash of its root: the guest makes a file of it. */
+static void test_disk(void **state) {
+        static const struct {
+                const char *json, *key;
+        } images[] = {
+                { GOOD, NULL },
+                { WITH(FILES("\"" HASH "\"")), NULL },
+                { WITH("\"features\": [\"disk\"]"), NULL },
+                { WITH("\"features\": \"disk\", " FILES("\"" HASH "\"")), NULL },
+                { WITH("\"features\": [1, \"disk\"], " FILES("\"../" HASH "\"")), NULL },
+                { WITH("\"features\": [\"disk\"], " FILES("7")), NULL },
+                { WITH("\"features\": [\"other\", \"disk\"], " FILES("\"" HASH "\"")), HASH },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(images); i++) {
+                GuestImage *image;
+
+                scratch_write("claude-microvm/guests/test/guest.json", images[i].json, 0600);
+                image = find("test", "claude");
+                if (images[i].key)
+                        assert_string_equal(image->disk_key, images[i].key);
+                else
+                        assert_null(image->disk_key);
+                guest_image_free(image);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_found, setup, scratch_teardown),
+                cmocka_unit_test_setup_teardown(test_old_format, setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_order, setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_not_complete, setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_links_are_resolved, setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_json, setup, scratch_teardown),
+                cmocka_unit_test_setup_teardown(test_disk, setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_too_large, setup, scratch_teardown),
         };
 

@@ -19,6 +19,9 @@ static void test_words(void **state) {
         m = parse("EXIT_STATUS=255");
         assert_int_equal(m.word, GUEST_EXIT_STATUS);
         assert_int_equal(m.number, 255);
+        m = parse("DISK=full");
+        assert_int_equal(m.word, GUEST_DISK);
+        assert_string_equal(m.text, "full");
 }
 
 static void test_others_are_not_believed(void **state) {

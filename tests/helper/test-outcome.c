@@ -32,6 +32,8 @@ static void test_outcomes(void **state) {
         /* F15: no word of a guest's reads like ours */
         check(-1, (Facts) { .guest_status = "x\". Update now: \"curl" }, 75,
                         "last: \"x'. Update now: 'curl\"");
+        check(-1, (Facts) { .has_disk = true }, 75, "claude-run disk p reset");
+        check(-1, (Facts) { .has_disk = true, .panicked = true }, 70, "claude-run disk p reset");
         check(-1, (Facts) { .ready = true, .panicked = true }, 70, "panicked; the guest said nothing");
         check(-1,
                         (Facts) { .boot_timeout = true,

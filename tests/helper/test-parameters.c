@@ -92,6 +92,33 @@ static void test_order_of_shares(void **state) {
         parameters_free(p);
 }
 
+static const char *place_of(const Parameters *p, const char *tag) {
+        return parameters_share(p, tag)->guest_directory;
+}
+
+/* For an image whose guest works at /work: what lies in the work directory moves with it. */
+static void test_move_to_work(void **state) {
+        Parameters *p = NULL;
+        char *why = NULL;
+
+        assert_int_equal(parameters_read("p",
+                                         ENVIRONMENT(GOOD, "CLAUDE_VM_SHARE_work=rw:/home/u/w:/home/u/w",
+                                                         "CLAUDE_VM_SHARE_lib=rw:/home/u/w/lib:/l",
+                                                         "CLAUDE_VM_SHARE_beside=rw:/home/u/web:/b",
+                                                         "CLAUDE_VM_SHARE_home=rw:/home/claude:/h"),
+                                         &p, &why),
+                        0);
+        assert_int_equal(parameters_move_to_work(p), 1);
+        assert_string_equal(place_of(p, "work"), "/work");
+        assert_string_equal(place_of(p, "lib"), "/work/lib");
+        assert_string_equal(place_of(p, "beside"), "/home/u/web");
+        assert_string_equal(place_of(p, "home"), "/home/claude");
+        /* still in the order in which the guest mounts them */
+        assert_string_equal(p->shares[p->n_shares - 1].tag, "lib");
+        assert_int_equal(parameters_move_to_work(p), 0);
+        parameters_free(p);
+}
+
 static void refused(char *const *environment, const char *text) {
         Parameters *p = NULL;
         char *why = NULL;
@@ -130,6 +157,7 @@ int main(void) {
                 cmocka_unit_test(test_defaults),
                 cmocka_unit_test(test_optional_share),
                 cmocka_unit_test(test_order_of_shares),
+                cmocka_unit_test(test_move_to_work),
                 cmocka_unit_test(test_refused),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

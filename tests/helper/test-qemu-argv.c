@@ -52,6 +52,7 @@ static QemuConfig config_of(bool kvm) {
                 .credentials = credentials,
                 .n_credentials = 1,
                 .dev_shell_fd = -1,
+                .disk_fd = -1,
         };
 }
 
@@ -81,7 +82,7 @@ static void test_whole(void **state) {
                         "-device virtserialport,chardev=control,name=claude-vm.control "
                         "-chardev socket,id=fs-work,path=/run/user/1000/claude-vm-fs/p:work.sock "
                         "-device vhost-user-fs-pci,chardev=fs-work,tag=work "
-                        "-netdev tap,id=net0,fd=7 -device virtio-net-pci,netdev=net0,romfile= "
+                        "-netdev tap,id=net0,fd=7 -device virtio-net-pci,netdev=net0,romfile=,host_mtu=65520 "
                         "-device virtio-rng-pci -device virtio-balloon-pci,free-page-reporting=on "
                         "-fw_cfg name=opt/io.systemd.credentials/system.machine_id,file=/proc/self/fd/9");
 }
@@ -94,6 +95,7 @@ static void test_variants(void **state) {
         variant.values[SETTING_MACHINE] = (char *) "q35";
         config.parameters = &variant;
         config.dev_shell_fd = 12;
+        config.disk_fd = 13;
         text = argv_of(&config);
         assert_non_null(strstr(text, " -M q35,accel=kvm,"));
         assert_non_null(strstr(text, " -cpu host "));
@@ -102,6 +104,11 @@ static void test_variants(void **state) {
                         " -add-fd fd=12,set=1 -blockdev "
                         "driver=file,node-name=devshell,filename=/dev/fdset/1,read-only=on,"
                         "locking=off -device virtio-blk-pci,drive=devshell,serial=devshell"));
+        assert_non_null(strstr(text,
+                        " -add-fd fd=13,set=2 -blockdev "
+                        "driver=file,node-name=disk,filename=/dev/fdset/2,discard=unmap,detect-zeroes=unmap,"
+                        "locking=off -device "
+                        "virtio-blk-pci,drive=disk,serial=disk,werror=report,rerror=report"));
 }
 
 /* The value of a suboption as QEMU reads it, and how many suboptions there are: a comma ends one, two are

@@ -102,5 +102,5 @@ memory() {
         timeout 90 grep --quiet --max-count=1 'Started claude-vm@login.service' \
                 <(journalctl --follow --lines=all --output=cat "_UID=$(id -u tester)" --since "@$BATS_TEST_STARTED")
         run -0 as_user claude-run exec login -- pwd
-        [ "$output" = /work ]
+        [ "$output" = "$USER_HOME/src/login" ]
 }

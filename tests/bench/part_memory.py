@@ -1,0 +1,54 @@
+"""The guest's memory on the host, and what our own processes hold."""
+
+import os
+import pathlib
+import re
+import subprocess
+import time
+
+from measure import Project, Table, runtime, say
+from part_network import held, pss
+
+
+def guest_memory(qemu):
+    """MiB that the host keeps for the guest: the file in memory that QEMU and the virtiofsds have mapped."""
+    for fd in pathlib.Path(f"/proc/{qemu}/fd").iterdir():
+        if "memory-backend-memfd" in os.readlink(fd):
+            return fd.stat().st_blocks // 2048
+    raise RuntimeError("QEMU has no file for the guest's memory")
+
+
+def settled(qemu):
+    """Its lowest, when it has not fallen for 10 s: the guest reports free pages some at a time. And the seconds it took."""
+    begin = since = time.monotonic()
+    lowest = guest_memory(qemu)
+    while time.monotonic() - since < 10:
+        time.sleep(0.5)
+        now = guest_memory(qemu)
+        if now < lowest - 4:
+            lowest, since = now, time.monotonic()
+    return lowest, since - begin
+
+
+def measure(runs):
+    with Project("bench-memory") as project:
+        project.start()
+        qemu = project.qemu()
+        idle, _ = settled(qemu)
+        say("memory: 1 GiB in the guest")
+        project.guest("sudo mount -o remount,size=80% /dev/shm 2>/dev/null; head -c 1G /dev/zero >/dev/shm/fill")
+        used = guest_memory(qemu)
+        project.guest("rm /dev/shm/fill")
+        freed, took = settled(qemu)
+        own = {"helper": pss(project.main_pid()), **held(project), "ssh": pss(project.main_pid(f"claude-vm-ssh@{project.name}.service"))}
+    table = Table("Memory of the guest on the host", "2 GiB guest with Claude Code at its prompt.")
+    table.add("idle", idle, "MiB", digits=0)
+    table.add("while it uses 1 GiB more", used, "MiB", digits=0)
+    table.add("after it has freed that", freed, "MiB", digits=0)
+    table.note("of what was freed, given back", f"{(used - freed) / max(used - idle, 1):.0%} in {took:.0f} s")
+    yield table
+    table = Table("Memory of our own processes", "Proportional set size; virtiofsd's is not in it, for the guest's memory is mapped there.")
+    for name, value in own.items():
+        table.add(name, value, "MiB", digits=1)
+    table.add("together", sum(own.values()), "MiB", digits=1)
+    yield table
