@@ -201,7 +201,8 @@ static bool is_whole(Mirror *m, int fd, unsigned depth) {
 
         while (whole && (name = next_entry(m, d)))
                 whole = is_whole_entry(m, fd, name, depth);
-        return whole;
+        /* what nobody has looked at may be anything */
+        return whole && m->n_entries < ENTRIES_MAX;
 }
 
 static int add_file(int dir, const char *name, const char *target) {

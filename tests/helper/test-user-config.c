@@ -211,6 +211,25 @@ static void test_circle(void **state) {
         assert_int_equal(with_share("home/.claude", look_at_circle), 0);
 }
 
+static void look_at_many(void) {
+        CHECK(!has("skills/mine/.git") && count_secrets() == 0);
+        CHECK(notes && strstr(notes[strv_length(notes) - 1], "too many files"));
+}
+
+/* A directory is not shown as it is unless all of it was looked at. */
+static void test_too_many(void **state) {
+        scratch_mkdir("home/.claude/agents");
+        for (unsigned i = 0; i < 66000; i++) {
+                char name[64];
+                _cleanup_close_ int fd = -EBADF;
+
+                snprintf(name, sizeof(name), "home/.claude/agents/%u", i);
+                fd = open(scratch_path(name), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+                assert_true(fd >= 0);
+        }
+        assert_int_equal(with_share("home/.claude", look_at_many), 0);
+}
+
 static void nothing(void) {
 }
 
@@ -258,6 +277,7 @@ int main(void) {
                 CASE(test_links_of_a_guest),
                 CASE(test_links_to_the_rest),
                 CASE(test_circle),
+                CASE(test_too_many),
                 CASE(test_no_directory),
                 CASE(test_settings),
         };
