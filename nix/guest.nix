@@ -104,9 +104,6 @@ in
       "systemd.setenv=SYSTEMD_COLORS=0"
     ];
 
-    # as in guest/debian/initrd-init
-    boot.kernel.sysctl."net.ipv4.tcp_rmem" = "4096 131072 1048576";
-
     fileSystems = {
       "/" = {
         device = "rootfs";

@@ -185,7 +185,7 @@ static void print_target(FILE *f, const ProxyConfig *c) {
                         "    http-request do-resolve(txn.address,outer,ipv4) str(%s)\n"
                         "    http-request return ",
                         u->host);
-        print_answer(f, 502, "api_error", "the host's name servers do not know the API's address");
+        print_answer(f, 502, "api_error", "the name servers of the host do not know the address of the API");
         fputs(" unless { var(txn.address) -m found }\n"
               "    http-request set-dst var(txn.address)\n",
                         f);

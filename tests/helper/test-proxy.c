@@ -4,13 +4,18 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "common/cleanup.h"
+#include "common/strjoin.h"
 #include "common/strv.h"
+#include "common/unix-socket.h"
+#include "config.h"
 #include "helper/net/proxy-config.h"
 #include "helper/net/proxy-log.h"
 #include "helper/net/verdicts.h"
 #include "tests/helper/policy.h"
+#include "tests/scratch.h"
 
 static char *print_config(const ProxyConfig *c) {
         char *text = NULL;
@@ -206,6 +211,76 @@ static void test_mode_allow(void **state) {
         assert_string_equal(names, ".example.org\n.api.example.net\n");
 }
 
+/* --- haproxy itself -------------------------------------------------------------------- */
+
+static void replace(char **text, const char *from, const char *to) {
+        char *found;
+
+        while ((found = strstr(*text, from))) {
+                char *before = *text;
+
+                *found = '\0';
+                *text = strjoin(before, to, found + strlen(from), NULL);
+                assert_non_null(*text);
+                free(before);
+        }
+}
+
+/* Reads the configuration, with files in the place of what is in haproxy's own root directory. */
+static void assert_haproxy_takes(const ProxyConfig *c) {
+        _cleanup_free_ char *text = print_config(c), *command = NULL;
+        FILE *f;
+
+        replace(&text, PROXY_NAMES_PATH, "/dev/null");
+        replace(&text, " ca-file " PROXY_CA_PATH, " verify none");
+        f = fopen(scratch_path("haproxy.cfg"), "we");
+        assert_non_null(f);
+        fputs(text, f);
+        assert_int_equal(fclose(f), 0);
+        command = strjoin(HAPROXY_PATH " -c -f ", scratch_path("haproxy.cfg"), " >/dev/null", NULL);
+        assert_non_null(command);
+        assert_int_equal(system(command), 0);
+}
+
+/* haproxy inherits it. */
+static void listen_for_admin(void) {
+        int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+        assert_true(fd >= 0);
+        assert_int_equal(unix_bind(fd, scratch_path("admin")), 0);
+        assert_int_equal(listen(fd, 1), 0);
+        if (fd == PROXY_ADMIN_FD)
+                return;
+        assert_int_equal(dup2(fd, PROXY_ADMIN_FD), PROXY_ADMIN_FD);
+        close(fd);
+}
+
+/* Where this machine has it. */
+static void test_haproxy_takes_all(void **state) {
+        static const char *const upstreams[] = { NULL, "http://host:4000/x", "https://192.168.1.9:8443/v1" };
+        static const char *const agents[][2] = { { "claude", "ANTHROPIC_API_KEY CLAUDE_CODE_OAUTH_TOKEN" },
+                { "codex", "OPENAI_API_KEY" }, { "gemini", "GEMINI_API_KEY" } };
+        char why[API_WHY_MAX];
+
+        if (access(HAPROXY_PATH, X_OK) < 0)
+                skip();
+        listen_for_admin();
+        assert_haproxy_takes(&(ProxyConfig) {});
+        for (size_t i = 0; i < ELEMENTSOF(agents); i++)
+                for (size_t j = 0; j < ELEMENTSOF(upstreams); j++) {
+                        ProxyConfig c = {
+                                .api = api_find(agents[i][0]), .keys = agents[i][1], .budget = (unsigned) j
+                        };
+
+                        if (upstreams[j])
+                                assert_int_equal(api_upstream_parse(upstreams[j], &c.upstream, why), 0);
+                        else
+                                api_upstream_default(c.api, &c.upstream);
+                        assert_haproxy_takes(&c);
+                }
+        close(PROXY_ADMIN_FD);
+}
+
 /* --- the log --------------------------------------------------------------------------- */
 
 static void test_log(void **state) {
@@ -276,10 +351,11 @@ int main(void) {
                 cmocka_unit_test(test_without_proxy),
                 cmocka_unit_test(test_mode_none),
                 cmocka_unit_test(test_mode_allow),
+                cmocka_unit_test(test_haproxy_takes_all),
                 cmocka_unit_test(test_log),
                 cmocka_unit_test(test_api_totals),
                 cmocka_unit_test(test_no_word_for_other_than_names),
         };
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
+        return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }
