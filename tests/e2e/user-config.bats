@@ -134,7 +134,9 @@ guest_settings() {
         claude-run start uc_1
         run -0 guest find /home/claude/.claude -lname '/var/lib/claude-vm/*'
         [ -z "$output" ]
-        run ! guest test -e /var/lib/claude-vm/user-config
+        # the place itself may be on the VM's disk
+        run -0 guest sh -c 'ls -A /var/lib/claude-vm/user-config 2>/dev/null || true'
+        [ -z "$output" ]
         run -0 guest sh -c 'cat ~/.claude/agents/walrus.md; ls ~/.claude/skills'
         [[ "$output" == *CANARY-OWN*new ]]
         [ "$(guest_settings)" = '{"cleanupPeriodDays":5,"env":{"OWN":"1"}}' ]
