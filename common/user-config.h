@@ -3,9 +3,9 @@
 #pragma once
 
 /* The share's tag, and its place in the guest: outside of the agent's home, where guest/libexec/setup links
- * to it, and of /run, which an initrd cannot fill. */
+ * to it, of /run, which an initrd cannot fill, and of /var/lib/claude-vm, which is the guest's disk. */
 #define USER_CONFIG_TAG "user_config"
-#define USER_CONFIG_GUEST_DIRECTORY "/var/lib/claude-vm/user-config"
+#define USER_CONFIG_GUEST_DIRECTORY "/var/lib/claude-vm-user-config"
 
 typedef struct UserConfig {
         const char *agent;

@@ -8,7 +8,7 @@ export LANG=${LANG:-C.UTF-8} TERM=${TERM:-xterm-256color} COLORTERM=${COLORTERM:
 # The VM is the sandbox, and the image has the version that was asked for.
 export IS_SANDBOX=1 DISABLE_AUTOUPDATER=1
 # The user's plugins, which need no installation then, see setup.
-[ ! -d /var/lib/claude-vm/user-config/plugins ] || export CLAUDE_CODE_PLUGIN_SEED_DIR=/var/lib/claude-vm/user-config/plugins
+[ ! -d /var/lib/claude-vm-user-config/plugins ] || export CLAUDE_CODE_PLUGIN_SEED_DIR=/var/lib/claude-vm-user-config/plugins
 
 [ ! -e /run/claude-vm/devshell ] || . /usr/lib/claude-vm/devshell.bash
 

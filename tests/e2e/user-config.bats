@@ -83,7 +83,7 @@ host_state() {
         run ! grep --quiet CANARY-HIDDEN "$BATS_FILE_TMPDIR/api.log"
         # its first run makes the user's marketplaces known, and plugins of them count from then on
         [ "$(jq --raw-output .mk.installLocation ~/homes/uc_1/.claude/plugins/known_marketplaces.json)" = \
-                /var/lib/claude-vm/user-config/plugins/marketplaces/mk ]
+                /var/lib/claude-vm-user-config/plugins/marketplaces/mk ]
 }
 
 # What it has, but for the answer that Claude Code writes down by itself.
@@ -92,7 +92,7 @@ guest_settings() {
 }
 
 @test "of the rest nothing is in the guest, and of the settings what names no program and no secret" {
-        run -0 guest sudo sh -c 'cd /var/lib/claude-vm/user-config && find . -printf "%P\n" | sort'
+        run -0 guest sudo sh -c 'cd /var/lib/claude-vm-user-config && find . -printf "%P\n" | sort'
         [ "$output" = "$(printf '%s\n' '' CLAUDE.md agents agents/walrus.md commands commands/c.md plugins plugins/cache \
                 plugins/cache/mk plugins/cache/mk/plug plugins/cache/mk/plug/1.0.0 plugins/cache/mk/plug/1.0.0/.claude-plugin \
                 plugins/cache/mk/plug/1.0.0/.claude-plugin/plugin.json plugins/cache/mk/plug/1.0.0/skills \
@@ -114,7 +114,7 @@ guest_settings() {
 }
 
 @test "the guest's root changes nothing of it on the host" {
-        run guest sudo sh -c 'cd /var/lib/claude-vm/user-config; mount -o remount,rw . || mount -o remount,rw,bind .
+        run guest sudo sh -c 'cd /var/lib/claude-vm-user-config; mount -o remount,rw . || mount -o remount,rw,bind .
                 echo x >CLAUDE.md; echo x >>skills/zebra/SKILL.md; echo x >skills/evil.md; rm -rf commands rules/r.md; ln -s /etc/passwd agents/link
                 mv skills/gnu skills/gone; chmod 777 CLAUDE.md; chown 0 CLAUDE.md; touch plugins/cache/new; ln CLAUDE.md hard
                 setfattr -n user.evil -v 1 CLAUDE.md; cat ../../../../home/tester/private-key; true'
@@ -127,7 +127,7 @@ guest_settings() {
 @test "UserConfig=no takes links and settings back, and leaves what is the guest's" {
         claude-run stop uc_1
         # links in the home lead nowhere on this machine
-        [ -z "$(find ~/homes/uc_1/.claude -lname '/var/lib/claude-vm/user-config/*' -exec test -e {} ';' -print)" ]
+        [ -z "$(find ~/homes/uc_1/.claude -lname '/var/lib/claude-vm-user-config/*' -exec test -e {} ';' -print)" ]
         assert_nothing_left uc_1
         [ -z "$(ls -d "$XDG_RUNTIME_DIR/claude-vm-fs/uc_1:user_config"* 2>/dev/null)" ]
         printf '[Project]\nUserConfig=no\n' >>~/.config/claude-microvm/uc_1.ini
@@ -135,7 +135,7 @@ guest_settings() {
         run -0 guest find /home/claude/.claude -lname '/var/lib/claude-vm/*'
         [ -z "$output" ]
         # the place itself may be on the VM's disk
-        run -0 guest sh -c 'ls -A /var/lib/claude-vm/user-config 2>/dev/null || true'
+        run -0 guest sh -c 'ls -A /var/lib/claude-vm-user-config 2>/dev/null || true'
         [ -z "$output" ]
         run -0 guest sh -c 'cat ~/.claude/agents/walrus.md; ls ~/.claude/skills'
         [[ "$output" == *CANARY-OWN*new ]]
