@@ -19,7 +19,7 @@
 /* Tags of the shares that do not come from Share=. */
 static bool is_own_tag(const char *tag) {
         return strcmp(tag, "work") == 0 || strcmp(tag, "home") == 0 || strcmp(tag, "nix_store") == 0 ||
-                        strcmp(tag, USER_CONFIG_TAG) == 0;
+                        strcmp(tag, GIT_SHARE) == 0 || strcmp(tag, USER_CONFIG_TAG) == 0;
 }
 
 /* Takes ownership of the directory. */
@@ -97,7 +97,9 @@ void parse_share(Parser *parser, const Setting *key, const char *value) {
                 return;
         }
         if (!share_tag_is_valid(tag, strlen(tag)) || is_own_tag(tag)) {
-                refuse(parser, "%s=%s: the tag '%s' must be 1 to %d of a-z, 0-9 and '_', and not work, home, nix_store or user_config",
+                refuse(parser,
+                                "%s=%s: the tag '%s' must be 1 to %d of a-z, 0-9 and '_', and not work, home, nix_store, " GIT_SHARE
+                                " or " USER_CONFIG_TAG,
                                 key->key, value, tag, SHARE_TAG_MAX);
                 return;
         }
@@ -106,9 +108,10 @@ void parse_share(Parser *parser, const Setting *key, const char *value) {
                         refuse_taken(parser, value, tag, parser->project->shares[i].line);
                         return;
                 }
-        /* the work directory, the home, Nix's store and the user's configuration come later */
-        if (parser->project->n_shares + 4 >= SHARES_MAX) {
-                refuse(parser, "%s=%s: more than %u shares", key->key, value, SHARES_MAX - 4);
+        /* the work directory, its repository, the home, Nix's store and the user's configuration come later
+         */
+        if (parser->project->n_shares + 5 >= SHARES_MAX) {
+                refuse(parser, "%s=%s: more than %u shares", key->key, value, SHARES_MAX - 5);
                 return;
         }
         for (size_t i = 0; i < parser->project->n_shares; i++)
@@ -140,7 +143,7 @@ void shares_check_nested(Parser *parser) {
                                                 p->shares[j].directory);
 }
 
-static bool is_opened(const Project *p, const char *directory) {
+bool shares_is_opened(const Project *p, const char *directory) {
         for (size_t i = 0; p->allow_hidden && p->allow_hidden[i]; i++)
                 if (path_is_in(directory, p->allow_hidden[i]))
                         return true;
@@ -172,7 +175,7 @@ void shares_check_hidden(Parser *parser) {
                 if (share->line == 0 || !shareable_is_hidden(parser->paths, share->directory))
                         continue;
                 parser->line = share->line;
-                if (is_opened(p, share->directory)) {
+                if (shares_is_opened(p, share->directory)) {
                         check_user_config(parser, share);
                         continue;
                 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/drop-in.h"
 #include "common/exit-status.h"
 #include "common/obeyed-names.h"
 #include "common/printable.h"
@@ -44,7 +45,12 @@ static const char *names_of(const Parameters *p, const ShareParameters *share) {
         return setting_value(p->values, SETTING_PROTECT);
 }
 
-/* A line of options, one of names, which are protected or all that is shown, and one with the place in the
+/* The worktree whose own files in a share the guest may write; "": the share has none. */
+static const char *worktree_of(const Parameters *p, const ShareParameters *share) {
+        return strcmp(share->tag, GIT_SHARE) == 0 && p->git_worktree ? p->git_worktree : "";
+}
+
+/* A line each: options, names (which are protected, or all that is shown), the worktree and the place in the
  * guest; all bytes after them are the directory. */
 static int write_file(const char *vm_dir, const Parameters *p, const ShareParameters *share) {
         _cleanup_free_ char *path = strjoin(vm_dir, "/share.", share->tag, NULL),
@@ -52,8 +58,8 @@ static int write_file(const char *vm_dir, const Parameters *p, const ShareParame
                                             share->create                  ? ",create\n"
                                                             : share->named ? ",named\n"
                                                                            : "\n",
-                                            names_of(p, share), "\n", share->guest_directory, "\n",
-                                            share->directory, NULL);
+                                            names_of(p, share), "\n", worktree_of(p, share), "\n",
+                                            share->guest_directory, "\n", share->directory, NULL);
 
         if (!path || !text)
                 return -ENOMEM;
@@ -88,7 +94,7 @@ static void explain(const char *host_dir, int error) {
                                 host_dir);
         else if (error == -EUSERS)
                 log_status(LOG_ERR,
-                                "Failed to share '%s': this user may not have user namespaces, which virtiofsd needs; see user.max_user_namespaces and kernel.apparmor_restrict_unprivileged_userns of sysctl",
+                                "Failed to share '%s': this user may not have user namespaces, which virtiofsd needs; what to change: claude-run doctor",
                                 host_dir);
         else
                 log_status(LOG_ERR, "Failed to open '%s': %s", host_dir, strerror(-error));
@@ -105,9 +111,10 @@ static char *path_of(const char *runtime_dir, const char *id, const char *prefix
 /* Several VMs of a directory share the agent's home. Claude Code changes ~/.claude.json under a lock: it
  * reads the file again, writes beside it and renames. A guest that looks names up in a cache of a second
  * reads what the others have replaced, and their changes are lost; so nothing of a home is cached. Shared
- * mappings still work, within one VM. */
+ * mappings still work, within one VM. The same goes for git, which writes references and lists of them like
+ * that, from all worktrees of a repository. */
 static int append_cache_options(char ***argv, const char *tag) {
-        if (strcmp(tag, "home") != 0)
+        if (strcmp(tag, "home") != 0 && strcmp(tag, GIT_SHARE) != 0)
                 return strv_append(argv, "--cache=auto");
         return strv_extend(argv, "--cache=never", "--allow-mmap", NULL);
 }
@@ -182,7 +189,7 @@ static int become_virtiofsd(const char *virtiofsd, const char *root, const char 
 typedef struct ShareFile {
         char *text; /* owned, the others are borrowed from it */
         bool read_only, create, named;
-        const char *names, *directory;
+        const char *names, *worktree, *guest, *directory;
 } ShareFile;
 
 static void share_file_done(ShareFile *file) {
@@ -202,9 +209,8 @@ static int read_file(const char *path, ShareFile *ret) {
         file.create = strstr(options, ",create");
         file.named = strstr(options, ",named");
         file.names = rest ? strsep(&rest, "\n") : NULL;
-        /* the place in the guest is for claude-run */
-        if (rest)
-                (void) strsep(&rest, "\n");
+        file.worktree = rest ? strsep(&rest, "\n") : NULL;
+        file.guest = rest ? strsep(&rest, "\n") : NULL;
         file.directory = rest;
         if (!file.directory) {
                 free(file.text);
@@ -228,7 +234,13 @@ static void explain_protect(const char *host_dir, const char *name, int error) {
 static int protect(const ShareFile *file, const char *root) {
         _cleanup_strv_free_ char **notes = NULL;
         _cleanup_free_ char *name = NULL;
-        int r = protect_share(root, file->names, &notes, &name);
+        const Protect what = {
+                .words = file->names,
+                .worktree = file->worktree,
+                .directory = file->directory,
+                .guest = file->guest,
+        };
+        int r = protect_share(root, &what, &notes, &name);
 
         if (r < 0)
                 explain_protect(file->directory, name, r);
