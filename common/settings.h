@@ -44,6 +44,8 @@
         X(CPUS,            "VM",      "CPUs",            NUMBER,    "1 255",    "4",     VARIABLE,  0, "cpus", "N", "number of CPUs") \
         X(ACCELERATOR,     "VM",      "Accelerator",     WORD,      "auto kvm tcg", "auto", VARIABLE, 0, "accelerator", "NAME", NULL) \
         X(MACHINE,         "VM",      "Machine",         WORD,      "auto microvm q35", "auto", VARIABLE, 0, "machine", "NAME", NULL) \
+        X(SHUTDOWN,        "VM",      "Shutdown",        WORD,      "stop suspend", "stop", CODE,    0, NULL, NULL, NULL) \
+        X(IDLE,            "VM",      "Idle",            IDLE,      "10s 30d",  "no",    VARIABLE,  0, NULL, NULL, NULL) \
         X(DISK,            "VM",      "Disk",            DISK,      "1G 64T",   "20G",   VARIABLE,  0, NULL, NULL, NULL) \
         X(NETWORK,         "Network", "Mode",            WORD,      "internet allow none open", "internet", VARIABLE, 0, "network", "MODE", NULL) \
         X(ALLOW,           "Network", "Allow",           ALLOW,     NULL,       NULL,    CODE,      0, "allow", "WORD", "a NAME, ADDRESS, host:PORT or @LIST to reach") \
@@ -73,12 +75,13 @@ typedef enum SettingId {
 
 typedef enum SettingType {
         /* setting_parse() knows these: a word of the range; a number; memory, canonical in MiB; one of `no
-         * yes` and more words, where no and yes have systemd's other spellings too; memory or no, canonical
-         * in MiB, where 0 is no. */
+         * yes` and more words, where no and yes have systemd's other spellings too; what an idle VM does;
+         * memory or no, canonical in MiB, where 0 is no. */
         TYPE_WORD,
         TYPE_NUMBER,
         TYPE_MEMORY,
         TYPE_BOOLEAN,
+        TYPE_IDLE, /* `no` or `suspend:TIME`, canonical in seconds, 0 for no; the range is of times */
         TYPE_DISK, /* of a project only: nothing would own the disk of a request */
         /* the generator has these to itself */
         TYPE_GUEST, /* name of an image, or its directory */

@@ -35,6 +35,7 @@ static const Type types[N_TYPES] = {
         [TYPE_NUMBER] = { parse_scalar },
         [TYPE_MEMORY] = { parse_scalar },
         [TYPE_BOOLEAN] = { parse_scalar },
+        [TYPE_IDLE] = { parse_scalar },
         [TYPE_DISK] = { parse_scalar },
         [TYPE_GUEST] = { parse_guest, .any_text = true },
         [TYPE_DIRECTORY] = { parse_directory, .any_text = true },

@@ -164,6 +164,7 @@ in
           path = [
             pkgs.gawk
             pkgs.jq
+            pkgs.python3
             pkgs.util-linux
           ];
         })

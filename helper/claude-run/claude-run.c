@@ -36,6 +36,9 @@ static const Verb verbs[] = {
         { "start", "[NAME…]", "start VMs and wait until they are ready", verb_start },
         { "stop", "[NAME…]", "stop VMs", verb_stop },
         { "restart", "[NAME…]", "stop, then start", verb_restart },
+        { "suspend", "[NAME…]", "save VMs to the disk as they run, and end them", verb_suspend },
+        { "resume", "[NAME…]", "go on with suspended VMs, as start does", verb_resume },
+        { "forget", "[NAME…]", "throw away what was suspended", verb_forget },
         { "exec", "NAME|-- COMMAND…", "run a command in the VM", verb_exec },
         { "shell", "[NAME]", "a shell in the VM", verb_shell },
         { "ssh", "[NAME] [-- ARGUMENTS…]", "ssh to the VM, with arguments of ssh", verb_ssh },
@@ -118,6 +121,9 @@ static const struct {
         { "help", "--help" },
         { "version", "--version" },
         { "upgrade", "update" },
+        { "pause", "suspend" },
+        { "hibernate", "suspend" },
+        { "unpause", "resume" },
 };
 
 static const char *nearest_verb(const char *word) {

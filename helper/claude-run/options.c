@@ -51,7 +51,7 @@ static const Option own[] = {
         { 0, "save", NULL, "in the project's ini, too", NULL, "network", MEMBER(save) },
         { 'n', "lines", "N", "only the last ones", NULL, "logs", MEMBER(lines) },
         { 0, "since", "TIME", "from this time on", NULL, "logs", MEMBER(since) },
-        { 'y', "yes", NULL, "without a question", NULL, "rm disk", MEMBER(yes) },
+        { 'y', "yes", NULL, "without a question", NULL, "rm disk forget", MEMBER(yes) },
         { 'h', "help", NULL, "this text", NULL, NULL, MEMBER(help) },
         { 0, "version", NULL, "the version", NULL, NULL, MEMBER(version) },
 };

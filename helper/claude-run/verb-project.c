@@ -20,6 +20,7 @@
 #include "helper/claude-run/project-ini.h"
 #include "helper/claude-run/remove-tree.h"
 #include "helper/claude-run/say.h"
+#include "helper/claude-run/suspended.h"
 #include "helper/claude-run/verbs.h"
 #include "helper/claude-run/which-vm.h"
 #include "helper/json.h"
@@ -96,9 +97,16 @@ int verb_rename(Context *c) {
         r = rename_disks(p->name, new);
         if (r != 0)
                 return r;
+        r = suspended_rename(p->name, new);
+        if (r < 0 && r != -ENOENT) {
+                (void) rename_disks(new, p->name);
+                return fail(EXIT_FAILURE, "Failed to rename the suspended VM '%s': %s", p->name,
+                                strerror(-r));
+        }
         if (renameat2(AT_FDCWD, own, AT_FDCWD, new_own, RENAME_NOREPLACE) < 0) {
                 r = -errno;
                 (void) rename_disks(new, p->name);
+                (void) suspended_rename(new, p->name);
                 return fail(EXIT_FAILURE, "Failed to rename '%s' to '%s': %s", own, new_own, strerror(-r));
         }
         return reload(c);
@@ -160,6 +168,7 @@ static char *find_home(Context *c, const ProjectEntry *p) {
 
 static bool ask(const ProjectEntry *p, const char *own, const char *home, const DiskFiles *disks) {
         _cleanup_free_ char *line = NULL;
+        char suspended[SUSPENDED_TEXT_MAX];
         size_t allocated = 0;
         char size[DISK_SIZE_MAX];
         unsigned n;
@@ -167,6 +176,8 @@ static bool ask(const ProjectEntry *p, const char *own, const char *home, const 
         disk_print_size(disk_files_allocated(disks, p->name, &n), size);
         say_line(stderr, "Remove project '%s':", p->name);
         say_line(stderr, "  %s", own);
+        if (suspended_print(p->name, suspended))
+                say_line(stderr, "  its VM, %s, with what runs in it", suspended);
         if (home)
                 say_line(stderr, "  %s, the agent's home with its login and sessions", home);
         if (n > 0)
@@ -194,6 +205,10 @@ static int remove_project(Context *c, const char *word) {
                 return fail(EXIT_FAILURE, "'%s' is not removed", p->name);
         if (unlink(own) < 0)
                 return fail(EXIT_FAILURE, "Failed to remove '%s': %s", own, strerror(errno));
+        r = suspended_remove(p->name);
+        if (r < 0 && r != -ENOENT)
+                return fail(EXIT_FAILURE, "Failed to remove the suspended VM '%s': %s", p->name,
+                                strerror(-r));
         r = disk_files_remove(&disks, p->name);
         if (r < 0)
                 return fail(EXIT_FAILURE, "Failed to remove the disk of '%s': %s", p->name, strerror(-r));

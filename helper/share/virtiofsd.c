@@ -5,6 +5,7 @@
 #include "helper/share/virtiofsd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,6 +131,18 @@ static int append_ids(char ***argv) {
                                        NULL);
 }
 
+/* True if a file has a name that another one in its place has not. Overlays and most of FUSE have no such
+ * names, and virtiofsd would lose all files of a suspended VM there. */
+static bool has_file_handles(const char *root) {
+        union {
+                struct file_handle handle;
+                char bytes[sizeof(struct file_handle) + MAX_HANDLE_SZ];
+        } u = { .handle.handle_bytes = MAX_HANDLE_SZ };
+        int mount_id;
+
+        return name_to_handle_at(AT_FDCWD, root, &u.handle, &mount_id, 0) >= 0;
+}
+
 static int make_argv(const char *virtiofsd, const char *root, const char *tag, bool read_only, char ***ret) {
         _cleanup_strv_free_ char **argv = NULL;
         int r = strv_extend(&argv, virtiofsd,
@@ -145,6 +158,10 @@ static int make_argv(const char *virtiofsd, const char *root, const char *tag, b
                         /* requests are served by the thread of their queue: a guest cannot make it start
                          * more */
                         "--thread-pool-size=0",
+                        /* of a suspended VM: files are found again by their paths; one that is not is an
+                         * error for its guest, not for the whole VM */
+                        "--migration-mode=find-paths", "--migration-confirm-paths",
+                        "--migration-on-error=guest-error",
                         /* the unit has set it to the hard limit */
                         "--rlimit-nofile=0", "--log-level=warn",
                         /* attributes of programs (user.*) as on the host, and none that a kernel obeys */
@@ -159,6 +176,8 @@ static int make_argv(const char *virtiofsd, const char *root, const char *tag, b
 
         if (r >= 0)
                 r = strv_appendf(&argv, "--shared-dir=%s", root);
+        if (r >= 0 && has_file_handles(root))
+                r = strv_append(&argv, "--migration-verify-handles");
         if (r >= 0)
                 r = append_ids(&argv);
         if (r >= 0)

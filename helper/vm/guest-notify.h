@@ -5,6 +5,7 @@ typedef enum GuestWord {
         GUEST_READY,
         GUEST_STATUS,      /* text */
         GUEST_EXIT_STATUS, /* number, 0 to 255 */
+        GUEST_IDLE,        /* number, 0 or 1: since it was asked before */
         GUEST_DISK,        /* text, as it came: a word that vm_disk_say() knows, or not */
         GUEST_UNKNOWN,     /* not believed */
 } GuestWord;
@@ -12,7 +13,7 @@ typedef enum GuestWord {
 typedef struct GuestMessage {
         GuestWord word;
         const char *text; /* of STATUS and DISK: borrowed from the line, cleaned, at most 200 bytes */
-        int number;       /* of EXIT_STATUS */
+        int number;       /* of EXIT_STATUS and IDLE */
 } GuestMessage;
 
 /* Understands one line, which guest_lines_feed() has made harmless; it may be cut. */

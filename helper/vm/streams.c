@@ -25,7 +25,7 @@ static int on_poweroff_limit(sd_event_source *source, uint64_t usec, void *userd
 }
 
 /* Lifts the limit of the boot, but none that a stop or an end has set. */
-static void guest_is_ready(Vm *vm) {
+void vm_guest_is_ready(Vm *vm) {
         _cleanup_free_ char *status = NULL;
 
         if (vm->facts.ready || vm->facts.boot_timeout)
@@ -39,9 +39,10 @@ static void guest_is_ready(Vm *vm) {
                                         ? "Ready for sessions"
                                         : "The agent runs");
         sd_notifyf(0, "READY=1\nSTATUS=%s", status ?: "");
-        log_message(LOG_INFO, "The guest is ready");
+        log_message(LOG_INFO, "%s", vm->facts.resumed ? "The guest is back" : "The guest is ready");
         if (vm_clock_begin(vm) < 0)
                 log_message(LOG_WARNING, "The guest's clock is not kept right");
+        vm_idle_begin(vm);
 }
 
 /* Only the first one counts: each further one would restart the limit. */
@@ -64,7 +65,7 @@ static void on_notify_line(void *userdata, const char *line) {
         message = guest_notify_parse(copy);
         switch (message.word) {
         case GUEST_READY:
-                guest_is_ready(vm);
+                vm_guest_is_ready(vm);
                 break;
         case GUEST_STATUS:
                 /* what comes after the agent's end is not why it ended */
@@ -73,6 +74,9 @@ static void on_notify_line(void *userdata, const char *line) {
                 /* once it is ready the status is ours to say */
                 vm->status_pending =
                                 !vm->facts.ready && vm->facts.agent_status < 0 && !vm->facts.stop_requested;
+                break;
+        case GUEST_IDLE:
+                vm_idle_answer(vm, message.number != 0);
                 break;
         case GUEST_EXIT_STATUS:
                 agent_has_ended(vm, message.number);

@@ -10,10 +10,13 @@
 #include "helper/guest-lines.h"
 #include "helper/host/guest-image.h"
 #include "helper/line-limit.h"
+#include "helper/ssh/files.h"
 #include "helper/vm/guest-credentials.h"
 #include "helper/vm/outcome.h"
 #include "helper/vm/qmp.h"
 #include "helper/vm/run.h"
+
+typedef struct Vm Vm;
 
 /* A stream of lines that QEMU or the guest writes. */
 typedef struct Stream {
@@ -26,13 +29,23 @@ typedef struct Stream {
 
 /* A virtiofsd: the process, not a child of ours. */
 typedef struct ShareProcess {
-        struct Vm *vm;
+        Vm *vm;
         char tag[SHARE_TAG_MAX + 1];
         int pidfd;
         sd_event_source *source;
 } ShareProcess;
 
-typedef struct Vm {
+/* The guest's memory on its way to a file or from one; see migration.c. */
+typedef struct Migration {
+        bool active, incoming, cancelled;
+        unsigned step;
+        int fd; /* of the file, borrowed */
+        unsigned set;
+        sd_event_source *timer;
+        void (*done)(Vm *vm, const char *error);
+} Migration;
+
+struct Vm {
         const RunConfig *config;
         const Parameters *parameters;
         sd_event *event;
@@ -58,10 +71,20 @@ typedef struct Vm {
         char share_tag[SHARE_TAG_MAX + 1], share_result[64];
         ShareProcess processes[SHARES_MAX];
         unsigned n_processes;
-        int owner_fd; /* see helper/request/owner.h */
+        char qemu_version[QMP_VERSION_MAX]; /* once its monitor has greeted */
+        char *machine;                      /* see machine.h */
+        Migration migration;
+        int memory_fd;            /* the file that the guest's memory goes to or comes from */
+        int reply_fd;             /* to the one who asked for the suspend */
+        bool stop_waits;          /* for the memory to be saved */
+        bool has_secrets;         /* the guest has; see request/secrets.h */
+        char *refusal;            /* of Facts */
+        sd_event_source *idle;    /* when the guest is asked whether it is; NULL: it is not */
+        uint64_t idle_since_usec; /* CLOCK_MONOTONIC; 0: it is at work */
+        int owner_fd;             /* see helper/request/owner.h */
         sd_event_source *owner;
         Facts facts;
-} Vm;
+};
 
 /* stop.c: ending it. */
 
@@ -100,6 +123,45 @@ void vm_share_has_died(Vm *vm);
 
 /* Returns true if a share has ended in error. */
 bool vm_share_has_failed(const Vm *vm);
+
+/* streams.c: the guest is up, and sessions may come. */
+void vm_guest_is_ready(Vm *vm);
+
+/* migration.c: saves the guest, which it stops, to `fd`, or loads one that waits; `done` gets NULL or why it
+ * failed. At the limit QEMU gives up. */
+void vm_migrate(Vm *vm, int fd, bool incoming, uint64_t limit_usec, void (*done)(Vm *vm, const char *error));
+
+/* Closes QEMU's copy of the descriptor. */
+void vm_migration_release(Vm *vm);
+
+/* The event MIGRATION. */
+void vm_migration_event(Vm *vm, sd_json_variant *data);
+void vm_migration_done(Vm *vm);
+
+/* suspend.c: suspends the VM, or says why not to `reply_fd`, which it takes; negative: nobody asked. */
+void vm_suspend(Vm *vm, int reply_fd);
+
+/* True if a stop must wait for the guest's memory; a second one does not. */
+bool vm_suspend_delays_stop(Vm *vm);
+void vm_suspend_done(Vm *vm);
+
+/* idle.c: asks the guest, which is ready, whether it is idle, if the ini says what happens then. */
+void vm_idle_begin(Vm *vm);
+void vm_idle_answer(Vm *vm, bool idle);
+void vm_idle_done(Vm *vm);
+
+/* resume.c: finds out whether the VM is suspended, and could go on. 0; -EINVAL: it could not, and `ret_why`
+ * says why; other negative errno. */
+int vm_resume_prepare(Vm *vm, const GuestImage *image, bool kvm, char **ret_why);
+
+/* The same for its disk, which another start or claude-run may have changed. */
+int vm_resume_check_disk(const Vm *vm, char **ret_why);
+
+/* Puts back what a resumed VM needs of its runtime directory. 0, negative errno. */
+int vm_resume_files(Vm *vm, SshKeys *ret_keys);
+
+/* Loads the guest into QEMU, whose monitor has greeted. */
+void vm_resume(Vm *vm);
 
 /* owner.c: ends the VM with the claude-run that it is for, if there is one. 0; -EPIPE: that has ended
  * already; other negative errno. */
