@@ -22,7 +22,7 @@ static void unit_name(const char *id, char ret[static UNIT_NAME_MAX]) {
 }
 
 static const char *options_of(const Share *share) {
-        return share->create ? ",create" : share->optional ? ",optional" : "";
+        return share->create ? ",create" : share->named ? ",named" : share->optional ? ",optional" : "";
 }
 
 /* The sockets, not the services: a virtiofsd ends with its QEMU, and a restart of

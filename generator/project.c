@@ -18,6 +18,7 @@
 #include "generator/guest-places.h"
 #include "generator/parser.h"
 #include "generator/unknown-key.h"
+#include "generator/user-config.h"
 #include "generator/worktree.h"
 
 /* The namespace of UUIDs made from names (RFC 9562, version 5). */
@@ -227,6 +228,7 @@ static void complete(Parser *parser) {
         worktree_share(parser);
         shares_check_nested(parser);
         shares_check_hidden(parser);
+        user_config_add(parser);
         api_proxy_complete(parser);
         if (p->values[SETTING_WANTED_BY] && p->caller_credentials.n > 0)
                 messages_error(&p->messages, p->caller_credentials.items[0].line,

@@ -164,6 +164,7 @@ in
         (_: {
           path = [
             pkgs.gawk
+            pkgs.jq
             pkgs.python3
             pkgs.util-linux
           ];

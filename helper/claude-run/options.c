@@ -67,7 +67,8 @@ static bool option_at(size_t i, Option *ret) {
                 *ret = own[i - N_SETTINGS];
         else if (s->option)
                 *ret = (Option) { s->letter, s->option, s->value_name, s->help,
-                        s->type == TYPE_WORD ? s->range : NULL, .section = s->section, .key = s->key };
+                        s->type == TYPE_WORD || (s->type == TYPE_BOOLEAN && s->value_name) ? s->range : NULL,
+                        .section = s->section, .key = s->key };
         else
                 return false;
         if (ret->section)

@@ -12,7 +12,9 @@
 #include "common/agent.h"
 #include "common/cleanup.h"
 #include "common/printable.h"
+#include "common/user-config.h"
 #include "common/why.h"
+#include "helper/vm/claude-settings.h"
 #include "helper/vm/user-settings.h"
 
 /* Takes what `f` wrote to the memory file `fd`. */
@@ -211,6 +213,16 @@ static int add_user_settings(GuestCredentials *c, const char *git) {
         return r == -ENODATA ? 0 : r;
 }
 
+static int add_settings(GuestCredentials *c, const Parameters *p) {
+        const char *directory = parameters_share_directory(p, USER_CONFIG_TAG);
+        _cleanup_free_ char *text = NULL;
+        int r = directory && setting_is(p->values, SETTING_AGENT, "claude")
+                        ? claude_settings_read(directory, &text)
+                        : -ENODATA;
+
+        return r == -ENODATA ? 0 : r < 0 ? r : add_text(c, "claude-vm.settings", text);
+}
+
 int guest_credentials_make(const Parameters *p, const SshKeys *keys, const Secrets *secrets,
                 bool have_dev_shell, const char *disk_key, const char *git, GuestCredentials *ret,
                 char **ret_why) {
@@ -234,6 +246,8 @@ int guest_credentials_make(const Parameters *p, const SshKeys *keys, const Secre
                 r = add_text(&c, "claude-vm.host_key", keys->host_key);
         if (r >= 0)
                 r = add_user_settings(&c, git);
+        if (r >= 0)
+                r = add_settings(&c, p);
         /* the side that has evaluated it, or should try */
         if (r >= 0 && p->dev_shell)
                 r = add_text(&c, "claude-vm.devshell", have_dev_shell ? "host" : "guest");

@@ -258,7 +258,12 @@ static int explain_directory(const ShareParameters *share, int error, char **ret
 static int check_directories(const Parameters *p, char **ret_why) {
         for (unsigned i = 0; i < p->n_shares; i++) {
                 const ShareParameters *share = p->shares + i;
-                int fd = path_open_directory(share->directory);
+                int fd;
+
+                /* its virtiofsd follows links */
+                if (share->named)
+                        continue;
+                fd = path_open_directory(share->directory);
 
                 if (fd >= 0)
                         close(fd);

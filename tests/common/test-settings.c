@@ -179,7 +179,8 @@ static void test_rows(void **state) {
                 if (!s->option)
                         assert_true(!s->letter && !s->value_name && !s->help);
                 else
-                        assert_true(s->help || s->type == TYPE_WORD);
+                        assert_true(s->help || s->type == TYPE_WORD ||
+                                        (s->type == TYPE_BOOLEAN && s->value_name));
         }
         assert_int_equal(setting_find("VM", "Bogus"), N_SETTINGS);
         assert_int_equal(setting_find("Project", "CPUs"), N_SETTINGS);
