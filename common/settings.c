@@ -146,6 +146,48 @@ static int check_memory(const Setting *s, const char *value, char *ret_why) {
         return -EINVAL;
 }
 
+/* 30min, 2h, 90s are systemd's spelling. */
+static int read_seconds(const char *text, uint64_t *ret) {
+        static const struct {
+                const char *name;
+                unsigned seconds;
+        } units[] = { { "s", 1 }, { "min", 60 }, { "m", 60 }, { "h", 3600 }, { "d", 86400 } };
+        const char *rest;
+        uint64_t n;
+
+        if (read_digits(text, &n, &rest) < 0 || n > UINT32_MAX)
+                return -EINVAL;
+        for (size_t i = 0; i < ELEMENTSOF(units); i++)
+                if (strcmp(rest, units[i].name) == 0) {
+                        *ret = n * units[i].seconds;
+                        return 0;
+                }
+        return -EINVAL;
+}
+
+/* 0: never. */
+static int check_idle_seconds(const Setting *s, uint64_t seconds, char *ret_why) {
+        uint64_t least, most;
+        Value min, max;
+
+        split_range(s, min, max);
+        if (read_seconds(min, &least) < 0 || read_seconds(max, &most) < 0)
+                abort();
+        if (seconds == 0 || (seconds >= least && seconds <= most))
+                return 0;
+        snprintf(ret_why, SETTING_WHY_MAX, "must be between suspend:%s and suspend:%s", min, max);
+        return -EINVAL;
+}
+
+static int check_idle(const Setting *s, const char *value, char *ret_why) {
+        uint64_t seconds;
+
+        if (read_number(value, &seconds) >= 0)
+                return check_idle_seconds(s, seconds, ret_why);
+        snprintf(ret_why, SETTING_WHY_MAX, "must be a number of seconds");
+        return -EINVAL;
+}
+
 static int check_disk(const Setting *s, const char *value, char *ret_why) {
         return strcmp(value, "0") == 0 ? 0 : check_memory(s, value, ret_why);
 }
@@ -182,6 +224,13 @@ static int check_private(const Setting *s, const char *value, char *ret_why) {
         return -EINVAL;
 }
 
+static int check_script(const Setting *s, const char *value, char *ret_why) {
+        if (path_is_below(value, strlen(value)))
+                return 0;
+        snprintf(ret_why, SETTING_WHY_MAX, "must be a script below the work directory, like: scripts/setup");
+        return -EINVAL;
+}
+
 typedef int (*checker)(const Setting *s, const char *value, char *ret_why);
 
 static const checker checkers[N_TYPES] = {
@@ -189,11 +238,13 @@ static const checker checkers[N_TYPES] = {
         [TYPE_NUMBER] = check_number,
         [TYPE_MEMORY] = check_memory,
         [TYPE_BOOLEAN] = check_boolean,
+        [TYPE_IDLE] = check_idle,
         [TYPE_DISK] = check_disk,
         [TYPE_GUEST] = check_guest,
         [TYPE_DIRECTORY] = check_directory,
         [TYPE_PROTECT] = check_protect,
         [TYPE_PRIVATE] = check_private,
+        [TYPE_SCRIPT] = check_script,
 };
 
 int setting_check(const Setting *s, const char *value, char ret_why[static SETTING_WHY_MAX]) {
@@ -266,6 +317,24 @@ static int parse_word(const Setting *s, const char *text, Value ret, Why ret_why
         return r;
 }
 
+static int parse_idle(const Setting *s, const char *text, Value ret, Why ret_why) {
+        static const char suspend[] = "suspend:";
+        uint64_t seconds = 0;
+        int r;
+
+        if (!setting_has_word("no false off 0", text) &&
+                        (strncmp(text, suspend, strlen(suspend)) != 0 ||
+                                        read_seconds(text + strlen(suspend), &seconds) < 0 ||
+                                        seconds == 0)) {
+                snprintf(ret_why, SETTING_WHY_MAX, "must be no, or suspend: and a time, like suspend:30min");
+                return -EINVAL;
+        }
+        r = check_idle_seconds(s, seconds, ret_why);
+        if (r >= 0)
+                snprintf(ret, SETTING_VALUE_MAX, "%" PRIu64, seconds);
+        return r;
+}
+
 int setting_parse(const Setting *s, const char *text, char ret[static SETTING_VALUE_MAX],
                 char ret_why[static SETTING_WHY_MAX]) {
         static int (*const parsers[])(const Setting *s, const char *text, Value ret, Why ret_why) = {
@@ -273,6 +342,7 @@ int setting_parse(const Setting *s, const char *text, char ret[static SETTING_VA
                 [TYPE_NUMBER] = parse_number,
                 [TYPE_MEMORY] = parse_memory,
                 [TYPE_BOOLEAN] = parse_boolean,
+                [TYPE_IDLE] = parse_idle,
                 [TYPE_DISK] = parse_disk,
         };
 

@@ -30,6 +30,7 @@
         X(AGENT_START,     "Project", "AgentStart",      WORD,      "boot session", "boot", VARIABLE, 0, NULL, NULL, NULL) \
         X(AGENT_ARGUMENTS, "Project", "AgentArguments",  ARGUMENTS, NULL,       NULL,    CODE,      0, NULL, NULL, NULL) \
         X(AGENT_FORWARD,   "Project", "AgentForward",    BOOLEAN,   "no yes",   "no",    CODE,      0, "agent-forward", NULL, "lend the VM your ssh agent") \
+        X(USER_CONFIG,     "Project", "UserConfig",      BOOLEAN,   "no yes",   "yes",   CODE,      0, "user-config", "YES|NO", NULL) \
         X(READ_ONLY,       "Project", "ReadOnly",        BOOLEAN,   "no yes",   "no",    CODE,      0, NULL, NULL, NULL) \
         X(PROTECT,         "Project", "Protect",         PROTECT,   NULL,       "yes",   VARIABLE,  0, "protect", "NAMES", "what stays read-only for the guest") \
         X(WORKSPACE,       "Project", "Workspace",       WORD,      "direct copy", "direct", VARIABLE, 0, "workspace", "HOW", NULL) \
@@ -40,12 +41,15 @@
         X(SHARE,           "Project", "Share",           SHARE,     NULL,       NULL,    CODE,      0, "share", "TAG:DIR:GUESTDIR[:ro]", "one more directory") \
         X(ALLOW_HIDDEN,    "Project", "AllowHidden",     HIDDEN,    NULL,       NULL,    CODE,      0, NULL, NULL, NULL) \
         X(PRIVATE,         "Project", "Private",         PRIVATE,   NULL,       NULL,    VARIABLE,  0, NULL, NULL, NULL) \
+        X(SETUP,           "Project", "Setup",           SCRIPT,    NULL,       NULL,    VARIABLE,  0, NULL, NULL, NULL) \
         X(UUID,            "Project", "UUID",            UUID,      NULL,       NULL,    CODE,      0, NULL, NULL, NULL) \
         X(GUEST,           "VM",      "Guest",           GUEST,     NULL,       DEFAULT_GUEST, VARIABLE, 0, "guest", "GUEST", "guest image") \
         X(MEMORY_MIB,      "VM",      "Memory",          MEMORY,    "128M 1T",  "4G",    VARIABLE,  'm', "memory", "SIZE", "memory, like 8G") \
         X(CPUS,            "VM",      "CPUs",            NUMBER,    "1 255",    "4",     VARIABLE,  0, "cpus", "N", "number of CPUs") \
         X(ACCELERATOR,     "VM",      "Accelerator",     WORD,      "auto kvm tcg", "auto", VARIABLE, 0, "accelerator", "NAME", NULL) \
         X(MACHINE,         "VM",      "Machine",         WORD,      "auto microvm q35", "auto", VARIABLE, 0, "machine", "NAME", NULL) \
+        X(SHUTDOWN,        "VM",      "Shutdown",        WORD,      "stop suspend", "stop", CODE,    0, NULL, NULL, NULL) \
+        X(IDLE,            "VM",      "Idle",            IDLE,      "10s 30d",  "no",    VARIABLE,  0, NULL, NULL, NULL) \
         X(DISK,            "VM",      "Disk",            DISK,      "1G 64T",   "20G",   VARIABLE,  0, NULL, NULL, NULL) \
         X(NETWORK,         "Network", "Mode",            WORD,      "internet allow none open", "internet", VARIABLE, 0, "network", "MODE", NULL) \
         X(ALLOW,           "Network", "Allow",           ALLOW,     NULL,       NULL,    CODE,      0, "allow", "WORD", "a NAME, ADDRESS, host:PORT or @LIST to reach") \
@@ -75,12 +79,13 @@ typedef enum SettingId {
 
 typedef enum SettingType {
         /* setting_parse() knows these: a word of the range; a number; memory, canonical in MiB; one of `no
-         * yes` and more words, where no and yes have systemd's other spellings too; memory or no, canonical
-         * in MiB, where 0 is no. */
+         * yes` and more words, where no and yes have systemd's other spellings too; what an idle VM does;
+         * memory or no, canonical in MiB, where 0 is no. */
         TYPE_WORD,
         TYPE_NUMBER,
         TYPE_MEMORY,
         TYPE_BOOLEAN,
+        TYPE_IDLE, /* `no` or `suspend:TIME`, canonical in seconds, 0 for no; the range is of times */
         TYPE_DISK, /* of a project only: nothing would own the disk of a request */
         /* the generator has these to itself */
         TYPE_GUEST, /* name of an image, or its directory */
@@ -89,6 +94,7 @@ typedef enum SettingType {
         TYPE_PLACE,     /* a directory in the guest */
         TYPE_PROTECT,   /* names below the work directory */
         TYPE_PRIVATE,   /* directories below it */
+        TYPE_SCRIPT,    /* a file below it */
         TYPE_UUID,      /* of a project only, not of a request */
         TYPE_DIRECTIVE, /* plain text for systemd */
         TYPE_WANTED,    /* of a project only */

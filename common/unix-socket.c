@@ -33,12 +33,11 @@ int unix_bind(int fd, const char *path) {
         return bind(fd, (const struct sockaddr *) &address, sizeof(address)) < 0 ? -errno : 0;
 }
 
-int unix_send_fds(int fd, const int fds[], size_t n, int flags) {
+static int send_message(int fd, struct iovec iov, const int fds[], size_t n, int flags) {
         union {
                 char bytes[CMSG_SPACE(UNIX_FDS_MAX * sizeof(int))];
                 struct cmsghdr align;
         } control = {};
-        struct iovec iov = { .iov_base = (char[]) { 0 }, .iov_len = 1 };
         struct msghdr message = {
                 .msg_iov = &iov,
                 .msg_iovlen = 1,
@@ -46,10 +45,21 @@ int unix_send_fds(int fd, const int fds[], size_t n, int flags) {
                 .msg_controllen = CMSG_SPACE(n * sizeof(int)),
         };
         struct cmsghdr *cmsg = CMSG_FIRSTHDR(&message);
+        ssize_t sent;
 
         cmsg->cmsg_level = SOL_SOCKET;
         cmsg->cmsg_type = SCM_RIGHTS;
         cmsg->cmsg_len = CMSG_LEN(n * sizeof(int));
         memcpy(CMSG_DATA(cmsg), fds, n * sizeof(int));
-        return sendmsg(fd, &message, flags) < 0 ? -errno : 0;
+        sent = sendmsg(fd, &message, flags);
+        return sent < 0 ? -errno : (size_t) sent < iov.iov_len ? -EAGAIN : 0;
+}
+
+int unix_send_fds(int fd, const int fds[], size_t n, int flags) {
+        return send_message(fd, (struct iovec) { .iov_base = (char[]) { 0 }, .iov_len = 1 }, fds, n, flags);
+}
+
+int unix_send_text_fd(int fd, const char *text, int passed_fd) {
+        return send_message(fd, (struct iovec) { .iov_base = (char *) text, .iov_len = strlen(text) },
+                        &passed_fd, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 }

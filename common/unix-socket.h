@@ -15,3 +15,6 @@ int unix_bind(int fd, const char *path);
 /* Sends copies of descriptors, UNIX_FDS_MAX at most, beside a NUL byte. `flags` are those of sendmsg(). 0,
  * negative errno. */
 int unix_send_fds(int fd, const int fds[], size_t n, int flags);
+
+/* Sends a text with a copy of one descriptor, in one message. 0, negative errno. */
+int unix_send_text_fd(int fd, const char *text, int passed_fd);

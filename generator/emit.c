@@ -22,7 +22,7 @@ static void unit_name(const char *id, char ret[static UNIT_NAME_MAX]) {
 }
 
 static const char *options_of(const Share *share) {
-        return share->create ? ",create" : share->optional ? ",optional" : "";
+        return share->create ? ",create" : share->named ? ",named" : share->optional ? ",optional" : "";
 }
 
 /* The sockets, not the services: a virtiofsd ends with its QEMU, and a restart of
@@ -323,10 +323,17 @@ static void print_want(UnitWriter *w, const Project *p, const char *part) {
         unit_writer_end_line(w, "");
 }
 
+/* An ad-hoc VM has no ini to go on with. */
+static bool suspends_at_shutdown(const Project *p) {
+        return !p->is_request && setting_is(p->values, SETTING_SHUTDOWN, "suspend");
+}
+
 static void print_wants(UnitWriter *w, const Project *p) {
         print_want(w, p, "ssh");
         if (project_has_dev_shell(p))
                 print_want(w, p, "devshell");
+        if (suspends_at_shutdown(p))
+                print_want(w, p, "suspend");
 }
 
 /* The VM's network is there before the VM is, and ends after it; the holder's own drop-in wants the rest. */
@@ -430,6 +437,25 @@ static int add_proxy(UnitWriter *w, const Project *p) {
         return unit_writer_end(w);
 }
 
+/* Writes when the VM is suspended at the end of the session: before its shares end, too. */
+static int add_suspend(UnitWriter *w, const Project *p) {
+        int r = begin_part(w, p, "suspend");
+
+        if (r < 0)
+                return r;
+        unit_writer_print_literal(w, "After=");
+        for (size_t i = 0; i < p->n_shares; i++) {
+                unit_writer_print_raw(w, i > 0 ? " " : "");
+                unit_writer_print_literal(w, "claude-vm-virtiofsd@");
+                unit_writer_print_raw(w, p->id);
+                unit_writer_print_literal(w, ":");
+                unit_writer_print_raw(w, p->shares[i].tag);
+                unit_writer_print_literal(w, ".service");
+        }
+        unit_writer_print_literal(w, "\n");
+        return unit_writer_end(w);
+}
+
 static bool needs_proxy(const Project *p) {
         return p->api || setting_is(p->values, SETTING_NETWORK, "allow");
 }
@@ -527,6 +553,8 @@ static int add_vm(UnitWriter *w, const Project *p) {
                 r = add_dev_shell(w, p);
         if (r >= 0 && project_has_copy(p))
                 r = add_copy(w, p);
+        if (r >= 0 && suspends_at_shutdown(p))
+                r = add_suspend(w, p);
         if (r >= 0 && setting_is(p->values, SETTING_AGENT_FORWARD, "yes"))
                 r = add_ssh(w, p);
         if (r >= 0 && p->values[SETTING_WANTED_BY]) {

@@ -18,6 +18,7 @@
 #include "generator/guest-places.h"
 #include "generator/parser.h"
 #include "generator/unknown-key.h"
+#include "generator/user-config.h"
 #include "generator/worktree.h"
 
 /* The namespace of UUIDs made from names (RFC 9562, version 5). */
@@ -34,13 +35,15 @@ static const Type types[N_TYPES] = {
         [TYPE_NUMBER] = { parse_scalar },
         [TYPE_MEMORY] = { parse_scalar },
         [TYPE_BOOLEAN] = { parse_scalar },
+        [TYPE_IDLE] = { parse_scalar },
         [TYPE_DISK] = { parse_scalar },
         [TYPE_GUEST] = { parse_guest, .any_text = true },
         [TYPE_DIRECTORY] = { parse_directory, .any_text = true },
         [TYPE_HOME] = { parse_directory, .any_text = true },
         [TYPE_PLACE] = { parse_guest_directory, .any_text = true },
         [TYPE_PROTECT] = { parse_protect },
-        [TYPE_PRIVATE] = { parse_private },
+        [TYPE_PRIVATE] = { parse_checked },
+        [TYPE_SCRIPT] = { parse_checked, .any_text = true },
         [TYPE_UUID] = { parse_uuid },
         [TYPE_DIRECTIVE] = { parse_directive },
         [TYPE_WANTED] = { parse_wanted },
@@ -247,6 +250,7 @@ static void complete(Parser *parser) {
                 worktree_share(parser);
         shares_check_nested(parser);
         shares_check_hidden(parser);
+        user_config_add(parser);
         if (project_has_copy(p))
                 share_copy(parser);
         api_proxy_complete(parser);

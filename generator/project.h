@@ -22,6 +22,7 @@ typedef struct Share {
         unsigned line; /* the place that names the directory; 0: none does */
         bool create;   /* make the directory if it is missing */
         bool optional; /* without the directory there is no share */
+        bool named;    /* only what the agent's row of user-config.h names is in it */
 } Share;
 
 /* NAME=VALUE of a section that takes any name. */

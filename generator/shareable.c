@@ -103,6 +103,8 @@ int shareable_close_places(UserPaths *paths) {
 
                 r = path ? shareable_close(paths, path, places[i][1]) : -ENOMEM;
         }
+        if (r >= 0)
+                r = shareable_close(paths, paths->state_home, "holds the memory of suspended VMs");
         if (r >= 0 && paths->runtime_dir)
                 r = shareable_close(paths, paths->runtime_dir, "holds the sockets of your session");
         return r;

@@ -69,7 +69,9 @@ int user_paths_init(UserPaths *paths) {
                         from_environment(paths, "XDG_DATA_HOME", "/.local/share", "/claude-microvm",
                                         &paths->data_home) < 0 ||
                         from_environment(paths, "XDG_CACHE_HOME", "/.cache", "/claude-microvm",
-                                        &paths->cache_home) < 0) {
+                                        &paths->cache_home) < 0 ||
+                        from_environment(paths, "XDG_STATE_HOME", "/.local/state", "/claude-microvm",
+                                        &paths->state_home) < 0) {
                 user_paths_done(paths);
                 return -ENOMEM;
         }
@@ -81,6 +83,7 @@ void user_paths_done(UserPaths *paths) {
         free(paths->config_home);
         free(paths->data_home);
         free(paths->cache_home);
+        free(paths->state_home);
         free(paths->runtime_dir);
         strv_free(paths->closed);
         walker_free(paths->walker);

@@ -10,6 +10,7 @@ typedef struct UserPaths {
         char *data_home;    /* $XDG_DATA_HOME or ~/.local/share, and /claude-microvm */
         char *runtime_dir;  /* $XDG_RUNTIME_DIR; NULL if there is none */
         char *cache_home;   /* $XDG_CACHE_HOME or ~/.cache, and /claude-microvm */
+        char *state_home;   /* $XDG_STATE_HOME or ~/.local/state, and /claude-microvm */
         char **closed;      /* see shareable.h; pairs: a place, and the reason why no guest may have it */
         PathWalker *walker; /* for what an ini names; NULL: each walk begins at the root */
         PathWalker *own_walker; /* for the places above, where every link counts */

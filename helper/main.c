@@ -33,6 +33,7 @@
 #include "helper/share/virtiofsd.h"
 #include "helper/ssh/connect.h"
 #include "helper/ssh/master.h"
+#include "helper/suspend/request.h"
 #include "helper/try.h"
 #include "helper/vm/run.h"
 
@@ -78,6 +79,7 @@ static int verb_run(const char *id) {
                 .runtime_dir = runtime_dir(),
                 .vm_dir = getenv("RUNTIME_DIRECTORY"),
                 .data_home = data,
+                .state_dir = getenv("STATE_DIRECTORY"),
                 .secrets_dir = getenv("CREDENTIALS_DIRECTORY"),
                 .sandbox = true,
                 .foreground = foreground_mode(),
@@ -194,6 +196,20 @@ static int verb_copy(const char *id) {
         return EXIT_SUCCESS;
 }
 
+/* For claude-vm-suspend@.service, at the end of the session. */
+static int verb_suspend(const char *id) {
+        _cleanup_free_ char *why = NULL;
+        int r;
+
+        log_set_vm(id, "");
+        r = vm_name_is_id(id) ? suspend_request(runtime_dir(), id, &why) : -EINVAL;
+        /* a VM that does not run, or has just ended, is no failure */
+        if (r == 0 || r == -ENOENT || r == -ECONNREFUSED || r == -ECONNRESET)
+                return EXIT_SUCCESS;
+        log_status(LOG_ERR, "Failed to suspend the VM: %s", why ?: strerror(-r));
+        return EXIT_FAILURE;
+}
+
 /* Only makes the directory. What is wrong with it says the helper that opens a disk in it. */
 static int verb_disks(const char *id) {
         _cleanup_free_ char *data = path_xdg("XDG_DATA_HOME", "/.local/share");
@@ -304,6 +320,7 @@ static const Verb verbs[] = {
         { "run", "VM", "run QEMU and report to systemd (claude-vm@.service)", verb_run },
         { "devshell", "VM", "evaluate the dev shell of a VM (claude-vm-devshell@.service)", verb_devshell },
         { "copy", "VM", "copy the work directory of a VM (claude-vm-copy@.service)", verb_copy },
+        { "suspend", "VM", "suspend a running VM (claude-vm-suspend@.service)", verb_suspend },
         { "disks", "VM", "make the directory of disks (claude-vm@.service)", verb_disks },
         { "gc", "VM", "clean up after a VM (claude-vm@.service)", verb_gc },
         { "virtiofsd", "VM:TAG", "become a share's virtiofsd (claude-vm-virtiofsd@.service)",

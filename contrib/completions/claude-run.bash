@@ -98,8 +98,10 @@ _claude_run_candidates() {
         ports:*) [ "${words[2]}" != remove ] || _claude_run_ports "${words[1]}" ;;
         network:2) printf '%s\n' allow deny mode ;;
         network:3) [ "${words[2]}" != mode ] || _claude_run_value_words --network ;;
-        start:*) _claude_run_names '^(inactive|failed)$' ;;
-        rm:* | rename:1) _claude_run_names '^(inactive|failed|broken)$' ;;
+        start:*) _claude_run_names '^(inactive|failed|suspended)$' ;;
+        resume:* | forget:*) _claude_run_names '^suspended$' ;;
+        suspend:*) _claude_run_names '^(active|activating|reloading)$' ;;
+        rm:* | rename:1) _claude_run_names '^(inactive|failed|broken|suspended)$' ;;
         *:1) _claude_run_names ;;
         esac
 }

@@ -36,6 +36,9 @@ static const Verb verbs[] = {
         { "start", "[NAME…]", "start VMs and wait until they are ready", verb_start },
         { "stop", "[NAME…]", "stop VMs", verb_stop },
         { "restart", "[NAME…]", "stop, then start", verb_restart },
+        { "suspend", "[NAME…]", "save VMs to the disk as they run, and end them", verb_suspend },
+        { "resume", "[NAME…]", "go on with suspended VMs, as start does", verb_resume },
+        { "forget", "[NAME…]", "throw away what was suspended", verb_forget },
         { "exec", "NAME|-- COMMAND…", "run a command in the VM", verb_exec },
         { "shell", "[NAME]", "a shell in the VM", verb_shell },
         { "ssh", "[NAME] [-- ARGUMENTS…]", "ssh to the VM, with arguments of ssh", verb_ssh },
@@ -55,6 +58,7 @@ static const Verb verbs[] = {
         { "logs", "[NAME]", "the journal of a VM, host and guest", verb_logs },
         { "rename", "OLD NEW", "give a project another name", verb_rename },
         { "rm", "NAME…", "remove projects and their agents' homes", verb_rm },
+        { "prune", "", "show what no project uses any more, and remove it", verb_prune },
         { "versions", "", "the agent that each VM runs, and that its image has", verb_versions },
         { "update", "[GUEST]", "make a guest image again if an agent is newer", verb_update },
         { "doctor", "", "check whether VMs can run here, and say what to do", verb_doctor },
@@ -121,6 +125,9 @@ static const struct {
         { "help", "--help" },
         { "version", "--version" },
         { "upgrade", "update" },
+        { "pause", "suspend" },
+        { "hibernate", "suspend" },
+        { "unpause", "resume" },
 };
 
 static const char *nearest_verb(const char *word) {

@@ -53,7 +53,7 @@ static const Option own[] = {
         { 0, "save", NULL, "in the project's ini, too", NULL, "network", MEMBER(save) },
         { 'n', "lines", "N", "only the last ones", NULL, "logs", MEMBER(lines) },
         { 0, "since", "TIME", "from this time on", NULL, "logs", MEMBER(since) },
-        { 'y', "yes", NULL, "without a question", NULL, "rm discard disk", MEMBER(yes) },
+        { 'y', "yes", NULL, "without a question", NULL, "rm discard disk prune forget", MEMBER(yes) },
         { 0, "list", NULL, "only the names of what differs", NULL, "diff", MEMBER(list) },
         { 0, "branch", NULL, "fetch the agent's commits as branches", NULL, "apply", MEMBER(branch) },
         { 0, "dry-run", NULL, "say what would be done", NULL, "apply", MEMBER(dry_run) },
@@ -75,7 +75,8 @@ static bool option_at(size_t i, Option *ret) {
                 *ret = own[i - N_SETTINGS];
         else if (s->option)
                 *ret = (Option) { s->letter, s->option, s->value_name, s->help,
-                        s->type == TYPE_WORD ? s->range : NULL, .section = s->section, .key = s->key };
+                        s->type == TYPE_WORD || (s->type == TYPE_BOOLEAN && s->value_name) ? s->range : NULL,
+                        .section = s->section, .key = s->key };
         else
                 return false;
         if (ret->section)

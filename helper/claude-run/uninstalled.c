@@ -30,7 +30,7 @@
 static const char *const templates[] = { "app-claude.slice", "claude-vm@.service", "claude-vm-copy@.service",
         "claude-vm-devshell@.service", "claude-vm-net@.service", "claude-vm-pasta@.service",
         "claude-vm-dns@.service", "claude-vm-proxy@.service", "claude-vm-ssh@.service",
-        "claude-vm-virtiofsd@.service", "claude-vm-virtiofsd@.socket" };
+        "claude-vm-suspend@.service", "claude-vm-virtiofsd@.service", "claude-vm-virtiofsd@.socket" };
 
 bool uninstalled_has_generator(void) {
         /* systemd.generator(7) */

@@ -23,6 +23,7 @@
 #include "helper/claude-run/memory.h"
 #include "helper/claude-run/say.h"
 #include "helper/claude-run/session.h"
+#include "helper/claude-run/suspended.h"
 #include "helper/claude-run/verbs.h"
 #include "helper/claude-run/vm-network.h"
 #include "helper/claude-run/which-vm.h"
@@ -35,6 +36,7 @@ typedef struct Row {
         const char *name;
         const char *uuid, *directory, *error, *note; /* or NULL */
         UnitState state;
+        StateInfo suspended; /* .since_usec 0: it is not */
         unsigned viewers;
         uint64_t copy;        /* bytes of the copy of the directory, or one of these */
         const DiskFile *disk; /* or NULL */
@@ -45,6 +47,17 @@ typedef struct Row {
 
 static bool is_active(const UnitState *state) {
         return strcmp(state->active_state ?: "", "active") == 0;
+}
+
+static bool is_suspended(const Row *row) {
+        return row->suspended.since_usec > 0;
+}
+
+/* One that could not be resumed has failed, and is suspended all the same. */
+static const char *state_of(const Row *row) {
+        const char *state = row->state.active_state ?: "inactive";
+
+        return is_suspended(row) && strcmp(state, "inactive") == 0 ? "suspended" : state;
 }
 
 static void print_uptime(const UnitState *state, char ret[static CELL_MAX]) {
@@ -115,7 +128,7 @@ static int build_json(const Row *row, sd_json_variant **ret) {
 
         return sd_json_buildo(ret, SD_JSON_BUILD_PAIR_STRING("name", row->name),
                         SD_JSON_BUILD_PAIR_STRING("uuid", row->uuid),
-                        SD_JSON_BUILD_PAIR_STRING("state", state->active_state ?: "inactive"),
+                        SD_JSON_BUILD_PAIR_STRING("state", state_of(row)),
                         SD_JSON_BUILD_PAIR_STRING("result", or_null(state->result)),
                         SD_JSON_BUILD_PAIR_INTEGER("exitStatus", state->exec_main_status),
                         SD_JSON_BUILD_PAIR_STRING("status", or_null(state->status_text)),
@@ -127,6 +140,14 @@ static int build_json(const Row *row, sd_json_variant **ret) {
                         SD_JSON_BUILD_PAIR_CONDITION(
                                         has_memory, "memoryBytes", SD_JSON_BUILD_UNSIGNED(state->memory)),
                         SD_JSON_BUILD_PAIR_CONDITION(!has_memory, "memoryBytes", SD_JSON_BUILD_NULL),
+                        SD_JSON_BUILD_PAIR_CONDITION(is_suspended(row), "suspendedSinceUSec",
+                                        SD_JSON_BUILD_UNSIGNED(row->suspended.since_usec)),
+                        SD_JSON_BUILD_PAIR_CONDITION(
+                                        !is_suspended(row), "suspendedSinceUSec", SD_JSON_BUILD_NULL),
+                        SD_JSON_BUILD_PAIR_CONDITION(is_suspended(row), "suspendedBytes",
+                                        SD_JSON_BUILD_UNSIGNED(row->suspended.bytes)),
+                        SD_JSON_BUILD_PAIR_CONDITION(
+                                        !is_suspended(row), "suspendedBytes", SD_JSON_BUILD_NULL),
                         SD_JSON_BUILD_PAIR_UNSIGNED("viewers", row->viewers),
                         SD_JSON_BUILD_PAIR_CONDITION(row->copy < COPY_ABSENT, "copyBytes",
                                         SD_JSON_BUILD_UNSIGNED(row->copy)),
@@ -175,19 +196,21 @@ static char *shorten(const char *directory) {
 /* Why a VM does not run that should, on a line of its own: it is as long as it is. */
 static void print_reason(const Row *row) {
         const char *state = row->state.active_state ?: "", *status = or_null(row->state.status_text);
+        char suspended[SUSPENDED_TEXT_MAX];
 
         if (row->error || row->note)
                 say_line(stdout, "  %s", row->error ?: row->note);
         else if (strcmp(state, "failed") == 0)
                 say_line(stdout, "  %s", status ?: row->state.result);
+        if (is_suspended(row) && suspended_print(row->name, suspended))
+                say_line(stdout, "  %s; to go on: claude-run resume %s", suspended, row->name);
 }
 
 /* An ad-hoc VM by as much of its UUID as tells it from others; which_vm_resolve() takes that. */
 static void print_text(const Context *c, const Row *row) {
         char uptime[CELL_MAX], memory[CELL_MAX], copy[CELL_MAX], disk[CELL_MAX];
         int n = vm_name_is_uuid(row->name) && !c->options->wide ? WHICH_VM_PREFIX : (int) strlen(row->name);
-        const char *state = row->error && !is_active(&row->state) ? "broken"
-                                                                  : row->state.active_state ?: "inactive";
+        const char *state = row->error && !is_active(&row->state) ? "broken" : state_of(row);
         _cleanup_free_ char *directory = row->directory ? shorten(row->directory) : NULL;
 
         print_uptime(&row->state, uptime);
@@ -244,6 +267,7 @@ static int list_one(Context *c, Row *row, bool loaded, sd_json_variant **array) 
         int r = loaded ? look_at(c, row) : 0;
 
         row->copy = size_of_copy(c, row->name);
+        (void) suspended_look(row->name, &row->suspended);
         if (r >= 0)
                 r = print_row(c, row, array);
         unit_state_done(&row->state);
@@ -258,6 +282,20 @@ static int list_other(Context *c, const char *unit, const char *id, sd_json_vari
 
         row.directory = directory;
         return r < 0 ? r : list_one(c, &row, true, array);
+}
+
+/* Lists one that has no ini any more, and so no unit. */
+static int list_suspended(Context *c, char *const *units, sd_json_variant **array) {
+        _cleanup_strv_free_ char **names = suspended_list();
+        int r = 0;
+
+        for (char **name = names; r >= 0 && name && *name; name++) {
+                Row row = { .name = *name };
+
+                if (!project_entries_find(&c->projects, *name) && !is_listed(units, *name))
+                        r = list_one(c, &row, false, array);
+        }
+        return r;
 }
 
 static int list_all(Context *c, char *const *units, sd_json_variant **array) {
@@ -276,6 +314,8 @@ static int list_all(Context *c, char *const *units, sd_json_variant **array) {
 
                 r = list_one(c, &row, is_listed(units, p->name), array);
         }
+        if (r >= 0)
+                r = list_suspended(c, units, array);
         for (; r >= 0 && units && *units; units++) {
                 _cleanup_free_ char *id = vm_name_of_unit(*units);
 
@@ -361,6 +401,7 @@ static int print_status_json(Context *c, const char *id) {
                 row.uuid = p->uuid;
                 row.error = p->error;
         }
+        (void) suspended_look(id, &row.suspended);
         r = look_at(c, &row);
         if (r >= 0)
                 r = manager_environment(c->manager, unit, PARAMETER_WORK_DIRECTORY, &directory);
@@ -384,12 +425,15 @@ static int print_status_json(Context *c, const char *id) {
 int verb_status(Context *c) {
         _cleanup_free_ char *id = NULL, *unit = NULL;
         _cleanup_strv_free_ char **argv = NULL;
+        char suspended[SUSPENDED_TEXT_MAX];
         int r = which_vm_only(c, &id);
 
         if (r != 0)
                 return r;
         if (c->options->json)
                 return print_status_json(c, id);
+        if (suspended_print(id, suspended))
+                say_line(stdout, "VM '%s' is %s. To go on: claude-run resume %s", id, suspended, id);
         vm_network_print_line(c, id);
         fflush(stdout);
         unit = NEED(vm_unit_name(id));

@@ -9,11 +9,9 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "common/drop-in.h"
 #include "common/remove-tree.h"
-#include "common/strjoin.h"
-#include "common/strv.h"
 #include "common/vm-name.h"
+#include "helper/claude-run/agent-home.h"
 #include "helper/claude-run/context.h"
 #include "helper/claude-run/copies.h"
 #include "helper/claude-run/disks.h"
@@ -21,11 +19,9 @@
 #include "helper/claude-run/memory.h"
 #include "helper/claude-run/project-ini.h"
 #include "helper/claude-run/say.h"
+#include "helper/claude-run/suspended.h"
 #include "helper/claude-run/verbs.h"
 #include "helper/claude-run/which-vm.h"
-#include "helper/json.h"
-
-#define HOME_VARIABLE PARAMETER_SHARE_PREFIX "home"
 
 /* The project's entry and its own file. Refuses one that runs, and the administrator's. */
 static int find_project(Context *c, const char *word, const ProjectEntry **ret, char **ret_own) {
@@ -62,7 +58,15 @@ static int reload(Context *c) {
 
 /* The copy of the work directory has the VM's name. It goes first: without its ini a name has no copy. */
 static int rename_copy(const char *old, const char *new) {
-        int r = copies_rename(old, new);
+        _cleanup_free_ char *copy = copies_find(old);
+        int r;
+
+        /* what is in its memory has the copy's present name */
+        if (copy && suspended_exists(old))
+                return fail(EXIT_FAILURE,
+                                "VM '%s' is suspended, with files of its copy open; first: claude-run resume %s, or: claude-run forget %s",
+                                old, old, old);
+        r = copies_rename(old, new);
 
         if (r == -EEXIST)
                 return fail(EXIT_CONFIGURATION,
@@ -113,10 +117,18 @@ int verb_rename(Context *c) {
                 (void) rename_copy(new, p->name);
                 return r;
         }
+        r = suspended_rename(p->name, new);
+        if (r < 0 && r != -ENOENT) {
+                (void) rename_disks(new, p->name);
+                (void) rename_copy(new, p->name);
+                return fail(EXIT_FAILURE, "Failed to rename the suspended VM '%s': %s", p->name,
+                                strerror(-r));
+        }
         if (renameat2(AT_FDCWD, own, AT_FDCWD, new_own, RENAME_NOREPLACE) < 0) {
                 r = -errno;
                 (void) rename_disks(new, p->name);
                 (void) rename_copy(new, p->name);
+                (void) suspended_rename(new, p->name);
                 return fail(EXIT_FAILURE, "Failed to rename '%s' to '%s': %s", own, new_own, strerror(-r));
         }
         return reload(c);
@@ -124,46 +136,11 @@ int verb_rename(Context *c) {
 
 /* --- rm -------------------------------------------------------------------------------- */
 
-/* The home that the project has by default, owned; NULL if its ini names another. */
-static char *default_home(Context *c, const ProjectEntry *p) {
-        _cleanup_json_ sd_json_variant *settings = NULL;
-
-        if (p->error || generator_ask(c->options->generator, "--show", p->name, &settings) != 0)
-                return NULL;
-        for (size_t i = 0; i < sd_json_variant_elements(settings); i++) {
-                sd_json_variant *s = sd_json_variant_by_index(settings, i);
-                const char *key = generator_text(s, "key"), *value = generator_text(s, "value");
-
-                if (key && value && strcmp(key, "Home") == 0 && !generator_text(s, "file"))
-                        return NEED(strdup(value));
-        }
-        return NULL;
-}
-
-/* True if a VM that runs has a home that ends so: an ad-hoc one on the directory. */
-static bool is_in_use(Context *c, const char *end) {
-        _cleanup_strv_free_ char **units = NULL;
-
-        if (manager_list(c->manager, "claude-vm@*.service", &units) < 0)
-                return true;
-        for (char **unit = units; unit && *unit; unit++) {
-                _cleanup_free_ char *state = NULL, *share = NULL;
-
-                if (manager_active_state(c->manager, *unit, &state) >= 0 && strcmp(state, "inactive") != 0 &&
-                                strcmp(state, "failed") != 0 &&
-                                manager_environment(c->manager, *unit, HOME_VARIABLE, &share) > 0 &&
-                                strlen(share) > strlen(end) &&
-                                strcmp(share + strlen(share) - strlen(end), end) == 0)
-                        return true;
-        }
-        return false;
-}
-
 /* The home goes with the last project of its work directory. */
 static char *find_home(Context *c, const ProjectEntry *p) {
-        _cleanup_free_ char *home = default_home(c, p), *end = home ? NEED(strjoin(":", home, NULL)) : NULL;
+        _cleanup_free_ char *home = agent_home_of(c, p, true);
 
-        if (!home || access(home, F_OK) < 0 || is_in_use(c, end))
+        if (!home || access(home, F_OK) < 0 || agent_home_is_in_use(c, home))
                 return NULL;
         for (size_t i = 0; i < c->projects.n; i++) {
                 const ProjectEntry *other = &c->projects.items[i];
@@ -179,6 +156,7 @@ static char *find_home(Context *c, const ProjectEntry *p) {
 static bool ask(const ProjectEntry *p, const char *own, const char *home, const DiskFiles *disks,
                 const char *copy) {
         _cleanup_free_ char *line = NULL;
+        char suspended[SUSPENDED_TEXT_MAX];
         size_t allocated = 0;
         char size[DISK_SIZE_MAX];
         unsigned n;
@@ -186,6 +164,8 @@ static bool ask(const ProjectEntry *p, const char *own, const char *home, const 
         disk_print_size(disk_files_allocated(disks, p->name, &n), size);
         say_line(stderr, "Remove project '%s':", p->name);
         say_line(stderr, "  %s", own);
+        if (suspended_print(p->name, suspended))
+                say_line(stderr, "  its VM, %s, with what runs in it", suspended);
         if (home)
                 say_line(stderr, "  %s, the agent's home with its login and sessions", home);
         if (copy)
@@ -217,6 +197,10 @@ static int remove_project(Context *c, const char *word) {
                 return fail(EXIT_FAILURE, "'%s' is not removed", p->name);
         if (unlink(own) < 0)
                 return fail(EXIT_FAILURE, "Failed to remove '%s': %s", own, strerror(errno));
+        r = suspended_remove(p->name);
+        if (r < 0 && r != -ENOENT)
+                return fail(EXIT_FAILURE, "Failed to remove the suspended VM '%s': %s", p->name,
+                                strerror(-r));
         r = disk_files_remove(&disks, p->name);
         if (r < 0)
                 return fail(EXIT_FAILURE, "Failed to remove the disk of '%s': %s", p->name, strerror(-r));

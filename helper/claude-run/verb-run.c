@@ -21,6 +21,7 @@
 #include "helper/claude-run/say.h"
 #include "helper/claude-run/session.h"
 #include "helper/claude-run/start.h"
+#include "helper/claude-run/suspended.h"
 #include "helper/claude-run/verbs.h"
 #include "helper/claude-run/which-vm.h"
 #include "helper/request/files.h"
@@ -46,10 +47,15 @@ static int result_of(const char *id, const UnitState *state) {
 /* The viewer has ended without a detach: has the VM ended as well? */
 static int after_agent(Context *c, const char *id) {
         _cleanup_free_ char *unit = NEED(vm_unit_name(id));
+        char suspended[SUSPENDED_TEXT_MAX];
         UnitState state = {};
         int r, status;
 
         r = manager_wait_inactive(c->manager, unit, END_LIMIT, NULL);
+        if (r >= 0 && suspended_print(id, suspended)) {
+                say_line(stderr, "VM '%s' is %s. To go on: claude-run attach %s", id, suspended, id);
+                return 0;
+        }
         if (r == -ETIMEDOUT)
                 return fail(EXIT_LOST,
                                 "lost the connection to '%s'; the agent goes on. Again with: claude-run attach %s",

@@ -14,6 +14,7 @@
 #include "helper/claude-run/memory.h"
 #include "helper/claude-run/session.h"
 #include "helper/claude-run/start.h"
+#include "helper/claude-run/suspended.h"
 #include "helper/claude-run/verbs.h"
 #include "helper/claude-run/which-vm.h"
 
@@ -51,7 +52,10 @@ static int stop_running(Context *c, const char *id) {
         r = manager_active_state(c->manager, unit, &state);
         if (r < 0 || (strcmp(state, "inactive") != 0 && strcmp(state, "failed") != 0))
                 return stop(c, id);
-        fail(0, "VM '%s' does not run", id);
+        if (suspended_exists(id))
+                fail(0, "VM '%s' is suspended; to throw that away: claude-run forget %s", id, id);
+        else
+                fail(0, "VM '%s' does not run", id);
         return start_job(c, MANAGER_STOP, id);
 }
 
@@ -103,7 +107,7 @@ int verb_logs(Context *c) {
         static const char *const units[][2] = { { "claude-vm", "" }, { "claude-vm-devshell", "" },
                 { "claude-vm-copy", "" }, { "claude-vm-net", "" }, { "claude-vm-pasta", "" },
                 { "claude-vm-dns", "" }, { "claude-vm-proxy", "" }, { "claude-vm-ssh", "" },
-                { "claude-vm-virtiofsd", ":*" } };
+                { "claude-vm-suspend", "" }, { "claude-vm-virtiofsd", ":*" } };
         _cleanup_strv_free_ char **argv = NULL;
         _cleanup_free_ char *id = NULL;
         int r = find_logged(c, &id);

@@ -16,11 +16,13 @@
 #include "common/strjoin.h"
 #include "common/strv.h"
 #include "common/vm-name.h"
+#include "helper/claude-run/agent-home.h"
 #include "helper/claude-run/context.h"
 #include "helper/claude-run/copies.h"
 #include "helper/claude-run/fail.h"
 #include "helper/claude-run/memory.h"
 #include "helper/claude-run/say.h"
+#include "helper/claude-run/suspended.h"
 #include "helper/claude-run/verbs.h"
 #include "helper/copy/apply.h"
 #include "helper/copy/below.h"
@@ -36,18 +38,10 @@
 
 /* What Protect= says; of a project that is gone or cannot be read, the default. */
 static char *protect_of(Context *c, const char *id) {
-        _cleanup_json_ sd_json_variant *settings = NULL;
+        const ProjectEntry *p = context_projects(c) == 0 ? project_entries_find(&c->projects, id) : NULL;
+        char *words = p ? project_setting(c, p, "Protect", false) : NULL;
 
-        if (vm_name_is_uuid(id) || generator_ask(c->options->generator, "--show", id, &settings) != 0)
-                return NEED(strdup(PROTECT_DEFAULT));
-        for (size_t i = 0; i < sd_json_variant_elements(settings); i++) {
-                sd_json_variant *s = sd_json_variant_by_index(settings, i);
-                const char *key = generator_text(s, "key"), *value = generator_text(s, "value");
-
-                if (key && value && strcmp(key, "Protect") == 0)
-                        return NEED(strdup(value));
-        }
-        return NEED(strdup(PROTECT_DEFAULT));
+        return words ?: NEED(strdup(PROTECT_DEFAULT));
 }
 
 /* The paths of the command line begin at the project's root. */
@@ -364,6 +358,10 @@ static int check_stopped(Context *c, const char *id) {
 
         if (r != 0)
                 return r;
+        if (suspended_exists(id))
+                return fail(EXIT_FAILURE,
+                                "VM '%s' is suspended, with files of it open; to end it: claude-run forget %s",
+                                id, id);
         if (manager_active_state(c->manager, unit, &state) < 0 || strcmp(state, "inactive") == 0 ||
                         strcmp(state, "failed") == 0)
                 return 0;

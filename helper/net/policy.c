@@ -317,6 +317,9 @@ static const char constant_part[] =
                 " counter refused { }\n"
                 /* an answer at once, so that no program waits; the log is bounded, the counter is not */
                 " chain refuse {\n"
+                /* what a resumed guest still sends on connections of before, which nobody knows any more: no
+                 * attempt to connect, so nothing to tell the user */
+                "  ct state { new, invalid } tcp flags & (fin | syn | rst | ack) != syn counter name refused reject with tcp reset\n"
                 "  limit rate 100/second burst 200 packets log prefix \"refused\" group 1 snaplen 128\n"
                 "  counter name refused\n"
                 "  meta l4proto tcp reject with tcp reset\n"

@@ -12,9 +12,11 @@
 #include <sys/mman.h>
 
 #include "common/cleanup.h"
+#include "common/directory.h"
 #include "common/run-program.h"
 #include "common/settings.h"
 #include "common/strjoin.h"
+#include "common/strv.h"
 #include "common/whole-file.h"
 #include "common/why.h"
 #include "helper/request/caller-credentials.h"
@@ -113,4 +115,28 @@ int secrets_write(FILE *f, const Secrets *secrets, char **ret_why) {
         for (char *const *e = secrets->encrypted; r >= 0 && e && *e; e++)
                 r = write_encrypted(f, secrets->systemd_creds, *e, ret_why);
         return r < 0 ? r : write_caller(f, secrets, ret_why);
+}
+
+static bool has_files(const char *secrets_dir) {
+        _cleanup_strv_free_ char **names = NULL;
+
+        return secrets_dir && directory_list(secrets_dir, &names) >= 0 && names;
+}
+
+static bool has_caller_secret(const Secrets *secrets) {
+        const char *names = secrets->caller ?: "";
+        size_t n;
+
+        for (; (n = setting_next_word(&names)) > 0; names += n) {
+                _cleanup_free_ char *name = strndup(names, n);
+
+                if (!name || !setting_has_word(secrets->elsewhere ?: "", name))
+                        return true;
+        }
+        return false;
+}
+
+bool secrets_any(const Secrets *secrets) {
+        return (secrets->encrypted && *secrets->encrypted) || has_files(secrets->secrets_dir) ||
+                        has_caller_secret(secrets);
 }

@@ -1,6 +1,7 @@
 /* The secret variables of the agent, from all their sources. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdio.h>
 
 typedef struct Secrets {
@@ -11,6 +12,9 @@ typedef struct Secrets {
         const char *elsewhere;     /* names likewise, which are not for this reader; NULL: none */
         const char *runtime_dir, *id;
 } Secrets;
+
+/* True if there is one that the guest gets. */
+bool secrets_any(const Secrets *secrets);
 
 /* Writes each as NAME=VALUE and a NUL. 0; -EINVAL and an owned sentence in `ret_why`; other negative errno.
  */

@@ -7,13 +7,13 @@
 #define SHARE_RESULT_MAX 63
 
 typedef struct ControlMessage {
-        enum { CONTROL_UNKNOWN, CONTROL_SHARE_STARTED, CONTROL_SHARE_EXITED } word;
+        enum { CONTROL_UNKNOWN, CONTROL_SHARE_STARTED, CONTROL_SHARE_EXITED, CONTROL_SUSPEND } word;
         char tag[SHARE_TAG_MAX + 1];
         char result[SHARE_RESULT_MAX + 1]; /* "was killed by signal KILL" */
 } ControlMessage;
 
 /* "SHARE_STARTED=TAG" from our own `virtiofsd`, "SHARE_EXITED=TAG\nwas killed by signal KILL" from
- * `share-exited`. */
+ * `share-exited`, "SUSPEND" from helper/suspend/request.c. */
 ControlMessage control_message_parse(const char *text);
 
 /* The messages are in helper/vm/shares.c. A missing helper is not an error. */

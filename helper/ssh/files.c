@@ -172,6 +172,21 @@ int ssh_files_make(const char *ssh_keygen, const char *vm_dir, const char *id, S
         return 0;
 }
 
+int ssh_files_take(const char *vm_dir, const char *id, SshKeys *ret) {
+        SshKeys keys = { .host_key = strdup("") };
+        int r = keys.host_key ? read_in(vm_dir, "ssh.key.pub", &keys.authorized_key) : -ENOMEM;
+
+        remove_in(vm_dir, "ssh.config");
+        if (r >= 0)
+                r = write_config(vm_dir, id);
+        if (r < 0) {
+                ssh_keys_done(&keys);
+                return r;
+        }
+        *ret = keys;
+        return 0;
+}
+
 void ssh_keys_done(SshKeys *keys) {
         if (keys->host_key)
                 explicit_bzero(keys->host_key, strlen(keys->host_key));

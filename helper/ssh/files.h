@@ -11,6 +11,8 @@ typedef struct SshKeys {
 /* Makes the two key pairs with ssh-keygen in `vm_dir` and writes ssh.key, ssh.key.pub,
  * ssh.known_hosts and ssh.config. 0, negative errno. Removes files of an earlier start. */
 int ssh_files_make(const char *ssh_keygen, const char *vm_dir, const char *id, SshKeys *ret);
+/* The same for a guest that knows its keys, of which `vm_dir` has the host's files already. */
+int ssh_files_take(const char *vm_dir, const char *id, SshKeys *ret);
 void ssh_keys_done(SshKeys *keys);
 
 /* The text of ssh.config, for its test. 0; -EINVAL: the directory has a name that ssh's configuration cannot

@@ -106,6 +106,28 @@ int ports_write(const char *vm_dir, const PortList *list) {
         return rename(new, path) < 0 ? -errno : 0;
 }
 
+static bool has_host_port(const PortList *list, const PortEntry *e) {
+        for (size_t i = 0; i < list->n; i++)
+                if (!list->items[i].reverse && !e->reverse &&
+                                list->items[i].forward.host_port == e->forward.host_port)
+                        return true;
+        return false;
+}
+
+int ports_take_added(const char *vm_dir, const char *other_dir) {
+        PortList list, other;
+        int r = ports_read(vm_dir, &list);
+
+        if (r >= 0)
+                r = ports_read(other_dir, &other);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < other.n && list.n < PORTS_MAX; i++)
+                if (!other.items[i].from_ini && !has_host_port(&list, &other.items[i]))
+                        list.items[list.n++] = other.items[i];
+        return ports_write(vm_dir, &list);
+}
+
 void ports_print_entry(const PortEntry *e, char ret[static PORT_FORWARD_TEXT_MAX + 16]) {
         char host[PORT_FORWARD_TEXT_MAX];
 

@@ -38,5 +38,9 @@ size_t ports_print(const PortList *list, char ret[static PORTS_MAX * PORTS_LINE_
 /* Replaces the list. 0, negative errno. */
 int ports_write(const char *vm_dir, const PortList *list);
 
+/* Adds to the list what another directory's list has that was added while a VM ran, but for ports of the
+ * host that the list has already. 0, negative errno. */
+int ports_take_added(const char *vm_dir, const char *other_dir);
+
 /* What ssh calls it: the argument of -L, or of -R for a reverse one. */
 void ports_print_entry(const PortEntry *e, char ret[static PORT_FORWARD_TEXT_MAX + 16]);

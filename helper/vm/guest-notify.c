@@ -23,7 +23,10 @@ GuestMessage guest_notify_parse(char *line) {
 
         if (strcmp(line, "READY=1") == 0)
                 m.word = GUEST_READY;
-        else if (strncmp(line, "STATUS=", strlen("STATUS=")) == 0) {
+        else if (strcmp(line, "IDLE=0") == 0 || strcmp(line, "IDLE=1") == 0) {
+                m.word = GUEST_IDLE;
+                m.number = line[strlen("IDLE=")] - '0';
+        } else if (strncmp(line, "STATUS=", strlen("STATUS=")) == 0) {
                 m.word = GUEST_STATUS;
                 printable_cut(line + strlen("STATUS="), STATUS_MAX);
                 m.text = line + strlen("STATUS=");
@@ -34,6 +37,13 @@ GuestMessage guest_notify_parse(char *line) {
         } else if (strncmp(line, "DISK=", strlen("DISK=")) == 0) {
                 m.word = GUEST_DISK;
                 m.text = line + strlen("DISK=");
+        } else if (strcmp(line, "SETUP=begin") == 0) {
+                m.word = GUEST_SETUP;
+                m.number = -1;
+        } else if (strncmp(line, "SETUP=", strlen("SETUP=")) == 0) {
+                m.number = parse_status(line + strlen("SETUP="));
+                if (m.number >= 0)
+                        m.word = GUEST_SETUP;
         }
         return m;
 }

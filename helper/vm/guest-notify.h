@@ -1,18 +1,21 @@
-/* What the guest says on its notify port: the words of systemd's VM interface, and one for its disk. */
+/* What the guest says on its notify port: the words of systemd's VM interface, and two for its disk and
+ * Setup=. */
 #pragma once
 
 typedef enum GuestWord {
         GUEST_READY,
         GUEST_STATUS,      /* text */
         GUEST_EXIT_STATUS, /* number, 0 to 255 */
+        GUEST_IDLE,        /* number, 0 or 1: since it was asked before */
         GUEST_DISK,        /* text, as it came: a word that vm_disk_say() knows, or not */
+        GUEST_SETUP,       /* number: the exit status of Setup=, -1: it begins */
         GUEST_UNKNOWN,     /* not believed */
 } GuestWord;
 
 typedef struct GuestMessage {
         GuestWord word;
         const char *text; /* of STATUS and DISK: borrowed from the line, cleaned, at most 200 bytes */
-        int number;       /* of EXIT_STATUS */
+        int number;       /* of EXIT_STATUS, IDLE and SETUP */
 } GuestMessage;
 
 /* Understands one line, which guest_lines_feed() has made harmless; it may be cut. */

@@ -29,6 +29,17 @@ static int print_qemu(const Facts *f, char **ret) {
                         f->qemu_message[0] ? f->qemu_message : "it gave no reason");
 }
 
+/* A start that could not go on with a suspended guest. */
+static int print_load(const Facts *f, char **ret) {
+        _cleanup_free_ char *qemu = NULL;
+
+        if (print_qemu(f, &qemu) < 0)
+                return -1;
+        return asprintf(ret,
+                        "The VM is suspended and could not be resumed: %s. The suspended state is kept; to throw it away: claude-run forget %s",
+                        qemu, f->id);
+}
+
 /* What a guest that does not boot may owe to what is installed on its disk. Owned; NULL without memory. */
 static char *disk_remedy(const Facts *f) {
         return f->has_disk && !f->ready
@@ -42,7 +53,13 @@ int outcome_of(const Facts *f, char **ret) {
         _cleanup_free_ char *said = guest_says(f), *disk = disk_remedy(f);
         int r, status;
 
-        if (f->dead_share) {
+        if (f->suspended) {
+                status = EXIT_SUCCESS;
+                r = asprintf(ret, "Suspended");
+        } else if (f->refusal) {
+                status = EXIT_CONFIGURATION;
+                r = asprintf(ret, "%s", f->refusal);
+        } else if (f->dead_share) {
                 status = EXIT_SHARE_FAILED;
                 r = asprintf(ret,
                                 "Share '%1$s' died: its virtiofsd %2$s; see: systemctl --user status claude-vm-virtiofsd@%3$s:%1$s",
@@ -59,6 +76,9 @@ int outcome_of(const Facts *f, char **ret) {
         } else if (f->stop_requested) {
                 status = EXIT_SUCCESS;
                 r = asprintf(ret, "Stopped");
+        } else if (f->resuming && !f->boot_timeout) {
+                status = EXIT_QEMU_FAILED;
+                r = print_load(f, ret);
         } else if (f->agent_status >= 0) {
                 status = f->agent_status;
                 /* its last words, or why the guest's kernel killed it */

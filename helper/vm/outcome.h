@@ -8,6 +8,10 @@ typedef struct Facts {
         bool has_disk;       /* of its own */
         bool ready;          /* the guest said READY=1 */
         bool stop_requested; /* we were asked to stop */
+        bool suspended;      /* its state is whole */
+        bool resuming;       /* it is suspended, and does not run yet */
+        bool resumed;        /* it was suspended, and runs */
+        const char *refusal; /* why it is not resumed, a sentence, or NULL */
         bool boot_timeout;
         bool panicked;
         int agent_status; /* -1: it did not say */

@@ -170,6 +170,9 @@ int qemu_argv(const QemuConfig *c, char ***ret) {
         /* after the root file system, which stays the first disk */
         add_dev_shell(&a, c);
         add_disk(&a, c);
+        /* the monitor says from where; nothing of the guest runs before */
+        if (c->incoming)
+                add(&a, "-incoming", "defer");
         if (a.failed) {
                 strv_free(a.v);
                 return -ENOMEM;

@@ -25,6 +25,7 @@ typedef struct QemuConfig {
         const GuestCredential *credentials;
         unsigned n_credentials;
         int dev_shell_fd; /* a file of whole sectors, inherited by QEMU; negative: none */
+        bool incoming;    /* the guest's memory comes by its monitor */
         int disk_fd;      /* a file that QEMU reads and writes, inherited and locked; negative: none */
 } QemuConfig;
 

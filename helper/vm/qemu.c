@@ -105,6 +105,7 @@ static int make_argv(const Vm *vm, Launch *l, bool kvm) {
                 .credentials = l->credentials->items,
                 .n_credentials = l->credentials->n,
                 .dev_shell_fd = vm->dev_shell_fd,
+                .incoming = vm->facts.resuming,
                 .disk_fd = vm->disk_fd,
         };
 
@@ -200,8 +201,12 @@ static void __attribute__((noreturn)) exec_qemu(const Vm *vm, const Launch *l) {
 
 /* --- its monitor ----------------------------------------------------------------------- */
 
-static void on_qmp_ready(void *userdata, unsigned major, unsigned minor) {
-        log_message(LOG_DEBUG, "QEMU %u.%u", major, minor);
+static void on_qmp_ready(void *userdata, const char *version) {
+        Vm *vm = userdata;
+
+        strcpy(vm->qemu_version, version);
+        if (vm->facts.resuming)
+                vm_resume(vm);
 }
 
 /* QEMU's words for an errno, which a guest cannot choose. */
@@ -216,6 +221,8 @@ static void on_qmp_event(void *userdata, const char *name, sd_json_variant *data
 
         if (strcmp(name, "GUEST_PANICKED") == 0)
                 vm->facts.panicked = true;
+        else if (strcmp(name, "MIGRATION") == 0)
+                vm_migration_event(vm, data);
         else if (strcmp(name, "BLOCK_IO_ERROR") == 0)
                 vm_disk_failed(vm, io_error_reason(data));
 }

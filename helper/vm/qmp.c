@@ -2,11 +2,14 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "common/cleanup.h"
+#include "common/printable.h"
+#include "common/unix-socket.h"
 #include "helper/json.h"
 
 /* A command that waits for a reply; QEMU answers in order. More than a handful is a bug of ours. */
@@ -36,12 +39,25 @@ static unsigned version_number(sd_json_variant *version, const char *name) {
                                                              : 0;
 }
 
+/* "10.0.13 (Debian 1:10.0.13+ds-0+deb13u2)"; a version without a package has none. */
+static void print_version(
+                sd_json_variant *qemu, sd_json_variant *package, char ret[static QMP_VERSION_MAX]) {
+        const char *text =
+                        package && sd_json_variant_is_string(package) ? sd_json_variant_string(package) : "";
+
+        snprintf(ret, QMP_VERSION_MAX, "%u.%u.%u%s%s%s", version_number(qemu, "major"),
+                        version_number(qemu, "minor"), version_number(qemu, "micro"), text[0] ? " (" : "",
+                        text, text[0] ? ")" : "");
+        printable_clean(ret);
+}
+
 static void greet(Qmp *qmp, sd_json_variant *greeting) {
-        sd_json_variant *version = sd_json_variant_by_key(greeting, "version");
+        sd_json_variant *version = sd_json_variant_by_key(greeting, "version"),
+                        *qemu = version ? sd_json_variant_by_key(version, "qemu") : NULL;
+        char text[QMP_VERSION_MAX];
         int r;
 
-        version = version ? sd_json_variant_by_key(version, "qemu") : NULL;
-        if (!version || !sd_json_variant_is_object(version)) {
+        if (!qemu || !sd_json_variant_is_object(qemu)) {
                 close_connection(qmp, "its greeting has no version");
                 return;
         }
@@ -50,9 +66,10 @@ static void greet(Qmp *qmp, sd_json_variant *greeting) {
         /* it may have ended meanwhile */
         if (r < 0)
                 close_connection(qmp, r == -EPIPE ? "end of file" : "it takes no command");
-        else
-                qmp->handlers.ready(qmp->userdata, version_number(version, "major"),
-                                version_number(version, "minor"));
+        else {
+                print_version(qemu, sd_json_variant_by_key(version, "package"), text);
+                qmp->handlers.ready(qmp->userdata, text);
+        }
 }
 
 static void reply(Qmp *qmp, sd_json_variant *result, sd_json_variant *error) {
@@ -165,31 +182,40 @@ Qmp *qmp_free(Qmp *qmp) {
         return NULL;
 }
 
-int qmp_execute(Qmp *qmp, const char *command, const char *name, const char *value,
-                qmp_reply_handler handler) {
+/* Small, and QEMU reads: if it does not fit, QEMU hangs. */
+static int send_text(int socket, const char *text, int fd) {
+        ssize_t n;
+
+        if (fd >= 0)
+                return unix_send_text_fd(socket, text, fd);
+        n = send(socket, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL);
+        return n == (ssize_t) strlen(text) ? 0 : n < 0 ? -errno : -EAGAIN;
+}
+
+int qmp_send(Qmp *qmp, const char *command, sd_json_variant *arguments, int fd, qmp_reply_handler handler) {
         _cleanup_json_ sd_json_variant *message = NULL;
         _cleanup_free_ char *text = NULL;
-        ssize_t n;
         int r;
 
         if (!qmp->source || qmp->n_pending == PENDING_MAX)
                 return -ENOTCONN;
-        if (name)
-                r = sd_json_buildo(&message, SD_JSON_BUILD_PAIR_STRING("execute", command),
-                                SD_JSON_BUILD_PAIR("arguments",
-                                                SD_JSON_BUILD_OBJECT(
-                                                                SD_JSON_BUILD_PAIR_STRING(name, value))));
-        else
-                r = sd_json_buildo(&message, SD_JSON_BUILD_PAIR_STRING("execute", command));
+        r = sd_json_buildo(&message, SD_JSON_BUILD_PAIR_STRING("execute", command),
+                        SD_JSON_BUILD_PAIR_CONDITION(
+                                        !!arguments, "arguments", SD_JSON_BUILD_VARIANT(arguments)));
+        if (r >= 0)
+                r = sd_json_variant_format(message, SD_JSON_FORMAT_NEWLINE, &text);
+        if (r >= 0)
+                r = send_text(qmp->fd, text, fd);
         if (r < 0)
                 return r;
-        r = sd_json_variant_format(message, SD_JSON_FORMAT_NEWLINE, &text);
-        if (r < 0)
-                return r;
-        /* small, and QEMU reads: if it does not fit, QEMU hangs */
-        n = send(qmp->fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (n != (ssize_t) strlen(text))
-                return n < 0 ? -errno : -EAGAIN;
         qmp->pending[qmp->n_pending++] = handler;
         return 0;
+}
+
+int qmp_execute(Qmp *qmp, const char *command, const char *name, const char *value,
+                qmp_reply_handler handler) {
+        _cleanup_json_ sd_json_variant *arguments = NULL;
+        int r = name ? sd_json_buildo(&arguments, SD_JSON_BUILD_PAIR_STRING(name, value)) : 0;
+
+        return r < 0 ? r : qmp_send(qmp, command, arguments, -EBADF, handler);
 }

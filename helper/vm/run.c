@@ -115,12 +115,19 @@ static int start(Vm *vm, const GuestImage *image, bool kvm, char **ret_why) {
         SshKeys keys = {};
         int r;
 
-        r = vm_network_begin(vm, ret_why);
+        vm->has_secrets = secrets_any(&secrets);
+        r = vm_resume_prepare(vm, image, kvm, ret_why);
+        if (r >= 0)
+                r = vm_network_begin(vm, ret_why);
         if (r >= 0)
                 r = vm_disk_begin(vm, image, ret_why);
+        if (r >= 0)
+                r = vm_resume_check_disk(vm, ret_why);
         if (r < 0)
                 return r;
-        r = ssh_files_make(vm->config->ssh_keygen, vm->config->vm_dir, vm->parameters->id, &keys);
+        r = vm->facts.resuming ? vm_resume_files(vm, &keys)
+                               : ssh_files_make(vm->config->ssh_keygen, vm->config->vm_dir,
+                                                 vm->parameters->id, &keys);
         if (r >= 0)
                 r = share_write_files(vm->config->vm_dir, vm->parameters);
         if (r >= 0)
@@ -129,7 +136,7 @@ static int start(Vm *vm, const GuestImage *image, bool kvm, char **ret_why) {
                 r = vm_control_listen(vm);
         if (r >= 0)
                 note_state(vm);
-        if (r >= 0 && vm->parameters->dev_shell)
+        if (r >= 0 && vm->parameters->dev_shell && !vm->facts.resuming)
                 open_dev_shell(vm);
         if (r >= 0)
                 r = guest_credentials_make(vm->parameters, &keys, &secrets, vm->dev_shell_fd >= 0,
@@ -155,6 +162,13 @@ static int on_boot_limit(sd_event_source *source, uint64_t usec, void *userdata)
         vm->facts.boot_timeout = true;
         vm_end(vm);
         return 0;
+}
+
+void vm_limit_boot(Vm *vm, uint64_t usec) {
+        if (vm->ending || vm->facts.boot_timeout)
+                return;
+        vm->facts.boot_limit_sec = (unsigned) (usec / SEC);
+        vm_set_timer(vm, usec, on_boot_limit);
 }
 
 static int block_signals(Vm *vm) {
@@ -203,7 +217,6 @@ static int run_loop(Vm *vm, const GuestImage *image) {
         uint64_t limit = vm->config->boot_limit_usec ?: kvm ? BOOT_LIMIT_KVM : BOOT_LIMIT_TCG;
         int r;
 
-        vm->facts.boot_limit_sec = (unsigned) (limit / SEC);
         r = vm_owner_watch(vm);
         if (r == -EPIPE)
                 return fail(EXIT_SUCCESS, "The claude-run that this VM is for has ended");
@@ -219,8 +232,9 @@ static int run_loop(Vm *vm, const GuestImage *image) {
                 return EXIT_QEMU_FAILED;
         }
         report_shortcoming(vm);
-        sd_notifyf(0, "STATUS=The guest boots (%s)", kvm ? "KVM" : "TCG");
-        vm_set_timer(vm, limit, on_boot_limit);
+        sd_notifyf(0, "STATUS=The guest %s (%s)", vm->facts.resuming ? "comes back" : "boots",
+                        kvm ? "KVM" : "TCG");
+        vm_limit_boot(vm, limit);
         r = sd_event_loop(vm->event);
         if (r < 0) {
                 log_message(LOG_ERR, "Failed to run the event loop: %s", strerror(-r));
@@ -247,7 +261,12 @@ static int explain_directory(const ShareParameters *share, int error, char **ret
 static int check_directories(const Parameters *p, char **ret_why) {
         for (unsigned i = 0; i < p->n_shares; i++) {
                 const ShareParameters *share = p->shares + i;
-                int fd = path_open_directory(share->directory);
+                int fd;
+
+                /* its virtiofsd follows links */
+                if (share->named)
+                        continue;
+                fd = path_open_directory(share->directory);
 
                 if (fd >= 0)
                         close(fd);
@@ -287,7 +306,7 @@ static Vm *vm_new(const RunConfig *config, const Parameters *parameters) {
         vm->parameters = parameters;
         vm->facts.agent_status = -1;
         vm->control_fd = vm->socket_fd = vm->owner_fd = vm->dev_shell_fd = vm->disk_fd = -EBADF;
-        vm->tap_fd = vm->network_fd = -EBADF;
+        vm->tap_fd = vm->network_fd = vm->memory_fd = vm->reply_fd = -EBADF;
         vm->console.fd = vm->notify.fd = vm->errors.fd = -EBADF;
         return vm;
 }
@@ -299,6 +318,11 @@ static void vm_free(Vm *vm) {
         vm_control_done(vm);
         vm_clock_done(vm);
         vm_host_changes_done(vm);
+        vm_idle_done(vm);
+        vm_migration_done(vm);
+        vm_suspend_done(vm);
+        free(vm->machine);
+        free(vm->refusal);
         vm_owner_done(vm);
         vm_network_done(vm);
         if (vm->control_fd >= 0)

@@ -12,6 +12,7 @@ typedef struct RunConfig {
         const char *runtime_dir;           /* $XDG_RUNTIME_DIR */
         const char *vm_dir;                /* $RUNTIME_DIRECTORY, this VM's own */
         const char *data_home;             /* $XDG_DATA_HOME */
+        const char *state_dir;             /* $STATE_DIRECTORY, of suspended VMs; NULL: there is none */
         const char *secrets_dir;           /* $CREDENTIALS_DIRECTORY, or NULL */
         const char *dev_shell_dir;         /* see helper/devshell/devshell.h */
         bool sandbox;                      /* QEMU gets one; tests run a program that lies anywhere */

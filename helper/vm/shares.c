@@ -1,5 +1,6 @@
 /* The socket `control` in the VM's directory, for programs of ours alone: a virtiofsd
- * says that it starts, and is watched by pidfd from then on, and how it ended. */
+ * says that it starts, and is watched by pidfd from then on, and how it ended; and claude-run
+ * asks for a suspend. */
 
 #include <errno.h>
 #include <stdio.h>
@@ -58,6 +59,9 @@ bool vm_share_has_failed(const Vm *vm) {
 static void share_has_ended(Vm *vm, const char *tag, const char *result) {
         bool known = vm->share_tag[0], other = known && strcmp(vm->share_tag, tag) != 0;
 
+        /* it quits, and has a memory to free before it does */
+        if (vm->facts.suspended)
+                return;
         /* no failure any more, but a QEMU that outlives its shares may connect to fresh ones */
         if (vm->facts.stop_requested || vm->facts.agent_status >= 0) {
                 set_grace(vm);
@@ -107,10 +111,11 @@ static void share_has_started(Vm *vm, const char *tag, pid_t pid) {
 
 /* --- the socket ------------------------------------------------------------------------ */
 
-/* Receives one message and its sender. Returns its length, or 0 for none or another user's. */
-static size_t receive(int fd, char *buffer, size_t size, pid_t *ret_pid) {
+/* Receives one message, its sender, and the descriptor that came with it, which the caller closes. Returns
+ * its length, or 0 for none or another user's. */
+static size_t receive(int fd, char *buffer, size_t size, pid_t *ret_pid, int *ret_fd) {
         union {
-                char bytes[CMSG_SPACE(sizeof(struct ucred))];
+                char bytes[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int))];
                 struct cmsghdr align;
         } control;
         struct iovec iov = { .iov_base = buffer, .iov_len = size };
@@ -121,14 +126,18 @@ static size_t receive(int fd, char *buffer, size_t size, pid_t *ret_pid) {
                 .msg_controllen = sizeof(control),
         };
         ssize_t n = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-        const struct cmsghdr *cmsg = n > 0 ? CMSG_FIRSTHDR(&message) : NULL;
-        struct ucred sender;
+        struct ucred sender = { .uid = (uid_t) -1 };
 
-        if (!cmsg || cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_CREDENTIALS)
-                return 0;
-        memcpy(&sender, CMSG_DATA(cmsg), sizeof(sender));
+        for (struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&message) : NULL; c; c = CMSG_NXTHDR(&message, c)) {
+                if (c->cmsg_level != SOL_SOCKET)
+                        continue;
+                if (c->cmsg_type == SCM_CREDENTIALS)
+                        memcpy(&sender, CMSG_DATA(c), sizeof(sender));
+                else if (c->cmsg_type == SCM_RIGHTS)
+                        memcpy(ret_fd, CMSG_DATA(c), sizeof(*ret_fd));
+        }
         *ret_pid = sender.pid;
-        return sender.uid == getuid() ? (size_t) n : 0;
+        return n > 0 && sender.uid == getuid() ? (size_t) n : 0;
 }
 
 static int on_socket(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
@@ -136,7 +145,8 @@ static int on_socket(sd_event_source *source, int fd, uint32_t revents, void *us
         char text[CONTROL_MESSAGE_MAX + 1];
         ControlMessage message;
         pid_t pid = 0;
-        size_t n = receive(fd, text, sizeof(text) - 1, &pid);
+        _cleanup_close_ int passed_fd = -EBADF;
+        size_t n = receive(fd, text, sizeof(text) - 1, &pid, &passed_fd);
 
         text[n] = '\0';
         message = control_message_parse(text);
@@ -144,6 +154,8 @@ static int on_socket(sd_event_source *source, int fd, uint32_t revents, void *us
                 share_has_started(vm, message.tag, pid);
         else if (message.word == CONTROL_SHARE_EXITED)
                 share_has_ended(vm, message.tag, message.result);
+        else if (message.word == CONTROL_SUSPEND)
+                vm_suspend(vm, TAKE_FD(passed_fd));
         return 0;
 }
 

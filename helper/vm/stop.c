@@ -67,9 +67,10 @@ static int on_stop_timer(sd_event_source *source, uint64_t usec, void *userdata)
 /* In the foreground an engine signals every process, and kills them all soon after: so QEMU quits at once,
  * and a second request, which the keeper sends, changes nothing. */
 void vm_request_stop(Vm *vm) {
-        if (vm->config->foreground && vm->facts.stop_requested)
+        if (vm_suspend_delays_stop(vm) || (vm->config->foreground && vm->facts.stop_requested))
                 return;
-        if (vm->config->foreground || vm->facts.stop_requested || !vm->facts.ready)
+        if (vm->config->foreground || vm->facts.stop_requested || vm->migration.active ||
+                        !(vm->facts.ready || vm->facts.resumed))
                 vm->stop_step = vm->stop_step < STEP_QUIT ? STEP_QUIT : STEP_KILL;
         vm->facts.stop_requested = vm->ending = true;
         sd_notify(0, "STOPPING=1\nSTATUS=Stopping");

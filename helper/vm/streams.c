@@ -24,25 +24,31 @@ static int on_poweroff_limit(sd_event_source *source, uint64_t usec, void *userd
         return 0;
 }
 
-/* Lifts the limit of the boot, but none that a stop or an end has set. */
-static void guest_is_ready(Vm *vm) {
-        _cleanup_free_ char *status = NULL;
+/* What the user should know stands behind it. */
+static void say_ready(const Vm *vm) {
+        _cleanup_free_ char *disk = vm_disk_note(vm), *setup = vm_setup_note(vm);
 
+        sd_notifyf(0, "READY=1\nSTATUS=%s%s%s%s%s",
+                        setting_is(vm->parameters->values, SETTING_AGENT_START, "session")
+                                        ? "Ready for sessions"
+                                        : "The agent runs",
+                        disk ? ". " : "", disk ?: "", setup ? ". " : "", setup ?: "");
+}
+
+/* Lifts the limit of the boot, but none that a stop or an end has set. */
+void vm_guest_is_ready(Vm *vm) {
         if (vm->facts.ready || vm->facts.boot_timeout)
                 return;
         vm->facts.ready = true;
         if (vm->facts.agent_status < 0 && !vm->ending)
                 vm->timer = sd_event_source_disable_unref(vm->timer);
         vm->status_pending = false;
-        status = vm_disk_status(vm,
-                        setting_is(vm->parameters->values, SETTING_AGENT_START, "session")
-                                        ? "Ready for sessions"
-                                        : "The agent runs");
-        sd_notifyf(0, "READY=1\nSTATUS=%s", status ?: "");
-        log_message(LOG_INFO, "The guest is ready");
+        say_ready(vm);
+        log_message(LOG_INFO, "%s", vm->facts.resumed ? "The guest is back" : "The guest is ready");
         if (vm_clock_begin(vm) < 0)
                 log_message(LOG_WARNING, "The guest's clock is not kept right");
         vm_host_changes_begin(vm);
+        vm_idle_begin(vm);
 }
 
 /* Only the first one counts: each further one would restart the limit. */
@@ -65,7 +71,7 @@ static void on_notify_line(void *userdata, const char *line) {
         message = guest_notify_parse(copy);
         switch (message.word) {
         case GUEST_READY:
-                guest_is_ready(vm);
+                vm_guest_is_ready(vm);
                 break;
         case GUEST_STATUS:
                 /* what comes after the agent's end is not why it ended */
@@ -75,12 +81,18 @@ static void on_notify_line(void *userdata, const char *line) {
                 vm->status_pending =
                                 !vm->facts.ready && vm->facts.agent_status < 0 && !vm->facts.stop_requested;
                 break;
+        case GUEST_IDLE:
+                vm_idle_answer(vm, message.number != 0);
+                break;
         case GUEST_EXIT_STATUS:
                 agent_has_ended(vm, message.number);
                 break;
         case GUEST_DISK:
                 if (!vm->facts.ready)
                         vm_disk_say(vm, message.text);
+                break;
+        case GUEST_SETUP:
+                vm_setup_say(vm, message.number);
                 break;
         case GUEST_UNKNOWN:
                 /* not logged either: the console is the place for a guest's words */

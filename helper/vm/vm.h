@@ -10,10 +10,13 @@
 #include "helper/guest-lines.h"
 #include "helper/host/guest-image.h"
 #include "helper/line-limit.h"
+#include "helper/ssh/files.h"
 #include "helper/vm/guest-credentials.h"
 #include "helper/vm/outcome.h"
 #include "helper/vm/qmp.h"
 #include "helper/vm/run.h"
+
+typedef struct Vm Vm;
 
 /* A stream of lines that QEMU or the guest writes. */
 typedef struct Stream {
@@ -26,13 +29,23 @@ typedef struct Stream {
 
 /* A virtiofsd: the process, not a child of ours. */
 typedef struct ShareProcess {
-        struct Vm *vm;
+        Vm *vm;
         char tag[SHARE_TAG_MAX + 1];
         int pidfd;
         sd_event_source *source;
 } ShareProcess;
 
-typedef struct Vm {
+/* The guest's memory on its way to a file or from one; see migration.c. */
+typedef struct Migration {
+        bool active, incoming, cancelled;
+        unsigned step;
+        int fd; /* of the file, borrowed */
+        unsigned set;
+        sd_event_source *timer;
+        void (*done)(Vm *vm, const char *error);
+} Migration;
+
+struct Vm {
         const RunConfig *config;
         const Parameters *parameters;
         sd_event *event;
@@ -54,15 +67,28 @@ typedef struct Vm {
         bool ending;                      /* the timer is that of the stop or the kill */
         const struct DiskNote *disk_note; /* the gravest thing that the guest has said of it; or NULL */
         bool disk_failed;                 /* said already */
+        bool setup_begun, setup_ended;
+        int setup_status;      /* of Setup=; 0: it was good, or did not run */
+        char setup_words[256]; /* its last ones, if it was not */
         char guest_status[256];
         bool status_pending; /* systemd has not heard of it yet */
         char share_tag[SHARE_TAG_MAX + 1], share_result[64];
         ShareProcess processes[SHARES_MAX];
         unsigned n_processes;
-        int owner_fd; /* see helper/request/owner.h */
+        char qemu_version[QMP_VERSION_MAX]; /* once its monitor has greeted */
+        char *machine;                      /* see machine.h */
+        Migration migration;
+        int memory_fd;            /* the file that the guest's memory goes to or comes from */
+        int reply_fd;             /* to the one who asked for the suspend */
+        bool stop_waits;          /* for the memory to be saved */
+        bool has_secrets;         /* the guest has; see request/secrets.h */
+        char *refusal;            /* of Facts */
+        sd_event_source *idle;    /* when the guest is asked whether it is; NULL: it is not */
+        uint64_t idle_since_usec; /* CLOCK_MONOTONIC; 0: it is at work */
+        int owner_fd;             /* see helper/request/owner.h */
         sd_event_source *owner;
         Facts facts;
-} Vm;
+};
 
 /* stop.c: ending it. */
 
@@ -107,6 +133,45 @@ void vm_share_has_died(Vm *vm);
 /* Returns true if a share has ended in error. */
 bool vm_share_has_failed(const Vm *vm);
 
+/* streams.c: the guest is up, and sessions may come. */
+void vm_guest_is_ready(Vm *vm);
+
+/* migration.c: saves the guest, which it stops, to `fd`, or loads one that waits; `done` gets NULL or why it
+ * failed. At the limit QEMU gives up. */
+void vm_migrate(Vm *vm, int fd, bool incoming, uint64_t limit_usec, void (*done)(Vm *vm, const char *error));
+
+/* Closes QEMU's copy of the descriptor. */
+void vm_migration_release(Vm *vm);
+
+/* The event MIGRATION. */
+void vm_migration_event(Vm *vm, sd_json_variant *data);
+void vm_migration_done(Vm *vm);
+
+/* suspend.c: suspends the VM, or says why not to `reply_fd`, which it takes; negative: nobody asked. */
+void vm_suspend(Vm *vm, int reply_fd);
+
+/* True if a stop must wait for the guest's memory; a second one does not. */
+bool vm_suspend_delays_stop(Vm *vm);
+void vm_suspend_done(Vm *vm);
+
+/* idle.c: asks the guest, which is ready, whether it is idle, if the ini says what happens then. */
+void vm_idle_begin(Vm *vm);
+void vm_idle_answer(Vm *vm, bool idle);
+void vm_idle_done(Vm *vm);
+
+/* resume.c: finds out whether the VM is suspended, and could go on. 0; -EINVAL: it could not, and `ret_why`
+ * says why; other negative errno. */
+int vm_resume_prepare(Vm *vm, const GuestImage *image, bool kvm, char **ret_why);
+
+/* The same for its disk, which another start or claude-run may have changed. */
+int vm_resume_check_disk(const Vm *vm, char **ret_why);
+
+/* Puts back what a resumed VM needs of its runtime directory. 0, negative errno. */
+int vm_resume_files(Vm *vm, SshKeys *ret_keys);
+
+/* Loads the guest into QEMU, whose monitor has greeted. */
+void vm_resume(Vm *vm);
+
 /* owner.c: ends the VM with the claude-run that it is for, if there is one. 0; -EPIPE: that has ended
  * already; other negative errno. */
 int vm_owner_watch(Vm *vm);
@@ -123,11 +188,20 @@ int vm_disk_begin(Vm *vm, const GuestImage *image, char **ret_why);
 /* What the guest says of it, a word of a table: known ones reach the journal, and the status of the VM. */
 void vm_disk_say(Vm *vm, const char *word);
 
-/* A status with that sentence behind it. Owned; NULL without memory. */
-char *vm_disk_status(const Vm *vm, const char *status);
+/* That sentence, owned; NULL: there is none, or no memory. */
+char *vm_disk_note(const Vm *vm);
 
 /* QEMU could not read or write it. */
 void vm_disk_failed(Vm *vm, const char *reason);
+
+/* setup.c: Setup= begins (-1), or has ended with this status. The boot may take longer meanwhile. */
+void vm_setup_say(Vm *vm, int status);
+
+/* What the user should know of it, owned; NULL: nothing, or no memory. */
+char *vm_setup_note(const Vm *vm);
+
+/* run.c: a new limit for the boot, from now on. */
+void vm_limit_boot(Vm *vm, uint64_t usec);
 
 /* qemu.c: starts the process and watches it, its monitor and its streams. 0, negative errno. */
 int vm_start_qemu(Vm *vm, const GuestImage *image, const GuestCredentials *credentials, bool kvm);

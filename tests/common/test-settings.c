@@ -107,6 +107,27 @@ static void test_paths(void **state) {
         spoiled(ROW(WORK_DIRECTORY), "x", "must be an absolute directory");
 }
 
+static void test_idle(void **state) {
+        static const char *const good[][2] = { { "no", "0" }, { "off", "0" }, { "suspend:10s", "10" },
+                { "suspend:30min", "1800" }, { "suspend:5m", "300" }, { "suspend:2h", "7200" },
+                { "suspend:30d", "2592000" } };
+        static const char *const bad[] = { "", "yes", "suspend", "suspend:", "suspend:0s", "suspend:9s",
+                "suspend:31d", "suspend:30", "suspend:-1s", "suspend:30 min", "stop:30min", "30min",
+                "suspend:99999999999999999999s" };
+        const Setting *s = &settings[SETTING_IDLE];
+        char value[SETTING_VALUE_MAX], why[SETTING_WHY_MAX];
+
+        for (size_t i = 0; i < ELEMENTSOF(good); i++) {
+                assert_int_equal(setting_parse(s, good[i][0], value, why), 0);
+                assert_string_equal(value, good[i][1]);
+                assert_int_equal(setting_check(s, value, why), 0);
+        }
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++)
+                assert_int_equal(setting_parse(s, bad[i], value, why), -EINVAL);
+        assert_int_equal(setting_check(s, "9", why), -EINVAL);
+        assert_int_equal(setting_check(s, "suspend:30min", why), -EINVAL);
+}
+
 #define DIRECTORIES "must be directories below the work directory, like: node_modules web/target"
 
 static void test_disk(void **state) {
@@ -120,6 +141,8 @@ static void test_disk(void **state) {
         spoiled(ROW(PRIVATE), "../x", DIRECTORIES);
         spoiled(ROW(PRIVATE), "a /b", DIRECTORIES);
         spoiled(ROW(PRIVATE), "", "must be directories below the work directory");
+        spoiled(ROW(SETUP), "/bin/sh", "must be a script below the work directory, like: scripts/setup");
+        spoiled(ROW(SETUP), "a/../../b", "must be a script below the work directory, like: scripts/setup");
         assert_true(setting_is_for_all(ROW(DISK)));
         assert_true(setting_is_project_only(ROW(DISK)));
 }
@@ -156,7 +179,8 @@ static void test_rows(void **state) {
                 if (!s->option)
                         assert_true(!s->letter && !s->value_name && !s->help);
                 else
-                        assert_true(s->help || s->type == TYPE_WORD);
+                        assert_true(s->help || s->type == TYPE_WORD ||
+                                        (s->type == TYPE_BOOLEAN && s->value_name));
         }
         assert_int_equal(setting_find("VM", "Bogus"), N_SETTINGS);
         assert_int_equal(setting_find("Project", "CPUs"), N_SETTINGS);
@@ -169,6 +193,7 @@ int main(void) {
                 cmocka_unit_test(test_words),
                 cmocka_unit_test(test_booleans),
                 cmocka_unit_test(test_paths),
+                cmocka_unit_test(test_idle),
                 cmocka_unit_test(test_disk),
                 cmocka_unit_test(test_access),
                 cmocka_unit_test(test_rows),

@@ -19,7 +19,7 @@ static void check(const char *s, size_t max, const char *alphabet) {
 static void check_message(const char *text) {
         ControlMessage m = control_message_parse(text);
 
-        if (m.word == CONTROL_UNKNOWN)
+        if (m.word == CONTROL_UNKNOWN || m.word == CONTROL_SUSPEND)
                 return;
         check(m.tag, SHARE_TAG_MAX, TAG);
         check(m.result, SHARE_RESULT_MAX, WORDS);

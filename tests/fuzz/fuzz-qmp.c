@@ -3,9 +3,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/printable.h"
 #include "helper/vm/qmp.h"
 #include "helper/vm/vm.h"
 
@@ -17,9 +19,11 @@ typedef struct State {
 static void on_reply(void *userdata, sd_json_variant *result, const char *error) {
 }
 
-static void on_ready(void *userdata, unsigned major, unsigned minor) {
+static void on_ready(void *userdata, const char *version) {
         State *s = userdata;
 
+        if (strlen(version) >= QMP_VERSION_MAX || printable_check(version))
+                abort();
         (void) qmp_execute(s->qmp, "human-monitor-command", "command-line", "info version", on_reply);
 }
 

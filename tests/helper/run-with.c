@@ -27,6 +27,7 @@ int main(int argc, char **argv) {
                         .runtime_dir = argv[3],
                         .vm_dir = argv[3],
                         .data_home = argv[3],
+                        .state_dir = getenv("STATE_DIRECTORY"),
                         .qemu_variables = variables,
                         .boot_limit_usec = strtoull(argv[4], NULL, 10) * 1000,
                         .stop_step_usec = strtoull(argv[5], NULL, 10) * 1000,

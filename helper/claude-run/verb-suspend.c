@@ -1,0 +1,140 @@
+/* Suspends VMs, goes on with them, and throws away what was suspended. */
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/usec.h"
+#include "common/vm-name.h"
+#include "helper/claude-run/context.h"
+#include "helper/claude-run/fail.h"
+#include "helper/claude-run/memory.h"
+#include "helper/claude-run/say.h"
+#include "helper/claude-run/start.h"
+#include "helper/claude-run/suspended.h"
+#include "helper/claude-run/verbs.h"
+#include "helper/claude-run/which-vm.h"
+#include "helper/suspend/request.h"
+#include "helper/suspend/state.h"
+
+#define END_LIMIT (30 * SEC) /* from the state to the unit's end */
+
+static int say_suspended(Context *c, const char *id) {
+        _cleanup_free_ char *unit = NEED(vm_unit_name(id));
+        char text[SUSPENDED_TEXT_MAX];
+        int r = context_manager(c);
+
+        if (r != 0)
+                return r;
+        r = manager_wait_inactive(c->manager, unit, END_LIMIT, &context_interrupted);
+        if (r < 0)
+                return fail(EXIT_FAILURE, "VM '%s' is suspended, but does not end: %s", id, strerror(-r));
+        if (suspended_print(id, text))
+                say_line(stderr, "VM '%s' is %s. To go on: claude-run resume %s", id, text, id);
+        return 0;
+}
+
+static int does_not_run(const char *id) {
+        if (suspended_exists(id))
+                return fail(0, "VM '%s' is suspended already", id);
+        return fail(EXIT_FAILURE, "VM '%s' does not run", id);
+}
+
+static int suspend_one(Context *c, const char *id) {
+        _cleanup_free_ char *why = NULL;
+        int r = which_vm_check(c, id);
+
+        if (r != 0)
+                return r;
+        r = suspend_request(c->runtime_dir, id, &why);
+        switch (r) {
+        case 0:
+                return say_suspended(c, id);
+        case -ENOENT:
+        case -ECONNREFUSED:
+                return does_not_run(id);
+        case -EBUSY:
+                return fail(EXIT_FAILURE, "VM '%s' is not suspended: %s", id, why);
+        case -EINTR:
+                fail(0, "VM '%s' is being suspended all the same; see: claude-run list", id);
+                return 128 + SIGINT;
+        case -ECONNRESET:
+                return fail(EXIT_FAILURE,
+                                "VM '%s' has ended while its memory was saved; see: claude-run logs %s", id,
+                                id);
+        default:
+                return fail(EXIT_FAILURE, "Failed to suspend '%s': %s", id, strerror(-r));
+        }
+}
+
+int verb_suspend(Context *c) {
+        return which_vm_each(c, suspend_one);
+}
+
+static int resume_one(Context *c, const char *id) {
+        int r = which_vm_check(c, id);
+
+        if (r != 0)
+                return r;
+        if (!suspended_exists(id))
+                return fail(EXIT_FAILURE, "VM '%s' is not suspended; to start it: claude-run start %s", id,
+                                id);
+        return start_vm(c, id);
+}
+
+int verb_resume(Context *c) {
+        return which_vm_each(c, resume_one);
+}
+
+/* --- forget ---------------------------------------------------------------------------- */
+
+static bool ask(const char *id) {
+        _cleanup_free_ char *line = NULL;
+        char text[SUSPENDED_TEXT_MAX];
+        size_t allocated = 0;
+
+        if (suspended_print(id, text))
+                say_line(stderr, "VM '%s' is %s. What runs in it is lost; files stay.", id, text);
+        fputs("Throw it away? [y/N] ", stderr);
+        return getline(&line, &allocated, stdin) > 0 && (line[0] == 'y' || line[0] == 'Y');
+}
+
+/* A start uses it, or is about to. */
+static int check_down(Context *c, const char *id) {
+        _cleanup_free_ char *unit = NEED(vm_unit_name(id)), *state = NULL;
+        int r = context_manager(c);
+
+        if (r != 0)
+                return r;
+        r = manager_active_state(c->manager, unit, &state);
+        if (r < 0)
+                return fail(EXIT_FAILURE, "Failed to look at '%s': %s", id, strerror(-r));
+        if (strcmp(state, "inactive") != 0 && strcmp(state, "failed") != 0)
+                return fail(EXIT_FAILURE, "VM '%s' is being resumed; to stop it: claude-run stop %s", id,
+                                id);
+        return 0;
+}
+
+static int forget_one(Context *c, const char *id) {
+        int r;
+
+        if (!suspended_exists(id))
+                return fail(EXIT_FAILURE, "VM '%s' is not suspended", id);
+        r = check_down(c, id);
+        if (r != 0)
+                return r;
+        if (!c->options->yes && !(isatty(STDIN_FILENO) && isatty(STDERR_FILENO)))
+                return fail(EXIT_USAGE,
+                                "forget asks first, and no terminal is here; without a question: --yes");
+        if (!c->options->yes && !ask(id))
+                return fail(EXIT_FAILURE, "'%s' is still suspended", id);
+        r = suspended_remove(id);
+        return r < 0 ? fail(EXIT_FAILURE, "Failed to throw '%s' away: %s", id, strerror(-r)) : 0;
+}
+
+int verb_forget(Context *c) {
+        return which_vm_each(c, forget_one);
+}

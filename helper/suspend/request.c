@@ -1,0 +1,52 @@
+/* The message goes to the socket `control` in the VM's directory, and one end of a pair goes with it: the
+ * reply comes back through that, and its end is the end of the helper. */
+
+#include "helper/suspend/request.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/printable.h"
+#include "common/runtime-path.h"
+#include "common/unix-socket.h"
+
+static int send_request(const char *runtime_dir, const char *id, int reply_fd) {
+        _cleanup_free_ char *path = runtime_path_vm_file(runtime_dir, id, "control");
+        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        int r;
+
+        if (!path)
+                return -ENOMEM;
+        if (fd < 0)
+                return -errno;
+        r = unix_connect(fd, path);
+        return r < 0 ? r : unix_send_text_fd(fd, "SUSPEND", reply_fd);
+}
+
+int suspend_request(const char *runtime_dir, const char *id, char **ret_why) {
+        _cleanup_close_ int ours = -EBADF;
+        char reply[SUSPEND_REPLY_MAX];
+        int pair[2], r;
+        ssize_t n;
+
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+                return -errno;
+        ours = pair[0];
+        r = send_request(runtime_dir, id, pair[1]);
+        close(pair[1]);
+        if (r < 0)
+                return r;
+        n = recv(ours, reply, sizeof(reply) - 1, 0);
+        if (n < 0)
+                return -errno;
+        reply[n] = '\0';
+        if (n == 0)
+                return -ECONNRESET;
+        if (strcmp(reply, SUSPEND_DONE) == 0)
+                return 0;
+        *ret_why = printable_copy(reply);
+        return *ret_why ? -EBUSY : -ENOMEM;
+}
