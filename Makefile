@@ -37,6 +37,11 @@ figures: ## measure all, and write BENCHMARKS.md
 	tests/bench/bench >BENCHMARKS.md.new
 	mv BENCHMARKS.md.new BENCHMARKS.md
 
+deb: ## Debian packages, in deb/
+	mkdir -p deb
+	tests/host/run --no-boot -- sh -c '/src/contrib/debian/build /build/deb >&2 && tar --create --directory /build/deb .' | tar --extract --directory deb
+	ls deb/*.deb
+
 install: ## install on this machine (meson install; DESTDIR and MESON_ARGS are honoured)
 	[ -e build/build.ninja ] || meson setup build $(MESON_ARGS)
 	meson install -C build
@@ -50,5 +55,5 @@ host: ## a shell in the test host, with the project installed
 clean: ## remove build directories, the test host's root and its guest images
 	tests/host/clean
 
-.PHONY: help demo check quick fuzz build golden format bench figures install vm.run host clean
+.PHONY: help demo check quick fuzz build deb golden format bench figures install vm.run host clean
 .DEFAULT_GOAL := help

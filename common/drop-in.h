@@ -18,6 +18,13 @@
 /* + TAG = OPTIONS:GUESTDIR:HOSTDIR. OPTIONS are rw or ro, and one of these for a missing HOSTDIR: `,create`
  * makes it (0700), `,optional` leaves the share out. GUESTDIR has no colon. */
 #define PARAMETER_SHARE_PREFIX "CLAUDE_VM_SHARE_"
+/* The tag of the repository of a work directory that is a linked worktree or a submodule of git's. */
+#define GIT_SHARE "git_common"
+#define PARAMETER_GIT_WORKTREE "CLAUDE_VM_GIT_WORKTREE" /* its name in there; none: it is not a worktree */
+/* What a file `.git` of the work directory said: its identity, see config-id.h; `no`: Worktree=no; none:
+ * there was no such file. */
+#define PARAMETER_GIT_LINK "CLAUDE_VM_GIT_LINK"
+#define GIT_LINK_MAX 4096U /* bytes of such a file */
 /* The work directory's name in every guest: its place there, or a link to that. */
 #define GUEST_WORK "/work"
 #define PARAMETER_ARGUMENT_PREFIX "CLAUDE_VM_ARGUMENT_" /* + 0, 1, 2 … = one agent argument */
@@ -36,5 +43,6 @@
 
 /* Credentials of the agent are loaded under their own name: LoadCredential=NAME:FILE. */
 
-/* Shares of one VM, with `work`, `home` and `nix_store`: each takes one of the 32 slots of a PCI bus. */
+/* Shares of one VM, with `work`, `home`, `nix_store` and `git_common`: each takes one of the 32 slots of a
+ * PCI bus. */
 #define SHARES_MAX 21U

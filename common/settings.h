@@ -32,6 +32,7 @@
         X(AGENT_FORWARD,   "Project", "AgentForward",    BOOLEAN,   "no yes",   "no",    CODE,      0, "agent-forward", NULL, "lend the VM your ssh agent") \
         X(READ_ONLY,       "Project", "ReadOnly",        BOOLEAN,   "no yes",   "no",    CODE,      0, NULL, NULL, NULL) \
         X(PROTECT,         "Project", "Protect",         PROTECT,   NULL,       "yes",   VARIABLE,  0, "protect", "NAMES", "what stays read-only for the guest") \
+        X(WORKTREE,        "Project", "Worktree",        BOOLEAN,   "no yes",   "yes",   CODE,      0, NULL, NULL, NULL) \
         X(DEV_SHELL,       "Project", "DevShell",        BOOLEAN,   "no yes devenv", "no", VARIABLE, 0, NULL, NULL, NULL) \
         X(SHARE,           "Project", "Share",           SHARE,     NULL,       NULL,    CODE,      0, "share", "TAG:DIR:GUESTDIR[:ro]", "one more directory") \
         X(ALLOW_HIDDEN,    "Project", "AllowHidden",     HIDDEN,    NULL,       NULL,    CODE,      0, NULL, NULL, NULL) \

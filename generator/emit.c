@@ -263,6 +263,10 @@ static void print_vm(UnitWriter *w, const Project *p) {
         print_settings(w, p);
         print_publish(w, p);
         print_shares(w, p);
+        if (p->git_link[0])
+                unit_writer_print_environment(w, PARAMETER_GIT_LINK, p->git_link);
+        if (p->worktree)
+                unit_writer_print_environment(w, PARAMETER_GIT_WORKTREE, p->worktree);
         print_agent(w, p);
         print_agent_forward(w, p);
         print_credentials(w, p, false);

@@ -1,8 +1,8 @@
 /* The guest has the work directory at its path of the host, so a path that one side writes down (a virtual
  * environment, a build directory, an editor's link) means the same on the other; /work is a link to it. The
  * directories above it are empty ones of the guest's own. A host's path that the guest cannot have, because
- * it would hide a part of the guest or of another share, leaves the work directory at /work: nobody has
- * written that path into the ini, so nobody could mend it there. */
+ * it would hide a part of the guest or of another share, leaves the work directory at /work. That is not an
+ * error: no line of the ini says this path, so there is no line to correct. */
 
 #include "generator/guest-places.h"
 
@@ -63,7 +63,7 @@ const char *guest_place_refused(const UserPaths *paths, const char *path) {
 }
 
 /* The agent's home is a share: a directory in it would be made on the host, too. */
-static const char *refused_for_work(const UserPaths *paths, const char *path) {
+const char *guest_place_refused_for_work(const UserPaths *paths, const char *path) {
         const char *why = guest_place_refused(paths, path);
 
         if (why)
@@ -78,7 +78,7 @@ static const char *refused_for_work(const UserPaths *paths, const char *path) {
 void parse_guest_directory(Parser *parser, const Setting *key, const char *value) {
         char **target = &parser->project->values[key - settings];
         bool is_same = strcmp(value, "same") == 0;
-        const char *why = is_same ? NULL : refused_for_work(parser->paths, value);
+        const char *why = is_same ? NULL : guest_place_refused_for_work(parser->paths, value);
 
         if (why) {
                 refuse(parser,
@@ -97,7 +97,7 @@ static const char *default_place(const Parser *parser) {
         const Project *p = parser->project;
         const char *path = p->values[SETTING_WORK_DIRECTORY];
 
-        if (refused_for_work(parser->paths, path))
+        if (guest_place_refused_for_work(parser->paths, path))
                 return GUEST_WORK;
         for (size_t i = 0; i < p->n_shares; i++)
                 if (path_is_in(path, p->shares[i].guest_directory))

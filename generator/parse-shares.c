@@ -16,7 +16,8 @@
 
 /* Tags of the shares that do not come from Share=. */
 static bool is_own_tag(const char *tag) {
-        return strcmp(tag, "work") == 0 || strcmp(tag, "home") == 0 || strcmp(tag, "nix_store") == 0;
+        return strcmp(tag, "work") == 0 || strcmp(tag, "home") == 0 || strcmp(tag, "nix_store") == 0 ||
+                        strcmp(tag, GIT_SHARE) == 0;
 }
 
 /* Takes ownership of the directory. */
@@ -94,7 +95,7 @@ void parse_share(Parser *parser, const Setting *key, const char *value) {
                 return;
         }
         if (!share_tag_is_valid(tag, strlen(tag)) || is_own_tag(tag)) {
-                refuse(parser, "%s=%s: the tag '%s' must be 1 to %d of a-z, 0-9 and '_', and not work, home or nix_store",
+                refuse(parser, "%s=%s: the tag '%s' must be 1 to %d of a-z, 0-9 and '_', and not work, home, nix_store or " GIT_SHARE,
                                 key->key, value, tag, SHARE_TAG_MAX);
                 return;
         }
@@ -103,9 +104,9 @@ void parse_share(Parser *parser, const Setting *key, const char *value) {
                         refuse_taken(parser, value, tag, parser->project->shares[i].line);
                         return;
                 }
-        /* the work directory, the home and Nix's store come later */
-        if (parser->project->n_shares + 3 >= SHARES_MAX) {
-                refuse(parser, "%s=%s: more than %u shares", key->key, value, SHARES_MAX - 3);
+        /* the work directory, its repository, the home and Nix's store come later */
+        if (parser->project->n_shares + 4 >= SHARES_MAX) {
+                refuse(parser, "%s=%s: more than %u shares", key->key, value, SHARES_MAX - 4);
                 return;
         }
         for (size_t i = 0; i < parser->project->n_shares; i++)
@@ -137,7 +138,7 @@ void shares_check_nested(Parser *parser) {
                                                 p->shares[j].directory);
 }
 
-static bool is_opened(const Project *p, const char *directory) {
+bool shares_is_opened(const Project *p, const char *directory) {
         for (size_t i = 0; p->allow_hidden && p->allow_hidden[i]; i++)
                 if (path_is_in(directory, p->allow_hidden[i]))
                         return true;
@@ -159,7 +160,7 @@ void shares_check_hidden(Parser *parser) {
 
                 /* without a line it is a directory of ours */
                 if (share->line == 0 || !shareable_is_hidden(parser->paths, share->directory) ||
-                                is_opened(p, share->directory))
+                                shares_is_opened(p, share->directory))
                         continue;
                 parser->line = share->line;
                 refuse(parser, "the directory '%s' of the share '%s' lies in the hidden '%.*s', and such directories hold settings and secrets: take another one, or name it in a project of your own: AllowHidden=%s",

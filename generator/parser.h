@@ -55,6 +55,9 @@ void shares_check_nested(Parser *parser);
 /* Refuses what lies in a hidden directory of the home that AllowHidden= does not open. */
 void shares_check_hidden(Parser *parser);
 
+/* True if AllowHidden= opens the directory. */
+bool shares_is_opened(const Project *p, const char *directory);
+
 /* parse-variables.c: sections whose keys are names of variables */
 void parse_environment(Parser *parser, const char *name, const char *value);
 void parse_credentials(Parser *parser, const char *name, const char *value);

@@ -18,6 +18,7 @@
 #include "generator/guest-places.h"
 #include "generator/parser.h"
 #include "generator/unknown-key.h"
+#include "generator/worktree.h"
 
 /* The namespace of UUIDs made from names (RFC 9562, version 5). */
 UUID_DEFINE(namespace, 0x6f, 0x4c, 0x46, 0xa7, 0x26, 0xc5, 0x4f, 0xd0, 0x8d, 0x35, 0x37, 0xc7, 0xa2, 0x5e,
@@ -222,6 +223,7 @@ static void complete(Parser *parser) {
         parser->line = 0;
         if (project_has_dev_shell(p))
                 shares_add_nix_store(parser);
+        worktree_share(parser);
         shares_check_nested(parser);
         shares_check_hidden(parser);
         api_proxy_complete(parser);
@@ -355,6 +357,7 @@ Project *project_free(Project *p) {
                 free(p->shares[i].guest_directory);
         }
         free(p->shares);
+        free(p->worktree);
         assignments_free(&p->environment);
         assignments_free(&p->credentials);
         assignments_free(&p->encrypted_credentials);

@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "common/api.h"
+#include "common/config-id.h"
 #include "common/port-forward.h"
 #include "common/settings.h"
 #include "common/vm-name.h"
@@ -54,6 +55,8 @@ typedef struct Project {
         size_t n_publish;
         Share *shares;
         size_t n_shares;
+        char git_link[CONFIG_ID_SIZE]; /* of a file `.git` in the work directory, see drop-in.h */
+        char *worktree;                /* the linked worktree of git that the project is; NULL: it is none */
         AssignmentList environment;
         AssignmentList credentials;           /* value: a path */
         AssignmentList encrypted_credentials; /* the same */

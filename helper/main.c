@@ -33,6 +33,7 @@
 #include "helper/ssh/connect.h"
 #include "helper/ssh/master.h"
 #include "helper/suspend/request.h"
+#include "helper/try.h"
 #include "helper/vm/run.h"
 
 extern char **environ;
@@ -278,6 +279,7 @@ static const Verb verbs[] = {
         { "dns-ready", "VM", "wait until it answers", verb_dns_ready },
         { "connect", "VM", "connect ssh to a VM (ProxyCommand)", verb_connect },
         { "master", "VM", "become the ssh master (claude-vm-ssh@.service)", verb_master },
+        { "try", "WHAT", "say whether namespaces or network work here, for claude-run doctor", try_run },
         { "probe", NULL, "say whether KVM works here, and how fast the clock counts", verb_probe },
 };
 

@@ -11,6 +11,7 @@
 #include "common/cleanup.h"
 #include "common/drop-in.h"
 #include "common/path.h"
+#include "common/printable.h"
 #include "common/share-tag.h"
 #include "common/strjoin.h"
 #include "common/strv.h"
@@ -141,6 +142,18 @@ static int no_such_project(const char *id, char *const *variables, char **ret_wh
         return -EINVAL;
 }
 
+/* A component of a path below the repository. */
+static int read_git_worktree(Parameters *p, char *const *variables, char **ret_why) {
+        const char *name = strv_value(variables, PARAMETER_GIT_WORKTREE);
+
+        if (name &&
+                        (!name[0] || strchr(name, '/') || strcmp(name, ".") == 0 ||
+                                        strcmp(name, "..") == 0 || printable_check(name)))
+                return refuse(ret_why, PARAMETER_GIT_WORKTREE, name, "must be the name of a directory");
+        p->git_worktree = name;
+        return 0;
+}
+
 static int read_settings(Parameters *p, char *const *variables, char **ret_why) {
         char why[SETTING_WHY_MAX];
 
@@ -181,6 +194,8 @@ int parameters_read(const char *id, char *const *variables, Parameters **ret, ch
         r = read_settings(p, variables, ret_why);
         if (r >= 0)
                 r = read_shares(p, variables, ret_why);
+        if (r >= 0)
+                r = read_git_worktree(p, variables, ret_why);
         if (r >= 0)
                 r = read_publish(p, variables, ret_why);
         if (r >= 0)

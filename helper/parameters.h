@@ -28,6 +28,7 @@ typedef struct Parameters {
         char **arguments;               /* of the agent */
         char **environment;             /* of the agent: NAME=VALUE */
         char **encrypted_credentials;   /* NAME=FILE */
+        const char *git_worktree;       /* borrowed likewise: the project's, in the share git_common; NULL */
         const char *caller_credentials; /* borrowed likewise: names, with blanks between */
         const char *api_keys;           /* the same: secrets that the API proxy keeps; "": there is none */
 } Parameters;

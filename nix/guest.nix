@@ -290,6 +290,12 @@ in
       enable = true;
       # the work directory may be another user's on the host
       config.safe.directory = "*";
+      # the guest has one worktree of a repository: see guest/debian/customize
+      config.gc = {
+        worktreePruneExpire = "never";
+        reflogExpire = "never";
+        reflogExpireUnreachable = "never";
+      };
       # the user's name and address, if the host's git has them, see setup
       config.include.path = "/run/claude-vm/gitconfig";
     };

@@ -48,7 +48,8 @@ static void work_share_done(WorkShare *share) {
         free(share->text);
 }
 
-/* Options, what is protected, the place in the guest and the directory of the host, a line each. */
+/* Options, what is protected, the worktree, the place in the guest and the directory of the host, a line
+ * each. */
 static bool read_work_share(Context *c, const char *id, WorkShare *ret) {
         _cleanup_free_ char *file = NEED(runtime_path_vm_file(c->runtime_dir, id, "share.work"));
         char *rest;
@@ -56,7 +57,7 @@ static bool read_work_share(Context *c, const char *id, WorkShare *ret) {
         if (whole_file_read(file, 4 * PATH_MAX, &ret->text) < 0)
                 return false;
         rest = ret->text;
-        for (unsigned i = 0; i < 2 && rest; i++)
+        for (unsigned i = 0; i < 3 && rest; i++)
                 (void) strsep(&rest, "\n");
         ret->guest = rest ? strsep(&rest, "\n") : NULL;
         ret->host = rest;

@@ -138,7 +138,7 @@ static bool is_up_to_date(Context *c, const char *unit) {
         _cleanup_free_ char *why = NULL;
 
         return manager_environments(c->manager, unit, &environment) >= 0 && environment &&
-                        config_check(environment, &why) >= 0;
+                        config_check(environment, &why) >= 0 && config_knows_git_link(environment);
 }
 
 /* Reloads first if an ini differs from what the manager knows: a user who has edited it expects that. */

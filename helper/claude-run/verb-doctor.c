@@ -25,7 +25,6 @@
 #include "helper/host/accelerator.h"
 #include "helper/host/guest-image.h"
 #include "helper/json.h"
-#include "helper/net/nft.h"
 #include "helper/sandbox/landlock.h"
 #include "helper/sandbox/sandbox.h"
 
@@ -154,36 +153,20 @@ static void check_ssh(Doctor *d) {
         say(d, LEVEL_OK, SSH_PATH);
 }
 
-static void check_namespaces(Doctor *d) {
-        int r = sandbox_try();
+/* The helper tries, because its AppArmor profile is not claude-run's. */
+static void try_with_helper(Doctor *d, const char *what) {
+        const char *const argv[] = { HELPER_PATH, "try", what, NULL };
+        _cleanup_free_ char *text = NULL;
+        int r = run_program_read(argv, &text);
 
-        if (r >= 0)
-                say(d, LEVEL_OK, "QEMU and ssh get a root directory of their own");
-        else if (r == -EUSERS)
-                say(d, LEVEL_PROBLEM,
-                                "the kernel gives ordinary users no namespaces, which QEMU, ssh and virtiofsd are confined with: see sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone and kernel.apparmor_restrict_unprivileged_userns");
+        if (r < 0 || r > 1 || !*text)
+                say(d, LEVEL_PROBLEM, HELPER_PATH " does not run: install claude-microvm again");
         else
-                say(d, LEVEL_PROBLEM,
-                                "QEMU cannot get a root directory of its own: %s; Linux 5.12 or newer is needed, and a container must let /proc be mounted",
-                                strerror(-r));
+                say(d, r == 0 ? LEVEL_OK : LEVEL_PROBLEM, "%.*s", (int) strcspn(text, "\n"), text);
 }
 
-/* In a child, whose namespaces end with it: the guest's interface, and a table of rules. */
-static void try_network(Doctor *d) {
-        int r = nft_try(NFT_PATH);
-
-        if (r >= 0)
-                say(d, LEVEL_OK, "a VM gets a network namespace with an interface and rules of its own");
-        else if (r == -ENODEV)
-                say(d, LEVEL_PROBLEM,
-                                "there is no /dev/net/tun, which the guest's interface is made with: sudo modprobe tun; a container must be given the device");
-        else if (r == -EUSERS)
-                say(d, LEVEL_PROBLEM, "the kernel gives ordinary users no namespaces, see above");
-        else if (r == -EPROTO)
-                say(d, LEVEL_PROBLEM,
-                                "nft cannot load rules, see above: the kernel must have nf_tables with conntrack, NAT, log and reject: sudo modprobe nf_tables");
-        else
-                say(d, LEVEL_PROBLEM, "cannot make the network of a VM: %s", strerror(-r));
+static void check_namespaces(Doctor *d) {
+        try_with_helper(d, "namespaces");
 }
 
 static void check_network(Doctor *d) {
@@ -201,7 +184,7 @@ static void check_network(Doctor *d) {
                                 "%s not found: VMs with an API key start with ApiProxy=no only, and Mode=allow lets all names of an allowed address through; install haproxy",
                                 HAPROXY_PATH);
         if (complete)
-                try_network(d);
+                try_with_helper(d, "network");
 }
 
 static void check_landlock(Doctor *d) {

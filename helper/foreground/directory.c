@@ -17,7 +17,7 @@
 #include "common/directory.h"
 #include "common/strjoin.h"
 
-#define PREFIX "claude-vm."
+#define PREFIX "claude-fg."
 #define DEPTH_MAX 6U /* of what a VM keeps there */
 
 /* A socket's name has 107 bytes: PREFIX and six letters, then /claude-vm-fs/UUID:TAG.sock. */

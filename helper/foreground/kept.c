@@ -32,38 +32,12 @@
 #include "common/usec.h"
 #include "helper/foreground/directory.h"
 #include "helper/foreground/launch.h"
+#include "helper/foreground/steps.h"
 
 #define STOP_LIMIT (7 * SEC) /* of the VM, below the 10 s that an engine may give a step */
 #define REST_LIMIT (1 * SEC) /* of its other programs after it */
 
 /* --- what runs ------------------------------------------------------------------------- */
-
-typedef enum StepKind {
-        STEP_GOES_ON, /* the next one starts at once */
-        STEP_READY,   /* after its READY=1 */
-        STEP_ENDS,    /* after its end, which must be a success */
-} StepKind;
-
-/* One program of the VM, and the limits that its unit has. */
-typedef struct Step {
-        const char *part, *verb; /* of the units, see plan.h; of the helper */
-        StepKind kind;
-        rlim_t files;
-        unsigned limit_sec; /* until it is ready */
-        const char *own;    /* its runtime directory is DIRECTORY/OWN/ID */
-} Step;
-
-enum { STEP_NET, STEP_PASTA, STEP_DNS, STEP_DNS_READY, STEP_PROXY, STEP_VM, N_STEPS };
-
-static const Step steps[N_STEPS] = {
-        [STEP_NET] = { "net", "net", STEP_READY, 1024, 30, "claude-vm-net" },
-        [STEP_PASTA] = { "pasta", "pasta", STEP_GOES_ON, 65536, 0, NULL },
-        [STEP_DNS] = { "dns", "dns", STEP_GOES_ON, 1024, 0, NULL },
-        [STEP_DNS_READY] = { "dns", "dns-ready", STEP_ENDS, 1024, 20, NULL },
-        [STEP_PROXY] = { "proxy", "proxy", STEP_READY, 2048, 30, NULL },
-        /* the helper has a limit of its own for the boot, which says more */
-        [STEP_VM] = { "", "run", STEP_READY, 4096, 180, "claude-vm" },
-};
 
 #define VIRTIOFSD_FILES 131072U
 #define VIRTIOFSD_DATA (256U * 1024U * 1024U)
@@ -100,34 +74,6 @@ static pid_t launch_one(const Kept *k, Launch *l) {
         l->helper = k->config->helper;
         l->log_fd = k->log_fds[1];
         return launch(l);
-}
-
-static int add_own_directory(const Kept *k, const Step *s, char ***environment) {
-        _cleanup_free_ char *path = strjoin(k->config->directory, "/", s->own, "/", k->config->id, NULL);
-        int r = path ? directory_make(path) : -ENOMEM;
-
-        return r < 0 ? r : strv_appendf(environment, "RUNTIME_DIRECTORY=%s", path);
-}
-
-static int add_credentials(const Kept *k, const Step *s, char ***environment) {
-        _cleanup_free_ char *path = strjoin(k->config->directory, "/credentials.", s->verb, NULL);
-        int r = path ? plan_link_credentials(k->config->plan, s->part, path) : -ENOMEM;
-
-        return r < 0 ? r : strv_appendf(environment, "CREDENTIALS_DIRECTORY=%s", path);
-}
-
-static int make_environment(const Kept *k, const Step *s, char ***ret) {
-        int r = launch_environment(k->config->directory, ret);
-
-        if (r >= 0)
-                r = plan_add_variables(k->config->plan, s->part, ret);
-        if (r >= 0)
-                r = add_credentials(k, s, ret);
-        if (r >= 0 && s->own)
-                r = add_own_directory(k, s, ret);
-        if (r >= 0 && s->kind == STEP_ENDS)
-                r = strv_appendf(ret, "MAINPID=%d", k->pids[STEP_DNS]);
-        return r;
 }
 
 /* --- the end --------------------------------------------------------------------------- */
@@ -216,7 +162,7 @@ static int watch(Kept *k, pid_t pid) {
 static int start_step(Kept *k, const Step *s) {
         _cleanup_strv_free_ char **environment = NULL;
         pid_t *pid = &k->pids[s - steps];
-        int r = make_environment(k, s, &environment);
+        int r = step_environment(s, k->config, k->pids[STEP_DNS], &environment);
 
         if (r < 0)
                 return r;

@@ -23,6 +23,7 @@
 #include "common/cleanup.h"
 #include "common/config-id.h"
 #include "common/drop-in.h"
+#include "common/strjoin.h"
 #include "common/strv.h"
 #include "common/whole-file.h"
 #include "common/why.h"
@@ -38,7 +39,7 @@ static const char *get_file(char *const *variables, unsigned i) {
 }
 
 /* The generator follows no link to an ini either. */
-static int id_of_file(const char *path, char ret[static CONFIG_ID_SIZE]) {
+static int id_of_file(const char *path, size_t limit, char ret[static CONFIG_ID_SIZE]) {
         _cleanup_close_ int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
         _cleanup_free_ char *text = NULL;
         size_t size;
@@ -49,7 +50,7 @@ static int id_of_file(const char *path, char ret[static CONFIG_ID_SIZE]) {
                 return -errno;
         if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
                 return -ENOTSUP;
-        r = whole_file_read_fd(fd, INI_MAX + 1, &text, &size);
+        r = whole_file_read_fd(fd, limit, &text, &size);
         if (r >= 0)
                 config_id_of(text, size, ret);
         return r;
@@ -67,7 +68,7 @@ static bool is_nothing(const char *path) {
 
 static int compare(const char *path, const char *id, char **ret_why) {
         char now[CONFIG_ID_SIZE];
-        int r = id_of_file(path, now);
+        int r = id_of_file(path, INI_MAX + 1, now);
 
         if (r == -ENOMEM)
                 return r;
@@ -90,7 +91,7 @@ static int compare_defaults(const char *value, char **ret_why) {
         memcpy(id, value, n);
         id[n] = '\0';
         if (!is_nothing(path))
-                r = id_of_file(path, now);
+                r = id_of_file(path, INI_MAX + 1, now);
         if (r == -ENOMEM)
                 return r;
         if (r < 0 || strcmp(now, id) != 0)
@@ -130,4 +131,17 @@ int config_check(char *const *variables, char **ret_why) {
         }
         r = compare(path, id, ret_why);
         return r < 0 ? r : check_defaults(variables, ret_why);
+}
+
+bool config_knows_git_link(char *const *variables) {
+        const char *work = strv_value(variables, PARAMETER_WORK_DIRECTORY),
+                   *id = strv_value(variables, PARAMETER_GIT_LINK) ?: "";
+        _cleanup_free_ char *path = work ? strjoin(work, "/.git", NULL) : NULL;
+        char now[CONFIG_ID_SIZE] = "";
+
+        if (!path || strcmp(id, "no") == 0)
+                return true;
+        if (id_of_file(path, GIT_LINK_MAX, now) < 0)
+                now[0] = '\0';
+        return strcmp(now, id) == 0;
 }

@@ -13,6 +13,10 @@
  * then lead into the new mount. What such a guest does later is not kept from it: it has the directory, and
  * its own Protect= decides.
  *
+ * Git in a guest that does not see a worktree's files would take the worktree for gone and forget it. So
+ * what git keeps about such worktrees is read-only, and the guest's configuration tells git to leave it
+ * alone, so that it goes on past it.
+ *
  * The scan looks at the project's own repository only, and at `.git/modules` below it. A repository that
  * lies deeper in the project is not protected, and `claude-run changes` names it. */
 
@@ -30,8 +34,10 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/drop-in.h"
 #include "common/obeyed-names.h"
 #include "common/open-below.h"
+#include "common/path.h"
 #include "common/settings.h"
 #include "common/strjoin.h"
 #include "common/strv.h"
@@ -41,7 +47,15 @@
 #define MODULES_DEPTH_MAX 16U /* of them */
 #define GIT_FILE_MAX 4096U
 
+/* How a name is mounted on itself. */
+typedef enum BindMode {
+        BIND_AS_IT_IS,  /* once: a mount that is there already will do */
+        BIND_READ_ONLY, /* with all that is mounted below */
+        BIND_WRITABLE,  /* in a directory that is read-only */
+} BindMode;
+
 typedef struct Protection {
+        const Protect *what;
         int root;
         unsigned n_modules;
         char **notes;
@@ -79,21 +93,23 @@ static int leads_into(int root, const char *path, int tree) {
 }
 
 /* Makes what `fd` has opened a mount of itself. Returns a descriptor of the mount. */
-static int mount_on_itself(int fd, bool read_only) {
-        struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
+static int mount_on_itself(int fd, BindMode mode) {
+        struct mount_attr attr = { .attr_set = mode == BIND_READ_ONLY ? MOUNT_ATTR_RDONLY : 0,
+                .attr_clr = mode == BIND_WRITABLE ? MOUNT_ATTR_RDONLY : 0 };
         _cleanup_close_ int tree = open_tree(
                         fd, "", AT_EMPTY_PATH | AT_RECURSIVE | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 
         if (tree < 0)
                 return -errno;
-        if (read_only && mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) < 0)
+        if (mode != BIND_AS_IT_IS &&
+                        mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) < 0)
                 return -errno;
         if (move_mount(tree, "", fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
                 return -errno;
         return TAKE_FD(tree);
 }
 
-static int try_bind(int root, const char *path, bool read_only) {
+static int try_bind(int root, const char *path, BindMode mode) {
         _cleanup_close_ int fd = open_below(root, path, O_PATH), tree = -EBADF;
         struct statx st;
         int r;
@@ -103,17 +119,17 @@ static int try_bind(int root, const char *path, bool read_only) {
         r = statx_of(fd, &st);
         if (r < 0)
                 return r;
-        if (!read_only && (st.stx_attributes & STATX_ATTR_MOUNT_ROOT))
+        if (mode == BIND_AS_IT_IS && (st.stx_attributes & STATX_ATTR_MOUNT_ROOT))
                 return 1;
-        tree = mount_on_itself(fd, read_only);
+        tree = mount_on_itself(fd, mode);
         return tree < 0 ? tree : leads_into(root, path, tree);
 }
 
-static int bind_name(Protection *p, const char *path, bool read_only) {
+static int bind_name(Protection *p, const char *path, BindMode mode) {
         int r = 0;
 
         for (unsigned i = 0; r == 0 && i < TRIES; i++)
-                r = try_bind(p->root, path, read_only);
+                r = try_bind(p->root, path, mode);
         return r == 0 ? -EBUSY : r > 0 ? 0 : r;
 }
 
@@ -124,7 +140,7 @@ static int bind_parents(Protection *p, const char *path) {
 
         for (char *slash = parent; r >= 0 && (slash = strchr(slash, '/')); *slash++ = '/') {
                 *slash = '\0';
-                r = bind_name(p, parent, false);
+                r = bind_name(p, parent, BIND_AS_IT_IS);
         }
         return r;
 }
@@ -180,7 +196,7 @@ static int protect_name(Protection *p, const char *path) {
                                 "is or goes through a symbolic link, which is never followed, so the guest may replace it");
         r = fd < 0 ? fd : bind_parents(p, path);
         if (r >= 0)
-                r = bind_name(p, path, true);
+                r = bind_name(p, path, BIND_READ_ONLY);
         return r < 0 ? fail(p, path, r) : note_hard_links(p, path);
 }
 
@@ -265,27 +281,95 @@ static int protect_modules(Protection *p, const char *path, unsigned depth) {
         return r;
 }
 
+/* The first line of a file. */
+static bool read_line(int root, const char *path, char ret[static GIT_FILE_MAX]) {
+        _cleanup_close_ int fd = open_below(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+        ssize_t n = fd < 0 ? -1 : read(fd, ret, GIT_FILE_MAX - 1);
+
+        if (n < 0)
+                return false;
+        ret[n] = '\0';
+        ret[strcspn(ret, "\n")] = '\0';
+        return true;
+}
+
+static unsigned count_components(const char *path) {
+        unsigned n = 1;
+
+        while ((path = strchr(path, '/'))) {
+                path++;
+                n++;
+        }
+        return n;
+}
+
+/* True if the worktree that `admin` (like .git/worktrees/NAME) describes lies in the share: git writes its
+ * path, as the host or the guest sees it, or a relative one. */
+static bool is_in_share(const Protection *p, const char *admin) {
+        _cleanup_free_ char *name = strjoin(admin, "/gitdir", NULL);
+        char path[GIT_FILE_MAX];
+        unsigned n_up = 0;
+
+        if (!name || !read_line(p->root, name, path) || !path[0])
+                return false;
+        if (path[0] == '/')
+                return path_is_in(path, p->what->directory) || path_is_in(path, p->what->guest) ||
+                                path_is_in(path, GUEST_WORK);
+        while (strncmp(path + 3 * (size_t) n_up, "../", 3) == 0)
+                n_up++;
+        return n_up <= count_components(admin);
+}
+
+/* To a guest that does not have a worktree it looks as if it were gone, and git forgets those. */
+static int protect_worktrees(Protection *p, const char *worktrees) {
+        _cleanup_strv_free_ char **names = NULL;
+        int r = list_directories(p, worktrees, &names);
+
+        for (size_t i = 0; r >= 0 && names && names[i]; i++) {
+                _cleanup_free_ char *admin = strjoin(worktrees, "/", names[i], NULL);
+
+                if (!admin)
+                        return -ENOMEM;
+                if (!is_in_share(p, admin))
+                        r = protect_name(p, admin);
+        }
+        return r;
+}
+
 static int protect_repository(Protection *p, const char *git_dir) {
-        _cleanup_free_ char *modules = strjoin(git_dir, "/modules", NULL);
-        int r = modules ? bind_parents(p, modules) : -ENOMEM;
+        _cleanup_free_ char *modules = strjoin(git_dir, "/modules", NULL),
+                            *worktrees = strjoin(git_dir, "/worktrees", NULL);
+        int r = modules && worktrees ? bind_parents(p, modules) : -ENOMEM;
 
         if (r < 0)
                 return fail(p, git_dir, r);
         r = protect_hooks(p, git_dir);
+        if (r >= 0)
+                r = protect_worktrees(p, worktrees);
         return r < 0 ? r : protect_modules(p, modules, 0);
+}
+
+/* The guest has one worktree of the repository, and what git keeps about the others is read-only, new ones
+ * included. Before any other name: this one is in a directory that is read-only by then. */
+static int keep_to_worktree(Protection *p) {
+        _cleanup_free_ char *own = strjoin("worktrees/", p->what->worktree, NULL);
+        int r = own ? 0 : -ENOMEM;
+
+        if (r < 0 || !p->what->worktree[0] || !exists(p->root, own))
+                return r;
+        r = bind_name(p, "worktrees", BIND_READ_ONLY);
+        if (r >= 0)
+                r = bind_name(p, own, BIND_WRITABLE);
+        return r < 0 ? fail(p, own, r) : r;
 }
 
 /* Reads where a file `.git` leads, if that is a plain path below the root. Owned; NULL: it leads elsewhere.
  */
 static char *read_git_file(int root) {
         char text[GIT_FILE_MAX], *path = text + strlen("gitdir: ");
-        _cleanup_close_ int fd = open_below(root, ".git", O_RDONLY | O_NONBLOCK);
-        ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
 
-        if (n < 0)
+        if (!read_line(root, ".git", text))
                 return NULL;
-        text[n] = '\0';
-        text[strcspn(text, "\n")] = '\0';
         if (strncmp(text, "gitdir: ", strlen("gitdir: ")) != 0)
                 return NULL;
         while (strncmp(path, "./", 2) == 0)
@@ -300,11 +384,22 @@ static int protect_git_file(Protection *p) {
         return r < 0 || !git_dir || !exists(p->root, git_dir) ? r : protect_repository(p, git_dir);
 }
 
-/* The project itself may be a bare repository. */
+/* The share itself may be a repository: a bare project, or that of a worktree or submodule. The submodules
+ * of a worktree have theirs in what git keeps about the worktree. */
 static int protect_bare(Protection *p) {
+        _cleanup_free_ char *modules = strjoin("worktrees/", p->what->worktree, "/modules", NULL);
+        int r;
+
+        if (!modules)
+                return -ENOMEM;
         if (!exists(p->root, "HEAD") || !exists(p->root, "objects") || !exists(p->root, "refs"))
                 return 0;
-        return protect_name(p, "hooks");
+        r = protect_name(p, "hooks");
+        if (r >= 0)
+                r = protect_modules(p, "modules", 0);
+        if (r < 0)
+                return r;
+        return p->what->worktree[0] ? protect_modules(p, modules, 0) : protect_worktrees(p, "worktrees");
 }
 
 static int protect_git(Protection *p) {
@@ -347,17 +442,20 @@ static int protect_words(Protection *p, const char *words) {
         return r;
 }
 
-int protect_share(const char *root, const char *words, char ***ret_notes, char **ret_name) {
+int protect_share(const char *root, const Protect *what, char ***ret_notes, char **ret_name) {
+        bool names = strcmp(what->words, PROTECT_NOTHING) != 0;
         _cleanup_close_ int fd = -EBADF;
-        Protection p = {};
+        Protection p = { .what = what };
         int r;
 
-        if (strcmp(words, PROTECT_NOTHING) == 0)
+        if (!names && !what->worktree[0])
                 return 0;
         fd = p.root = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (fd < 0)
                 return -errno;
-        r = protect_words(&p, words);
+        r = keep_to_worktree(&p);
+        if (r >= 0 && names)
+                r = protect_words(&p, what->words);
         if (r < 0) {
                 strv_free(p.notes);
                 *ret_name = p.name;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/drop-in.h"
 #include "common/exit-status.h"
 #include "common/obeyed-names.h"
 #include "common/printable.h"
@@ -39,13 +40,19 @@ static const char *protect_of(const Parameters *p, const ShareParameters *share)
         return setting_value(p->values, SETTING_PROTECT);
 }
 
-/* A line of options, one of what is protected and one with the place in the guest; all bytes after them are
+/* The worktree whose own files in a share the guest may write; "": the share has none. */
+static const char *worktree_of(const Parameters *p, const ShareParameters *share) {
+        return strcmp(share->tag, GIT_SHARE) == 0 && p->git_worktree ? p->git_worktree : "";
+}
+
+/* A line each: options, what is protected, the worktree and the place in the guest; all bytes after them are
  * the directory. */
 static int write_file(const char *vm_dir, const Parameters *p, const ShareParameters *share) {
         _cleanup_free_ char *path = strjoin(vm_dir, "/share.", share->tag, NULL),
                             *text = strjoin(share->read_only ? "ro" : "rw",
                                             share->create ? ",create\n" : "\n", protect_of(p, share), "\n",
-                                            share->guest_directory, "\n", share->directory, NULL);
+                                            worktree_of(p, share), "\n", share->guest_directory, "\n",
+                                            share->directory, NULL);
 
         if (!path || !text)
                 return -ENOMEM;
@@ -80,7 +87,7 @@ static void explain(const char *host_dir, int error) {
                                 host_dir);
         else if (error == -EUSERS)
                 log_status(LOG_ERR,
-                                "Failed to share '%s': this user may not have user namespaces, which virtiofsd needs; see user.max_user_namespaces and kernel.apparmor_restrict_unprivileged_userns of sysctl",
+                                "Failed to share '%s': this user may not have user namespaces, which virtiofsd needs; what to change: claude-run doctor",
                                 host_dir);
         else
                 log_status(LOG_ERR, "Failed to open '%s': %s", host_dir, strerror(-error));
@@ -97,9 +104,10 @@ static char *path_of(const char *runtime_dir, const char *id, const char *prefix
 /* Several VMs of a directory share the agent's home. Claude Code changes ~/.claude.json under a lock: it
  * reads the file again, writes beside it and renames. A guest that looks names up in a cache of a second
  * reads what the others have replaced, and their changes are lost; so nothing of a home is cached. Shared
- * mappings still work, within one VM. */
+ * mappings still work, within one VM. The same goes for git, which writes references and lists of them like
+ * that, from all worktrees of a repository. */
 static int append_cache_options(char ***argv, const char *tag) {
-        if (strcmp(tag, "home") != 0)
+        if (strcmp(tag, "home") != 0 && strcmp(tag, GIT_SHARE) != 0)
                 return strv_append(argv, "--cache=auto");
         return strv_extend(argv, "--cache=never", "--allow-mmap", NULL);
 }
@@ -192,7 +200,7 @@ static int become_virtiofsd(const char *virtiofsd, const char *root, const char 
 typedef struct ShareFile {
         char *text; /* owned, the others are borrowed from it */
         bool read_only, create;
-        const char *protect, *directory;
+        const char *protect, *worktree, *guest, *directory;
 } ShareFile;
 
 static void share_file_done(ShareFile *file) {
@@ -211,9 +219,8 @@ static int read_file(const char *path, ShareFile *ret) {
         file.read_only = options[0] == 'r' && options[1] == 'o';
         file.create = strstr(options, ",create");
         file.protect = rest ? strsep(&rest, "\n") : NULL;
-        /* the place in the guest is for claude-run */
-        if (rest)
-                (void) strsep(&rest, "\n");
+        file.worktree = rest ? strsep(&rest, "\n") : NULL;
+        file.guest = rest ? strsep(&rest, "\n") : NULL;
         file.directory = rest;
         if (!file.directory) {
                 free(file.text);
@@ -237,7 +244,13 @@ static void explain_protect(const char *host_dir, const char *name, int error) {
 static int protect(const ShareFile *file, const char *root) {
         _cleanup_strv_free_ char **notes = NULL;
         _cleanup_free_ char *name = NULL;
-        int r = protect_share(root, file->protect, &notes, &name);
+        const Protect what = {
+                .words = file->protect,
+                .worktree = file->worktree,
+                .directory = file->directory,
+                .guest = file->guest,
+        };
+        int r = protect_share(root, &what, &notes, &name);
 
         if (r < 0)
                 explain_protect(file->directory, name, r);

@@ -81,7 +81,7 @@ static char *find(const char *served, const char *here) {
         Context c = { .options = &o, .runtime_dir = scratch };
         char text[PATH_MAX + 8];
 
-        snprintf(text, sizeof(text), "rw\nyes\n/in the guest\n%s", scratch_path(served));
+        snprintf(text, sizeof(text), "rw\nyes\n\n/in the guest\n%s", scratch_path(served));
         scratch_write("claude-vm/p/share.work", text, 0600);
         return session_find_below(&c, "p");
 }

@@ -164,7 +164,7 @@ assert_nothing() {
         kill -STOP "$pid"
         kill -KILL "$(pgrep --parent "$pid" --exact claude-run)"
         kill -KILL "$pid"
-        compgen -G "$TMPDIR/claude-vm.*"
+        compgen -G "$TMPDIR/claude-fg.*"
         run -78 "${JOB[@]}" --memory much -- -p question
         assert_nothing
 }

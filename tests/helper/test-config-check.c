@@ -86,12 +86,46 @@ static void test_no_identity(void **state) {
         assert_int_equal(config_check(variables, &why), -ENODATA);
 }
 
+static bool knows(const char *link) {
+        _cleanup_strv_free_ char **variables = NULL;
+
+        assert_int_equal(strv_appendf(&variables, "CLAUDE_VM_WORK_DIRECTORY=%s", scratch), 0);
+        if (link)
+                assert_int_equal(strv_appendf(&variables, "CLAUDE_VM_GIT_LINK=%s", link), 0);
+        return config_knows_git_link(variables);
+}
+
+/* The worktree was made after the projects were read, or moved. */
+static void test_git_link(void **state) {
+        static const char text[] = "gitdir: /repository/.git/worktrees/here\n";
+        char id[CONFIG_ID_SIZE];
+
+        config_id_of(text, strlen(text), id);
+        assert_true(knows(NULL));
+        assert_false(knows(id));
+        scratch_write(".git", text, 0600);
+        assert_false(knows(NULL));
+        assert_true(knows(id));
+        assert_true(knows("no"));
+        scratch_write(".git", "gitdir: /elsewhere\n", 0600);
+        assert_false(knows(id));
+        assert_true(knows("no"));
+        /* an ordinary repository, and what a guest could put there */
+        assert_int_equal(unlink(scratch_path(".git")), 0);
+        scratch_mkdir(".git");
+        assert_true(knows(NULL));
+        assert_int_equal(rmdir(scratch_path(".git")), 0);
+        assert_int_equal(mkfifo(scratch_path(".git"), 0600), 0);
+        assert_true(knows(NULL));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_ini, setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_defaults, setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_links, setup, scratch_teardown),
                 cmocka_unit_test(test_no_identity),
+                cmocka_unit_test_setup_teardown(test_git_link, setup, scratch_teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

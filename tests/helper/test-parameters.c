@@ -134,6 +134,10 @@ static void test_refused(void **state) {
         refused(ENVIRONMENT("HOME=/"), "p.ini");
         refused(ENVIRONMENT("CLAUDE_VM_CONFIG_ERROR=x.ini:1: no", GOOD), "x.ini:1: no");
         refused(ENVIRONMENT("CLAUDE_VM_UUID=x"), "UUID");
+        refused(ENVIRONMENT(GOOD, "CLAUDE_VM_GIT_WORKTREE=a/b"), "CLAUDE_VM_GIT_WORKTREE=a/b");
+        refused(ENVIRONMENT(GOOD, "CLAUDE_VM_GIT_WORKTREE=.."), "name of a directory");
+        refused(ENVIRONMENT(GOOD, "CLAUDE_VM_GIT_WORKTREE="), "name of a directory");
+        refused(ENVIRONMENT(GOOD, "CLAUDE_VM_GIT_WORKTREE=a\nb"), "name of a directory");
         refused(ENVIRONMENT(UUID, "CLAUDE_VM_MEMORY_MIB=2G", "CLAUDE_VM_CPUS=2"), "2G");
         /* the generator's bound */
         refused(ENVIRONMENT(UUID, "CLAUDE_VM_MEMORY_MIB=127"), "between 128M and 1T");

@@ -37,7 +37,13 @@ static int setup(void **state) {
 static char **notes;
 
 /* Runs `then` with the share as virtiofsd gets it. */
-static int with_share(const char *words, void (*then)(void)) {
+static int with_repository(const char *words, const char *worktree, void (*then)(void)) {
+        const Protect what = {
+                .words = words,
+                .worktree = worktree,
+                .directory = scratch_path("work"),
+                .guest = "/srv/work",
+        };
         pid_t pid = fork();
         int status = 0;
 
@@ -46,7 +52,7 @@ static int with_share(const char *words, void (*then)(void)) {
                 int r = share_root_bind(scratch_path("work"), false, scratch_path("run/root"));
 
                 if (r == 0)
-                        r = protect_share(scratch_path("run/root"), words, &notes, &name);
+                        r = protect_share(scratch_path("run/root"), &what, &notes, &name);
                 if (r == 0)
                         then();
                 _exit(-r);
@@ -54,6 +60,10 @@ static int with_share(const char *words, void (*then)(void)) {
         assert_int_equal(waitpid(pid, &status, 0), pid);
         assert_true(WIFEXITED(status));
         return -WEXITSTATUS(status);
+}
+
+static int with_share(const char *words, void (*then)(void)) {
+        return with_repository(words, "", then);
 }
 
 /* In the child: a wrong answer is its exit status. */
@@ -249,6 +259,108 @@ static void test_bare_repository(void **state) {
         assert_int_equal(with_share("yes", look_at_bare), 0);
 }
 
+static void make_worktree(const char *git_dir, const char *name, const char *gitdir) {
+        char path[256];
+
+        snprintf(path, sizeof(path), "%s/worktrees/%s", git_dir, name);
+        scratch_mkdir(path);
+        snprintf(path, sizeof(path), "%s/worktrees/%s/gitdir", git_dir, name);
+        scratch_write(path, gitdir, 0600);
+}
+
+static void look_at_worktrees(void) {
+        static const char *const foreign[] = { "far", "beside", "none" },
+                                 *const own[] = { "host", "guest", "short", "relative" };
+
+        for (size_t i = 0; i < ELEMENTSOF(foreign); i++) {
+                char name[64], file[80];
+
+                snprintf(name, sizeof(name), ".git/worktrees/%s", foreign[i]);
+                snprintf(file, sizeof(file), "%s/x", name);
+                CHECK(!can_make(file) && move(name, "x") != 0 && error_of(rmdir(in(name))) == EBUSY);
+        }
+        for (size_t i = 0; i < ELEMENTSOF(own); i++) {
+                char file[64];
+
+                snprintf(file, sizeof(file), ".git/worktrees/%s/x", own[i]);
+                CHECK(can_make(file));
+        }
+        /* the guest makes some, too */
+        CHECK(error_of(mkdir(in(".git/worktrees/new"), 0700)) == 0 && can_make(".git/worktrees/new/x"));
+}
+
+static void write_worktrees(void) {
+        CHECK(can_make(".git/worktrees/far/x"));
+}
+
+/* Those that lie outside of the share look to git in the guest as if they were gone. */
+static void test_worktrees(void **state) {
+        char here[PATH_MAX];
+
+        scratch_mkdir("work/.git/worktrees");
+        snprintf(here, sizeof(here), "%s/work/near/.git\n", scratch);
+        make_worktree("work/.git", "far", "/nonexistent/far/.git\n");
+        make_worktree("work/.git", "beside", "../../../../beside/.git\n");
+        make_worktree("work/.git", "none", "");
+        make_worktree("work/.git", "host", here);
+        make_worktree("work/.git", "guest", "/srv/work/near/.git\n");
+        make_worktree("work/.git", "short", "/work/near/.git\n");
+        make_worktree("work/.git", "relative", "../../../near/.git\n");
+        assert_int_equal(with_share("yes", look_at_worktrees), 0);
+        assert_int_equal(with_share("no", write_worktrees), 0);
+}
+
+static void look_at_own_worktree(void) {
+        CHECK(can_make("worktrees/own/index.lock") &&
+                        move("worktrees/own/index.lock", "worktrees/own/index") == 0);
+        CHECK(move("worktrees/own", "worktrees/x") != 0 && rmdir(in("worktrees/own")) != 0);
+        CHECK(!can_make("worktrees/other/x") && !can_make("worktrees/x") && move("worktrees", "w") == EBUSY);
+        /* one that the host makes now */
+        CHECK(mkdir(scratch_path("work/worktrees/late"), 0700) == 0 && rmdir(in("worktrees/late")) != 0 &&
+                        !can_make("worktrees/late/x"));
+        CHECK(rmdir(scratch_path("work/worktrees/late")) == 0);
+        CHECK(can_make("refs/x") && unlink(in("refs/x")) == 0 && can_make("config.lock") &&
+                        move("config.lock", "config") == 0);
+}
+
+static void look_at_own_protected(void) {
+        look_at_own_worktree();
+        CHECK(!can_make("hooks/x") && !can_make("modules/m/hooks/x") && can_make("modules/m/x"));
+        CHECK(!can_make("worktrees/own/modules/sub/hooks/x") && can_make("worktrees/own/modules/sub/x"));
+        CHECK(notes == NULL);
+}
+
+static void look_at_own_unprotected(void) {
+        look_at_own_worktree();
+        CHECK(can_make("hooks/x") && can_make("worktrees/own/modules/sub/hooks/x"));
+}
+
+static void look_at_lost_worktree(void) {
+        CHECK(!can_make("hooks/x2") && can_make("refs/y"));
+}
+
+/* The repository of a worktree, whose files are in another share. */
+static void test_own_worktree(void **state) {
+        static const char *const directories[] = { "modules", "modules/m", "modules/m/hooks",
+                "worktrees/own/modules", "worktrees/own/modules/sub", "worktrees/own/modules/sub/hooks" };
+        char path[256];
+
+        assert_int_equal(rename(scratch_path("work"), scratch_path("rest")), 0);
+        assert_int_equal(rename(scratch_path("rest/.git"), scratch_path("work")), 0);
+        scratch_mkdir("work/worktrees");
+        make_worktree("work", "own", "/nonexistent/own/.git\n");
+        make_worktree("work", "other", "/nonexistent/other/.git\n");
+        for (size_t i = 0; i < ELEMENTSOF(directories); i++) {
+                snprintf(path, sizeof(path), "work/%s", directories[i]);
+                scratch_mkdir(path);
+        }
+        scratch_write("work/modules/m/HEAD", "x", 0600);
+        scratch_write("work/worktrees/own/modules/sub/HEAD", "x", 0600);
+        assert_int_equal(with_repository("yes", "own", look_at_own_protected), 0);
+        assert_int_equal(with_repository("no", "own", look_at_own_unprotected), 0);
+        assert_int_equal(with_repository("yes", "gone", look_at_lost_worktree), 0);
+}
+
 static void look_at_no_repository(void) {
         CHECK(!can_write(".envrc") && can_make(".git"));
 }
@@ -372,6 +484,8 @@ int main(void) {
                 CASE(test_git_is_a_file),
                 CASE(test_git_file_that_leads_out),
                 CASE(test_bare_repository),
+                CASE(test_worktrees),
+                CASE(test_own_worktree),
                 CASE(test_no_repository),
                 CASE(test_links),
                 CASE(test_hard_links),
