@@ -33,6 +33,9 @@ format: ## clang-format on all C sources
 bench: ## measure; PARTS="start network sessions memory manager" for some of it
 	tests/bench/bench $(PARTS)
 
+campaign: ## FAULTS=100 faults at random moments, from SEED on
+	tests/host/shell /src/tests/campaign/faults --faults $(or $(FAULTS),100) $(addprefix --seed ,$(SEED))
+
 figures: ## measure all, and write BENCHMARKS.md
 	tests/bench/bench >BENCHMARKS.md.new
 	mv BENCHMARKS.md.new BENCHMARKS.md
@@ -55,5 +58,5 @@ host: ## a shell in the test host, with the project installed
 clean: ## remove build directories, the test host's root and its guest images
 	tests/host/clean
 
-.PHONY: help demo check quick fuzz build deb golden format bench figures install vm.run host clean
+.PHONY: help demo check quick fuzz build deb golden format bench campaign figures install vm.run host clean
 .DEFAULT_GOAL := help

@@ -16,7 +16,8 @@
 #define PARAMETER_WORK_DIRECTORY "CLAUDE_VM_WORK_DIRECTORY" /* on the host; for messages and lists */
 /* Lists: one variable an element. */
 /* + TAG = OPTIONS:GUESTDIR:HOSTDIR. OPTIONS are rw or ro, and one of these for a missing HOSTDIR: `,create`
- * makes it (0700), `,optional` leaves the share out. GUESTDIR has no colon. */
+ * makes it (0700), `,optional` leaves the share out; `,named` does as well, and shows of HOSTDIR what
+ * user-config.h names, through links of the user's own. GUESTDIR has no colon. */
 #define PARAMETER_SHARE_PREFIX "CLAUDE_VM_SHARE_"
 /* The tag of the repository of a work directory that is a linked worktree or a submodule of git's. */
 #define GIT_SHARE "git_common"
@@ -43,6 +44,6 @@
 
 /* Credentials of the agent are loaded under their own name: LoadCredential=NAME:FILE. */
 
-/* Shares of one VM, with `work`, `home`, `nix_store` and `git_common`: each takes one of the 32 slots of a
- * PCI bus. */
-#define SHARES_MAX 21U
+/* Shares of one VM, with `work`, `home`, `nix_store`, `git_common` and `user_config`: each takes one of the
+ * 32 slots of a PCI bus. */
+#define SHARES_MAX 22U

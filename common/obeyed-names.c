@@ -66,8 +66,7 @@ const ObeyedName *obeyed_name(size_t i) {
         return i < ELEMENTSOF(names) ? &names[i] : NULL;
 }
 
-/* Without `.`, `..` and empty components: the walk to it goes down only. */
-static bool is_relative(const char *path, size_t n) {
+bool path_is_below(const char *path, size_t n) {
         while (n > 0) {
                 const char *slash = memchr(path, '/', n);
                 size_t length = slash ? (size_t) (slash - path) : n;
@@ -92,7 +91,7 @@ const char *protect_refused(const char *words) {
         for (; (n = setting_next_word(&words)) > 0; words += n) {
                 if (n == strlen(PROTECT_NOTHING) && memcmp(words, PROTECT_NOTHING, n) == 0)
                         return "must be no alone, or a list of names";
-                if (!is_relative(words, n))
+                if (!path_is_below(words, n))
                         return "must be yes, no, or names below the work directory, like: yes tools/run.sh";
                 if (++n_words > PROTECT_WORDS_MAX)
                         return "must be 64 names at most";
@@ -105,7 +104,7 @@ const char *private_refused(const char *words) {
         size_t n;
 
         for (; (n = setting_next_word(&words)) > 0; words += n) {
-                if (!is_relative(words, n))
+                if (!path_is_below(words, n))
                         return "must be directories below the work directory, like: node_modules web/target";
                 if (++n_words > PROTECT_WORDS_MAX)
                         return "must be 64 directories at most";

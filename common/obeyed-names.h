@@ -19,6 +19,10 @@ typedef struct ObeyedName {
 /* Returns NULL after the last. */
 const ObeyedName *obeyed_name(size_t i);
 
+/* True for a relative path of `n` bytes without `.`, `..` and empty components: the walk to it goes down
+ * only. */
+bool path_is_below(const char *path, size_t n);
+
 /* Checks the words of Protect=: `no` alone, or relative paths and `yes` with blanks between. Returns NULL,
  * or what a value must be, as the rest of a sentence. */
 const char *protect_refused(const char *words);

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/path.h"
 
 #define LINKS_MAX 40U /* as many as the kernel follows */
 #define DIRECTORY (O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
@@ -127,13 +128,24 @@ static bool is_roots(int directory_fd) {
         }
 }
 
+/* True if no other user writes to the directory. */
+static bool is_own(int fd) {
+        struct stat st;
+
+        return fstat(fd, &st) == 0 && st.st_uid == getuid() && !(st.st_mode & (S_IWGRP | S_IWOTH));
+}
+
 /* No guest is given the home itself, so a link in it is the user's. */
 static bool is_home(const Walk *walk) {
         const char *home = walk->walker->home;
-        struct stat st;
 
-        return home && strcmp(walk->place->path, home) == 0 && fstat(walk->place->fd, &st) == 0 &&
-                        st.st_uid == getuid() && !(st.st_mode & (S_IWGRP | S_IWOTH));
+        return home && strcmp(walk->place->path, home) == 0 && is_own(walk->place->fd);
+}
+
+static bool is_in_tree(const Walk *walk) {
+        const char *tree = walk->walker->tree;
+
+        return tree && path_is_in(walk->place->path, tree) && is_own(walk->place->fd);
 }
 
 /* True if a link in this directory counts. */
@@ -142,7 +154,7 @@ static bool is_trusted(const Walk *walk) {
         case PATH_LINKS_ALL:
                 return true;
         case PATH_LINKS_TRUSTED:
-                return is_home(walk) || is_roots(walk->place->fd);
+                return is_home(walk) || is_in_tree(walk) || is_roots(walk->place->fd);
         case PATH_LINKS_NONE:
         default:
                 return false;

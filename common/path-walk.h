@@ -23,6 +23,7 @@ typedef struct PathPlace {
 typedef struct PathWalker {
         PathLinks links;
         const char *home; /* borrowed, canonical: links that lie in it count. NULL: there is none */
+        const char *tree; /* likewise, and links that lie deeper in it count, too */
         /* most projects lie beside each other, so the place of the last parent is kept */
         char written[PATH_MAX]; /* the parent as it was asked for */
         PathPlace parent;

@@ -57,6 +57,12 @@ int run_program_input(const char *const argv[], int input) {
         return pid < 0 ? pid : wait_for(pid);
 }
 
+int run_program_between(const char *const argv[], int input, int output) {
+        pid_t pid = spawn(argv, input, output, -1);
+
+        return pid < 0 ? pid : wait_for(pid);
+}
+
 int run_program_quietly(const char *const argv[]) {
         _cleanup_close_ int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
         pid_t pid = null < 0 ? -errno : spawn(argv, -1, null, null);

@@ -9,6 +9,9 @@ int run_program(const char *const argv[], int output);
 /* The same with `input` as its standard input. */
 int run_program_input(const char *const argv[], int input);
 
+/* The same with `output` as its standard output. */
+int run_program_between(const char *const argv[], int input, int output);
+
 /* The same with standard output and error thrown away. */
 int run_program_quietly(const char *const argv[]);
 

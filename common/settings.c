@@ -224,6 +224,13 @@ static int check_private(const Setting *s, const char *value, char *ret_why) {
         return -EINVAL;
 }
 
+static int check_script(const Setting *s, const char *value, char *ret_why) {
+        if (path_is_below(value, strlen(value)))
+                return 0;
+        snprintf(ret_why, SETTING_WHY_MAX, "must be a script below the work directory, like: scripts/setup");
+        return -EINVAL;
+}
+
 typedef int (*checker)(const Setting *s, const char *value, char *ret_why);
 
 static const checker checkers[N_TYPES] = {
@@ -237,6 +244,7 @@ static const checker checkers[N_TYPES] = {
         [TYPE_DIRECTORY] = check_directory,
         [TYPE_PROTECT] = check_protect,
         [TYPE_PRIVATE] = check_private,
+        [TYPE_SCRIPT] = check_script,
 };
 
 int setting_check(const Setting *s, const char *value, char ret_why[static SETTING_WHY_MAX]) {

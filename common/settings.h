@@ -30,13 +30,18 @@
         X(AGENT_START,     "Project", "AgentStart",      WORD,      "boot session", "boot", VARIABLE, 0, NULL, NULL, NULL) \
         X(AGENT_ARGUMENTS, "Project", "AgentArguments",  ARGUMENTS, NULL,       NULL,    CODE,      0, NULL, NULL, NULL) \
         X(AGENT_FORWARD,   "Project", "AgentForward",    BOOLEAN,   "no yes",   "no",    CODE,      0, "agent-forward", NULL, "lend the VM your ssh agent") \
+        X(USER_CONFIG,     "Project", "UserConfig",      BOOLEAN,   "no yes",   "yes",   CODE,      0, "user-config", "YES|NO", NULL) \
         X(READ_ONLY,       "Project", "ReadOnly",        BOOLEAN,   "no yes",   "no",    CODE,      0, NULL, NULL, NULL) \
         X(PROTECT,         "Project", "Protect",         PROTECT,   NULL,       "yes",   VARIABLE,  0, "protect", "NAMES", "what stays read-only for the guest") \
+        X(WORKSPACE,       "Project", "Workspace",       WORD,      "direct copy", "direct", VARIABLE, 0, "workspace", "HOW", NULL) \
+        X(COPY_MAX_MIB,    "Project", "CopyMax",         MEMORY,    "1M 16T",   "8G",    VARIABLE,  0, NULL, NULL, NULL) \
+        X(NOTIFY,          "Project", "Notify",          BOOLEAN,   "no yes",   "yes",   VARIABLE,  0, NULL, NULL, NULL) \
         X(WORKTREE,        "Project", "Worktree",        BOOLEAN,   "no yes",   "yes",   CODE,      0, NULL, NULL, NULL) \
         X(DEV_SHELL,       "Project", "DevShell",        BOOLEAN,   "no yes devenv", "no", VARIABLE, 0, NULL, NULL, NULL) \
         X(SHARE,           "Project", "Share",           SHARE,     NULL,       NULL,    CODE,      0, "share", "TAG:DIR:GUESTDIR[:ro]", "one more directory") \
         X(ALLOW_HIDDEN,    "Project", "AllowHidden",     HIDDEN,    NULL,       NULL,    CODE,      0, NULL, NULL, NULL) \
         X(PRIVATE,         "Project", "Private",         PRIVATE,   NULL,       NULL,    VARIABLE,  0, NULL, NULL, NULL) \
+        X(SETUP,           "Project", "Setup",           SCRIPT,    NULL,       NULL,    VARIABLE,  0, NULL, NULL, NULL) \
         X(UUID,            "Project", "UUID",            UUID,      NULL,       NULL,    CODE,      0, NULL, NULL, NULL) \
         X(GUEST,           "VM",      "Guest",           GUEST,     NULL,       DEFAULT_GUEST, VARIABLE, 0, "guest", "GUEST", "guest image") \
         X(MEMORY_MIB,      "VM",      "Memory",          MEMORY,    "128M 1T",  "4G",    VARIABLE,  'm', "memory", "SIZE", "memory, like 8G") \
@@ -89,6 +94,7 @@ typedef enum SettingType {
         TYPE_PLACE,     /* a directory in the guest */
         TYPE_PROTECT,   /* names below the work directory */
         TYPE_PRIVATE,   /* directories below it */
+        TYPE_SCRIPT,    /* a file below it */
         TYPE_UUID,      /* of a project only, not of a request */
         TYPE_DIRECTIVE, /* plain text for systemd */
         TYPE_WANTED,    /* of a project only */

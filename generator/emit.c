@@ -22,16 +22,16 @@ static void unit_name(const char *id, char ret[static UNIT_NAME_MAX]) {
 }
 
 static const char *options_of(const Share *share) {
-        return share->create ? ",create" : share->optional ? ",optional" : "";
+        return share->create ? ",create" : share->named ? ",named" : share->optional ? ",optional" : "";
 }
 
 /* The sockets, not the services: a virtiofsd ends with its QEMU, and a restart of
  * the VM would find the dependency gone. They end with the VM; a VM that is stopped before
- * it starts, while its dev shell is evaluated, must stop them as well. */
+ * it starts, while its dev shell is evaluated or its copy is made, must stop them as well. */
 static void print_share_dependencies(UnitWriter *w, const Project *p) {
         static const char *const directives[] = { "Requires", "After", "PropagatesStopTo" };
 
-        for (size_t s = 0; s < (project_has_dev_shell(p) ? 3 : 2); s++) {
+        for (size_t s = 0; s < (project_has_dev_shell(p) || project_has_copy(p) ? 3 : 2); s++) {
                 unit_writer_print_raw(w, directives[s]);
                 for (size_t i = 0; i < p->n_shares; i++) {
                         unit_writer_print_raw(w, i > 0 ? " " : "=");
@@ -352,6 +352,18 @@ static void print_network_dependencies(UnitWriter *w, const Project *p) {
         }
 }
 
+/* The copy is made before the VM starts, by a unit that has nothing to do if there is one. */
+static void print_copy_dependencies(UnitWriter *w, const Project *p) {
+        static const char *const directives[] = { "Requires", "After" };
+
+        for (size_t i = 0; project_has_copy(p) && i < sizeof(directives) / sizeof(directives[0]); i++) {
+                unit_writer_print_raw(w, directives[i]);
+                unit_writer_print_literal(w, "=claude-vm-copy@");
+                unit_writer_print_raw(w, p->id);
+                unit_writer_print_literal(w, ".service\n");
+        }
+}
+
 static int print_dropin(UnitWriter *w, const Project *p) {
         char unit[UNIT_NAME_MAX];
         int r;
@@ -362,6 +374,7 @@ static int print_dropin(UnitWriter *w, const Project *p) {
                 return r;
         print_description(w, p);
         print_share_dependencies(w, p);
+        print_copy_dependencies(w, p);
         print_network_dependencies(w, p);
         print_wants(w, p);
         if (p->is_request)
@@ -390,6 +403,19 @@ static int add_ssh(UnitWriter *w, const Project *p) {
                 return r;
         unit_writer_print_literal(w, "\n[Service]\nPrivateTmp=no\n");
         unit_writer_print_environment(w, settings[SETTING_AGENT_FORWARD].variable, "yes");
+        return unit_writer_end(w);
+}
+
+/* Writes the parameters of the unit that makes the copy. */
+static int add_copy(UnitWriter *w, const Project *p) {
+        int r = begin_part(w, p, "copy");
+
+        if (r < 0)
+                return r;
+        begin_service(w, p);
+        print_setting(w, p, SETTING_WORK_DIRECTORY);
+        print_setting(w, p, SETTING_WORKSPACE);
+        print_setting(w, p, SETTING_COPY_MAX_MIB);
         return unit_writer_end(w);
 }
 
@@ -525,6 +551,8 @@ static int add_vm(UnitWriter *w, const Project *p) {
                 r = add_proxy(w, p);
         if (r >= 0 && project_has_dev_shell(p))
                 r = add_dev_shell(w, p);
+        if (r >= 0 && project_has_copy(p))
+                r = add_copy(w, p);
         if (r >= 0 && suspends_at_shutdown(p))
                 r = add_suspend(w, p);
         if (r >= 0 && setting_is(p->values, SETTING_AGENT_FORWARD, "yes"))

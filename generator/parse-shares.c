@@ -8,16 +8,18 @@
 #include "common/path.h"
 #include "common/share-tag.h"
 #include "common/strv.h"
+#include "common/user-config.h"
 #include "config.h"
 #include "generator/guest-places.h"
 #include "generator/parser.h"
 #include "generator/paths.h"
 #include "generator/shareable.h"
+#include "generator/user-config.h"
 
 /* Tags of the shares that do not come from Share=. */
 static bool is_own_tag(const char *tag) {
         return strcmp(tag, "work") == 0 || strcmp(tag, "home") == 0 || strcmp(tag, "nix_store") == 0 ||
-                        strcmp(tag, GIT_SHARE) == 0;
+                        strcmp(tag, GIT_SHARE) == 0 || strcmp(tag, USER_CONFIG_TAG) == 0;
 }
 
 /* Takes ownership of the directory. */
@@ -95,7 +97,9 @@ void parse_share(Parser *parser, const Setting *key, const char *value) {
                 return;
         }
         if (!share_tag_is_valid(tag, strlen(tag)) || is_own_tag(tag)) {
-                refuse(parser, "%s=%s: the tag '%s' must be 1 to %d of a-z, 0-9 and '_', and not work, home, nix_store or " GIT_SHARE,
+                refuse(parser,
+                                "%s=%s: the tag '%s' must be 1 to %d of a-z, 0-9 and '_', and not work, home, nix_store, " GIT_SHARE
+                                " or " USER_CONFIG_TAG,
                                 key->key, value, tag, SHARE_TAG_MAX);
                 return;
         }
@@ -104,9 +108,10 @@ void parse_share(Parser *parser, const Setting *key, const char *value) {
                         refuse_taken(parser, value, tag, parser->project->shares[i].line);
                         return;
                 }
-        /* the work directory, its repository, the home and Nix's store come later */
-        if (parser->project->n_shares + 4 >= SHARES_MAX) {
-                refuse(parser, "%s=%s: more than %u shares", key->key, value, SHARES_MAX - 4);
+        /* the work directory, its repository, the home, Nix's store and the user's configuration come later
+         */
+        if (parser->project->n_shares + 5 >= SHARES_MAX) {
+                refuse(parser, "%s=%s: more than %u shares", key->key, value, SHARES_MAX - 5);
                 return;
         }
         for (size_t i = 0; i < parser->project->n_shares; i++)
@@ -152,6 +157,14 @@ static int length_of_hidden(const UserPaths *paths, const char *directory) {
         return (int) (n + strcspn(directory + n, "/"));
 }
 
+/* What a guest may write there, the user's own agent on the host obeys, and a link that it puts there would
+ * be followed for UserConfig=. */
+static void check_user_config(Parser *parser, const Share *share) {
+        if (!share->read_only && user_config_has(parser->paths, share->directory))
+                refuse(parser, "the directory '%s' of the share '%s' is what your own agent on this machine obeys, so no guest may write it: share it with :ro, or leave it to UserConfig=",
+                                share->directory, share->tag);
+}
+
 void shares_check_hidden(Parser *parser) {
         Project *p = parser->project;
 
@@ -159,10 +172,13 @@ void shares_check_hidden(Parser *parser) {
                 const Share *share = &p->shares[i];
 
                 /* without a line it is a directory of ours */
-                if (share->line == 0 || !shareable_is_hidden(parser->paths, share->directory) ||
-                                shares_is_opened(p, share->directory))
+                if (share->line == 0 || !shareable_is_hidden(parser->paths, share->directory))
                         continue;
                 parser->line = share->line;
+                if (shares_is_opened(p, share->directory)) {
+                        check_user_config(parser, share);
+                        continue;
+                }
                 refuse(parser, "the directory '%s' of the share '%s' lies in the hidden '%.*s', and such directories hold settings and secrets: take another one, or name it in a project of your own: AllowHidden=%s",
                                 share->directory, share->tag,
                                 length_of_hidden(parser->paths, share->directory), share->directory,

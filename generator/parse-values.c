@@ -125,7 +125,7 @@ void parse_protect(Parser *parser, const Setting *key, const char *value) {
                 set_value(parser, key, value);
 }
 
-void parse_private(Parser *parser, const Setting *key, const char *value) {
+void parse_checked(Parser *parser, const Setting *key, const char *value) {
         char why[SETTING_WHY_MAX];
 
         if (setting_check(key, value, why) < 0)

@@ -18,6 +18,7 @@
 #include "generator/guest-places.h"
 #include "generator/parser.h"
 #include "generator/unknown-key.h"
+#include "generator/user-config.h"
 #include "generator/worktree.h"
 
 /* The namespace of UUIDs made from names (RFC 9562, version 5). */
@@ -41,7 +42,8 @@ static const Type types[N_TYPES] = {
         [TYPE_HOME] = { parse_directory, .any_text = true },
         [TYPE_PLACE] = { parse_guest_directory, .any_text = true },
         [TYPE_PROTECT] = { parse_protect },
-        [TYPE_PRIVATE] = { parse_private },
+        [TYPE_PRIVATE] = { parse_checked },
+        [TYPE_SCRIPT] = { parse_checked, .any_text = true },
         [TYPE_UUID] = { parse_uuid },
         [TYPE_DIRECTIVE] = { parse_directive },
         [TYPE_WANTED] = { parse_wanted },
@@ -60,6 +62,10 @@ const char *project_meaning(const Project *p, SettingId id) {
 
 bool project_has_dev_shell(const Project *p) {
         return !setting_is(p->values, SETTING_DEV_SHELL, "no");
+}
+
+bool project_has_copy(const Project *p) {
+        return setting_is(p->values, SETTING_WORKSPACE, "copy");
 }
 
 const char *project_secret(const Project *p, size_t i) {
@@ -197,6 +203,22 @@ static char *default_home(const UserPaths *paths, const char *work_directory) {
         return strjoin(paths->data_home, "/", name, "-", hash, NULL);
 }
 
+/* The guest gets the copy, which lies where no ini can name it; until here the share has been checked as the
+ * work directory that it stands for. */
+static void share_copy(Parser *parser) {
+        Project *p = parser->project;
+
+        for (size_t i = 0; i < p->n_shares; i++) {
+                Share *share = &p->shares[i];
+
+                if (strcmp(share->tag, "work") != 0)
+                        continue;
+                free(share->directory);
+                share->directory = strjoin(parser->paths->data_home, "/copies/", p->id, "/work", NULL);
+                parser->out_of_memory |= !share->directory;
+        }
+}
+
 /* Fills in the defaults, and checks what depends on more than one key. */
 static void complete(Parser *parser) {
         Project *p = parser->project;
@@ -223,9 +245,14 @@ static void complete(Parser *parser) {
         parser->line = 0;
         if (project_has_dev_shell(p))
                 shares_add_nix_store(parser);
-        worktree_share(parser);
+        /* the repository is the original's: a guest with a copy writes to nothing of that */
+        if (!project_has_copy(p))
+                worktree_share(parser);
         shares_check_nested(parser);
         shares_check_hidden(parser);
+        user_config_add(parser);
+        if (project_has_copy(p))
+                share_copy(parser);
         api_proxy_complete(parser);
         if (p->values[SETTING_WANTED_BY] && p->caller_credentials.n > 0)
                 messages_error(&p->messages, p->caller_credentials.items[0].line,

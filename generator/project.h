@@ -22,6 +22,7 @@ typedef struct Share {
         unsigned line; /* the place that names the directory; 0: none does */
         bool create;   /* make the directory if it is missing */
         bool optional; /* without the directory there is no share */
+        bool named;    /* only what the agent's row of user-config.h names is in it */
 } Share;
 
 /* NAME=VALUE of a section that takes any name. */
@@ -90,6 +91,9 @@ bool project_section_has_variables(const char *section);
 const char *project_meaning(const Project *p, SettingId id);
 
 bool project_has_dev_shell(const Project *p);
+
+/* True if the guest works on a copy of the work directory. */
+bool project_has_copy(const Project *p);
 
 /* The names of its credentials of all three kinds, borrowed: NULL after the last. */
 const char *project_secret(const Project *p, size_t i);

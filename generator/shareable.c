@@ -128,12 +128,14 @@ static const char *hidden_part(const UserPaths *paths, const char *path) {
         return path_is_in(path, paths->home) && path[n] == '/' && path[n + 1] == '.' ? path + n + 1 : NULL;
 }
 
-/* DATA/NAME: where the default homes of agents are, and the guest images and disks beside them. */
+/* DATA/NAME: where the default homes of agents are, and the guest images, disks and copies of work
+ * directories beside them. */
 static bool is_default_home(const UserPaths *paths, const char *path) {
         size_t n = strlen(paths->data_home);
 
         return path_is_in(path, paths->data_home) && path[n] == '/' && !strchr(path + n + 1, '/') &&
-                        strcmp(path + n, "/guests") != 0 && strcmp(path + n, "/" DISK_DIRECTORY) != 0;
+                        strcmp(path + n, "/guests") != 0 && strcmp(path + n, "/copies") != 0 &&
+                        strcmp(path + n, "/" DISK_DIRECTORY) != 0;
 }
 
 static const char *find_tree(const char *path) {

@@ -15,6 +15,7 @@
 #include "common/strjoin.h"
 #include "common/vm-name.h"
 #include "config.h"
+#include "helper/copy/make.h"
 #include "helper/core-dump.h"
 #include "helper/devshell/devshell.h"
 #include "helper/devshell/view.h"
@@ -142,6 +143,59 @@ static int verb_devshell(const char *id) {
         return r < 0 ? no_view(config.work_directory, r) : devshell_evaluate(&config);
 }
 
+/* What `systemctl status` and a claude-run that waits show. */
+static void show_copied(uint64_t bytes, uint64_t total, uint64_t files) {
+        sd_notifyf(0, "STATUS=Copies the work directory: %llu of %llu MiB, %llu files",
+                        (unsigned long long) (bytes >> 20), (unsigned long long) (total >> 20),
+                        (unsigned long long) files);
+}
+
+static void report_copy(const char *origin, const CopyResult *result) {
+        log_status(LOG_INFO,
+                        "Copied '%s' for the guest: %llu MiB in %llu files, of which %llu MiB take room of their own",
+                        origin, (unsigned long long) (result->bytes >> 20),
+                        (unsigned long long) result->files,
+                        (unsigned long long) (result->copied_bytes >> 20));
+        if (result->n_left_out > 0)
+                log_message(LOG_WARNING,
+                                "Not copied from '%s': %llu names, which are sockets or devices, or may not be read",
+                                origin, (unsigned long long) result->n_left_out);
+}
+
+static int verb_copy(const char *id) {
+        _cleanup_(parameters_cleanup) Parameters *p = NULL;
+        _cleanup_free_ char *why = NULL, *data = path_xdg("XDG_DATA_HOME", "/.local/share");
+        CopyResult result;
+        int r;
+
+        log_set_vm(id, getenv(PARAMETER_UUID) ?: "");
+        if (!vm_name_is_id(id) || !getenv(PARAMETER_WORK_DIRECTORY) || !data)
+                return refuse(PARAMETER_WORK_DIRECTORY
+                                " is not set: this program is run by claude-vm-copy@.service of a VM with Workspace=copy");
+        r = check_config(&why);
+        if (r >= 0)
+                r = parameters_read(id, environ, &p, &why);
+        if (r < 0)
+                return refuse(why ?: "No memory");
+
+        const CopyRequest request = {
+                .data_home = data,
+                .id = id,
+                .origin = getenv(PARAMETER_WORK_DIRECTORY),
+                .max_mib = setting_number(p->values, SETTING_COPY_MAX_MIB),
+                .progress = show_copied,
+        };
+
+        r = copy_make(&request, &result, &why);
+        if (r < 0) {
+                log_status(LOG_ERR, "%s", why ?: strerror(-r));
+                return EXIT_CONFIGURATION;
+        }
+        if (r > 0)
+                report_copy(request.origin, &result);
+        return EXIT_SUCCESS;
+}
+
 /* For claude-vm-suspend@.service, at the end of the session. */
 static int verb_suspend(const char *id) {
         _cleanup_free_ char *why = NULL;
@@ -265,6 +319,7 @@ typedef struct Verb {
 static const Verb verbs[] = {
         { "run", "VM", "run QEMU and report to systemd (claude-vm@.service)", verb_run },
         { "devshell", "VM", "evaluate the dev shell of a VM (claude-vm-devshell@.service)", verb_devshell },
+        { "copy", "VM", "copy the work directory of a VM (claude-vm-copy@.service)", verb_copy },
         { "suspend", "VM", "suspend a running VM (claude-vm-suspend@.service)", verb_suspend },
         { "disks", "VM", "make the directory of disks (claude-vm@.service)", verb_disks },
         { "gc", "VM", "clean up after a VM (claude-vm@.service)", verb_gc },

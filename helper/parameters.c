@@ -46,7 +46,9 @@ static int add_share(Parameters *p, const char *tag, char **ret_why) {
         share.directory = strdup(host + 1);
         share.read_only = value[1] == 'o';
         share.create = memmem(value, (size_t) (guest - value), ",create", strlen(",create"));
-        share.optional = memmem(value, (size_t) (guest - value), ",optional", strlen(",optional"));
+        share.named = memmem(value, (size_t) (guest - value), ",named", strlen(",named"));
+        share.optional = share.named ||
+                        memmem(value, (size_t) (guest - value), ",optional", strlen(",optional"));
         p->shares[p->n_shares++] = share;
         return share.tag && share.guest_directory && share.directory ? 0 : -ENOMEM;
 }

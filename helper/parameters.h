@@ -14,6 +14,7 @@ typedef struct ShareParameters {
         char *directory; /* on the host */
         bool read_only;
         bool create, optional;
+        bool named; /* only what the agent's row of user-config.h names is in it */
 } ShareParameters;
 
 typedef struct Parameters {

@@ -156,6 +156,7 @@ in
         [
           "claude-vm-agent"
           "claude-vm-control"
+          "claude-vm-project-setup"
           "claude-vm-ready"
           "claude-vm-setup"
           "emergency"
@@ -163,6 +164,7 @@ in
         (_: {
           path = [
             pkgs.gawk
+            pkgs.jq
             pkgs.python3
             pkgs.util-linux
           ];

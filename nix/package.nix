@@ -9,6 +9,7 @@
   pkg-config,
   python3,
   cmocka,
+  diffutils,
   dnsmasq,
   git,
   gnutar,
@@ -97,6 +98,7 @@ stdenv.mkDerivation {
     (lib.mesonOption "systemctl" "${systemd}/bin/systemctl")
     (lib.mesonOption "journalctl" "${systemd}/bin/journalctl")
     (lib.mesonOption "git" "${git}/bin/git")
+    (lib.mesonOption "diff" "${diffutils}/bin/diff")
     (lib.mesonOption "nft" "${nftables}/bin/nft")
     (lib.mesonOption "pasta" "${passt}/bin/pasta")
     (lib.mesonOption "dnsmasq" "${dnsmasq}/bin/dnsmasq")

@@ -48,7 +48,8 @@ static inline void scratch_mkdir(const char *name) {
 static inline void scratch_write(const char *name, const char *text, mode_t mode) {
         FILE *f = fopen(scratch_path(name), "we");
 
-        assert_non_null(f);
+        if (!f)
+                fail_msg("%s cannot be written", name);
         assert_int_equal(fwrite(text, 1, strlen(text), f), strlen(text));
         assert_int_equal(fchmod(fileno(f), mode), 0);
         assert_int_equal(fclose(f), 0);

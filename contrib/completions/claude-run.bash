@@ -93,13 +93,14 @@ _claude_run_candidates() {
         disk:3) _claude_run_snapshots "${words[1]}" ;;
         config:1) printf '%s\n' show edit new defaults; _claude_run_names ;;
         config:2) echo defaults; _claude_run_names ;;
-        ports:1 | network:1 | changes:1 | stop:* | restart:* | suspend:*) _claude_run_names '^(active|activating|reloading)$' ;;
+        ports:1 | network:1 | changes:1 | stop:* | restart:*) _claude_run_names '^(active|activating|reloading)$' ;;
         ports:2) printf '%s\n' add remove reverse ;;
         ports:*) [ "${words[2]}" != remove ] || _claude_run_ports "${words[1]}" ;;
         network:2) printf '%s\n' allow deny mode ;;
         network:3) [ "${words[2]}" != mode ] || _claude_run_value_words --network ;;
         start:*) _claude_run_names '^(inactive|failed|suspended)$' ;;
-        resume:* | discard:*) _claude_run_names '^suspended$' ;;
+        resume:* | forget:*) _claude_run_names '^suspended$' ;;
+        suspend:*) _claude_run_names '^(active|activating|reloading)$' ;;
         rm:* | rename:1) _claude_run_names '^(inactive|failed|broken|suspended)$' ;;
         *:1) _claude_run_names ;;
         esac

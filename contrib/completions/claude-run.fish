@@ -142,7 +142,7 @@ function __claude_run_offer_words
             __fish_complete_path (commandline --current-token)
         case 'start:*'
             __claude_run_names '^(inactive|failed|suspended)$'
-        case 'resume:*' 'discard:*'
+        case 'resume:*' 'forget:*'
             __claude_run_names '^suspended$'
         case 'rm:*' 'rename:1'
             __claude_run_names '^(inactive|failed|broken|suspended)$'

@@ -7,6 +7,10 @@ export PATH=$HOME/.local/bin:$PATH
 export LANG=${LANG:-C.UTF-8} TERM=${TERM:-xterm-256color} COLORTERM=${COLORTERM:-truecolor}
 # The VM is the sandbox, and the image has the version that was asked for.
 export IS_SANDBOX=1 DISABLE_AUTOUPDATER=1
+# The user's plugins, which need no installation then, see setup.
+[ ! -d /var/lib/claude-vm-user-config/plugins ] || export CLAUDE_CODE_PLUGIN_SEED_DIR=/var/lib/claude-vm-user-config/plugins
+
+[ ! -d /run/user/1000 ] || export XDG_RUNTIME_DIR=/run/user/1000
 
 [ ! -e /run/claude-vm/devshell ] || . /usr/lib/claude-vm/devshell.bash
 

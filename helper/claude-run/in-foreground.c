@@ -70,6 +70,9 @@ static int check_plan(const Plan *plan) {
         if (plan_wants(plan, "devshell"))
                 return fail(EXIT_CONFIGURATION,
                                 "DevShell= is not for --foreground: run claude-run inside of the dev shell, or let the guest use direnv");
+        if (strcmp(plan_variable(plan, "", settings[SETTING_WORKSPACE].variable) ?: "", "copy") == 0)
+                return fail(EXIT_CONFIGURATION,
+                                "Workspace=copy is not for --foreground: give it a directory of its own, which a job has anyway");
         if (plan_variable(plan, "", PARAMETER_PUBLISH_PREFIX "0"))
                 return fail(EXIT_CONFIGURATION,
                                 "Publish= is not for --foreground: no ssh master forwards ports");

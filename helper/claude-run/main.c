@@ -9,6 +9,8 @@ int main(int argc, char **argv) {
                 .tar = TAR_PATH,
                 .systemctl = SYSTEMCTL_PATH,
                 .journalctl = JOURNALCTL_PATH,
+                .git = GIT_PATH,
+                .diff = DIFF_PATH,
         };
 
         return claude_run(&options, argc, argv);

@@ -40,8 +40,10 @@ static const Option own[] = {
         { 0, "host", "HOST", "first of all: on another machine, by ssh and its own claude-run", NULL, NULL,
                         MEMBER(host) },
         { 0, "json", NULL, "for programs", NULL,
-                        "list status ports network logs changes disk config versions doctor", MEMBER(json) },
-        { 0, "wide", NULL, "with disk, viewers, UUID and the whole directory", NULL, "list", MEMBER(wide) },
+                        "list status ports network logs changes diff disk config versions doctor",
+                        MEMBER(json) },
+        { 0, "wide", NULL, "with disk, copy, viewers, UUID and the whole directory", NULL, "list",
+                        MEMBER(wide) },
         { 't', "tty", NULL, "with a terminal", NULL, "exec", MEMBER(terminal) },
         { 'd', "detach", NULL, "in the background", NULL, "run exec", MEMBER(detach) },
         { 'u', "user", "USER", "as root instead of claude", NULL, "exec shell ssh cp", MEMBER(user) },
@@ -51,7 +53,13 @@ static const Option own[] = {
         { 0, "save", NULL, "in the project's ini, too", NULL, "network", MEMBER(save) },
         { 'n', "lines", "N", "only the last ones", NULL, "logs", MEMBER(lines) },
         { 0, "since", "TIME", "from this time on", NULL, "logs", MEMBER(since) },
-        { 'y', "yes", NULL, "without a question", NULL, "rm disk discard", MEMBER(yes) },
+        { 'y', "yes", NULL, "without a question", NULL, "rm discard disk prune forget", MEMBER(yes) },
+        { 0, "list", NULL, "only the names of what differs", NULL, "diff", MEMBER(list) },
+        { 0, "branch", NULL, "fetch the agent's commits as branches", NULL, "apply", MEMBER(branch) },
+        { 0, "dry-run", NULL, "say what would be done", NULL, "apply", MEMBER(dry_run) },
+        { 0, "overwrite", NULL, "also what has changed here meanwhile", NULL, "apply", MEMBER(overwrite) },
+        { 0, "with-protected", NULL, "also names that programs here obey", NULL, "apply",
+                        MEMBER(with_protected) },
         { 'h', "help", NULL, "this text", NULL, NULL, MEMBER(help) },
         { 0, "version", NULL, "the version", NULL, NULL, MEMBER(version) },
 };
@@ -67,7 +75,8 @@ static bool option_at(size_t i, Option *ret) {
                 *ret = own[i - N_SETTINGS];
         else if (s->option)
                 *ret = (Option) { s->letter, s->option, s->value_name, s->help,
-                        s->type == TYPE_WORD ? s->range : NULL, .section = s->section, .key = s->key };
+                        s->type == TYPE_WORD || (s->type == TYPE_BOOLEAN && s->value_name) ? s->range : NULL,
+                        .section = s->section, .key = s->key };
         else
                 return false;
         if (ret->section)

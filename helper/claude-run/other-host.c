@@ -80,7 +80,7 @@ static bool names_directory(char *const *words) {
 char **other_host_argv(const char *ssh, char *const *argv, bool terminal) {
         const char *equals = strchr(argv[1], '='), *host = equals ? equals + 1 : argv[2];
         char *const *words = argv + (equals ? 2 : 3);
-        _cleanup_free_ char *here = names_directory(host ? words : argv) ? NULL : getcwd(NULL, 0);
+        _cleanup_free_ char *here = names_directory(host ? words : argv) ? NULL : get_current_dir_name();
         char **result = NULL;
 
         /* ssh would take it for an option of its own */

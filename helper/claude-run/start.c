@@ -10,6 +10,7 @@
 #include "common/cleanup.h"
 #include "common/drop-in.h"
 #include "common/run-program.h"
+#include "common/settings.h"
 #include "common/strjoin.h"
 #include "common/strv.h"
 #include "common/usec.h"
@@ -23,8 +24,8 @@
 #include "helper/host/config-check.h"
 #include "helper/request/caller-credentials.h"
 
-#define START_LIMIT (500 * SEC) /* the unit's own is 180 s, its dev shell's 300 s */
-#define STOP_LIMIT (60 * SEC)   /* the unit's own is 45 s */
+#define START_LIMIT (1400 * SEC) /* the unit's own is 180 s, its dev shell's 300 s, its copy's 900 s */
+#define STOP_LIMIT (60 * SEC)    /* the unit's own is 45 s */
 
 static void __attribute__((format(printf, 1, 2))) print_progress(const char *format, ...) {
         va_list ap;
@@ -34,13 +35,41 @@ static void __attribute__((format(printf, 1, 2))) print_progress(const char *for
         va_end(ap);
 }
 
+typedef struct Progress {
+        Context *context;
+        const char *id;
+        bool has_copy; /* which is made before the VM has anything to say */
+} Progress;
+
+/* The status text of the unit that makes the copy, owned; NULL if it has none. */
+static char *copy_status(Context *c, const char *id) {
+        _cleanup_free_ char *unit = NEED(strjoin("claude-vm-copy@", id, ".service", NULL)), *text = NULL;
+        UnitState state = {};
+
+        if (manager_state(c->manager, unit, &state) >= 0 && state.status_text && state.status_text[0])
+                text = NEED(strdup(state.status_text));
+        unit_state_done(&state);
+        return TAKE_PTR(text);
+}
+
 /* Prints a line that the next one overwrites, and nothing without a terminal. */
 static void show_progress(void *userdata, const char *status_text, uint64_t elapsed_usec) {
-        const char *id = userdata;
+        const Progress *p = userdata;
+        _cleanup_free_ char *copied = NULL;
 
-        if (isatty(STDERR_FILENO))
-                print_progress("%s: %s … %llu s", id, status_text[0] ? status_text : "waiting",
-                                (unsigned long long) (elapsed_usec / SEC));
+        if (!isatty(STDERR_FILENO))
+                return;
+        if (!status_text[0] && p->has_copy)
+                copied = copy_status(p->context, p->id);
+        print_progress("%s: %s … %llu s", p->id, status_text[0] ? status_text : copied ?: "waiting",
+                        (unsigned long long) (elapsed_usec / SEC));
+}
+
+static bool has_copy(Context *c, const char *unit) {
+        _cleanup_free_ char *workspace = NULL;
+
+        return manager_environment(c->manager, unit, settings[SETTING_WORKSPACE].variable, &workspace) > 0 &&
+                        strcmp(workspace, "copy") == 0;
 }
 
 static void end_progress(void) {
@@ -84,6 +113,17 @@ static int explain_failure(Context *c, const char *id, const char *unit, const c
         return status;
 }
 
+/* The VM itself has not been started and has nothing to say. */
+static int explain_copy(Context *c, const char *id) {
+        _cleanup_free_ char *why = copy_status(c, id);
+
+        if (why)
+                return fail(EXIT_CONFIGURATION, "Failed to start '%s': %s", id, why);
+        return fail(EXIT_FAILURE,
+                        "Failed to start '%s': its copy could not be made; see: systemctl --user status claude-vm-copy@%s",
+                        id, id);
+}
+
 int start_job(Context *c, ManagerJob job, const char *id) {
         static const char *const verbs[] = { [MANAGER_START] = "start", [MANAGER_STOP] = "stop" };
         const char *verb = verbs[job];
@@ -91,9 +131,10 @@ int start_job(Context *c, ManagerJob job, const char *id) {
         uint64_t limit = job == MANAGER_STOP ? STOP_LIMIT : START_LIMIT;
         const char *result = "";
         uint64_t begun_usec = usec_now(CLOCK_REALTIME);
+        Progress progress = { c, id, job != MANAGER_STOP && has_copy(c, unit) };
         int r;
 
-        r = manager_job(c->manager, job, unit, limit, &context_interrupted, show_progress, (void *) id,
+        r = manager_job(c->manager, job, unit, limit, &context_interrupted, show_progress, &progress,
                         &result);
         end_progress();
         if (r >= 0)
@@ -112,6 +153,8 @@ int start_job(Context *c, ManagerJob job, const char *id) {
                                 verb, (unsigned long long) (limit / SEC), unit);
         if (!result[0])
                 return fail(EXIT_FAILURE, "Failed to %s '%s': %s", verb, id, strerror(-r));
+        if (progress.has_copy && strcmp(result, "dependency") == 0)
+                return explain_copy(c, id);
         return explain_failure(c, id, unit, verb, result, begun_usec);
 }
 

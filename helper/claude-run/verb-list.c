@@ -17,6 +17,7 @@
 #include "common/usec.h"
 #include "common/vm-name.h"
 #include "helper/claude-run/context.h"
+#include "helper/claude-run/copies.h"
 #include "helper/claude-run/disks.h"
 #include "helper/claude-run/fail.h"
 #include "helper/claude-run/memory.h"
@@ -26,18 +27,23 @@
 #include "helper/claude-run/verbs.h"
 #include "helper/claude-run/vm-network.h"
 #include "helper/claude-run/which-vm.h"
+#include "helper/copy/make.h"
 #include "helper/json.h"
 
 #define CELL_MAX 32
 
 typedef struct Row {
         const char *name;
-        const char *uuid, *directory, *error; /* or NULL */
+        const char *uuid, *directory, *error, *note; /* or NULL */
         UnitState state;
         StateInfo suspended; /* .since_usec 0: it is not */
         unsigned viewers;
+        uint64_t copy;        /* bytes of the copy of the directory, or one of these */
         const DiskFile *disk; /* or NULL */
 } Row;
+
+#define COPY_UNKNOWN UINT64_MAX
+#define COPY_ABSENT (UINT64_MAX - 1)
 
 static bool is_active(const UnitState *state) {
         return strcmp(state->active_state ?: "", "active") == 0;
@@ -143,6 +149,10 @@ static int build_json(const Row *row, sd_json_variant **ret) {
                         SD_JSON_BUILD_PAIR_CONDITION(
                                         !is_suspended(row), "suspendedBytes", SD_JSON_BUILD_NULL),
                         SD_JSON_BUILD_PAIR_UNSIGNED("viewers", row->viewers),
+                        SD_JSON_BUILD_PAIR_CONDITION(row->copy < COPY_ABSENT, "copyBytes",
+                                        SD_JSON_BUILD_UNSIGNED(row->copy)),
+                        SD_JSON_BUILD_PAIR_CONDITION(
+                                        row->copy >= COPY_ABSENT, "copyBytes", SD_JSON_BUILD_NULL),
                         SD_JSON_BUILD_PAIR_CONDITION(!!row->disk, "diskBytes",
                                         SD_JSON_BUILD_UNSIGNED(row->disk ? row->disk->allocated : 0)),
                         SD_JSON_BUILD_PAIR_CONDITION(!row->disk, "diskBytes", SD_JSON_BUILD_NULL),
@@ -150,6 +160,15 @@ static int build_json(const Row *row, sd_json_variant **ret) {
                                         SD_JSON_BUILD_UNSIGNED(row->disk ? row->disk->size : 0)),
                         SD_JSON_BUILD_PAIR_CONDITION(!row->disk, "diskMaxBytes", SD_JSON_BUILD_NULL),
                         SD_JSON_BUILD_PAIR_STRING("directory", row->directory));
+}
+
+static void print_copy(const Row *row, char ret[static CELL_MAX]) {
+        if (row->copy == COPY_ABSENT)
+                strcpy(ret, "-");
+        else if (row->copy == COPY_UNKNOWN)
+                strcpy(ret, "?");
+        else
+                snprintf(ret, CELL_MAX, "%lluM", (unsigned long long) (row->copy + (1 << 20) - 1) >> 20);
 }
 
 static void print_disk(const Row *row, char ret[static CELL_MAX]) {
@@ -179,8 +198,8 @@ static void print_reason(const Row *row) {
         const char *state = row->state.active_state ?: "", *status = or_null(row->state.status_text);
         char suspended[SUSPENDED_TEXT_MAX];
 
-        if (row->error)
-                say_line(stdout, "  %s", row->error);
+        if (row->error || row->note)
+                say_line(stdout, "  %s", row->error ?: row->note);
         else if (strcmp(state, "failed") == 0)
                 say_line(stdout, "  %s", status ?: row->state.result);
         if (is_suspended(row) && suspended_print(row->name, suspended))
@@ -189,7 +208,7 @@ static void print_reason(const Row *row) {
 
 /* An ad-hoc VM by as much of its UUID as tells it from others; which_vm_resolve() takes that. */
 static void print_text(const Context *c, const Row *row) {
-        char uptime[CELL_MAX], memory[CELL_MAX], disk[CELL_MAX];
+        char uptime[CELL_MAX], memory[CELL_MAX], copy[CELL_MAX], disk[CELL_MAX];
         int n = vm_name_is_uuid(row->name) && !c->options->wide ? WHICH_VM_PREFIX : (int) strlen(row->name);
         const char *state = row->error && !is_active(&row->state) ? "broken" : state_of(row);
         _cleanup_free_ char *directory = row->directory ? shorten(row->directory) : NULL;
@@ -197,9 +216,10 @@ static void print_text(const Context *c, const Row *row) {
         print_uptime(&row->state, uptime);
         print_memory(&row->state, memory);
         print_disk(row, disk);
+        print_copy(row, copy);
         if (c->options->wide)
-                say_line(stdout, "%-20s %-10s %-8s %6s %11s %7u %-36s %s", row->name, state, uptime, memory,
-                                disk, row->viewers, row->uuid ?: "-", row->directory ?: "-");
+                say_line(stdout, "%-20s %-10s %-8s %6s %11s %6s %7u %-36s %s", row->name, state, uptime,
+                                memory, disk, copy, row->viewers, row->uuid ?: "-", row->directory ?: "-");
         else
                 say_line(stdout, "%-20.*s %-10s %-8s %6s  %s", n, row->name, state, uptime, memory,
                                 directory ?: "-");
@@ -227,6 +247,13 @@ static bool is_listed(char *const *units, const char *id) {
         return false;
 }
 
+/* It takes a moment, so it is not asked where it is not shown. */
+static uint64_t size_of_copy(const Context *c, const char *id) {
+        _cleanup_free_ char *path = c->options->json || c->options->wide ? copies_find(id) : NULL;
+
+        return path ? copy_disk_usage(path) : COPY_ABSENT;
+}
+
 static int look_at(Context *c, Row *row) {
         _cleanup_free_ char *unit = NEED(vm_unit_name(row->name));
         int r = manager_state(c->manager, unit, &row->state);
@@ -239,6 +266,7 @@ static int look_at(Context *c, Row *row) {
 static int list_one(Context *c, Row *row, bool loaded, sd_json_variant **array) {
         int r = loaded ? look_at(c, row) : 0;
 
+        row->copy = size_of_copy(c, row->name);
         (void) suspended_look(row->name, &row->suspended);
         if (r >= 0)
                 r = print_row(c, row, array);
@@ -298,10 +326,32 @@ static int list_all(Context *c, char *const *units, sd_json_variant **array) {
         return r;
 }
 
+/* A copy takes room after its VM has ended, also if that was an ad-hoc one or its project is gone. */
+static int list_copies(Context *c, char *const *units, sd_json_variant **array) {
+        _cleanup_strv_free_ char **names = copies_list();
+        int r = 0;
+
+        for (char *const *name = names; r >= 0 && name && *name; name++) {
+                _cleanup_free_ char *origin = copies_origin(*name);
+                Row row = {
+                        .name = *name,
+                        .uuid = vm_name_is_uuid(*name) ? *name : NULL,
+                        .directory = origin,
+                        .note = "only the copy of the directory is left; to see what differs, or to remove it: claude-run diff, claude-run discard",
+                };
+
+                if (!vm_name_is_id(*name) || is_listed(units, *name) ||
+                                project_entries_find(&c->projects, *name))
+                        continue;
+                r = list_one(c, &row, false, array);
+        }
+        return r;
+}
+
 static void print_heading(const Context *c) {
         if (c->options->wide)
-                say_line(stdout, "%-20s %-10s %-8s %6s %11s %7s %-36s %s", "NAME", "STATE", "UPTIME",
-                                "MEMORY", "DISK", "VIEWERS", "UUID", "DIRECTORY");
+                say_line(stdout, "%-20s %-10s %-8s %6s %11s %6s %7s %-36s %s", "NAME", "STATE", "UPTIME",
+                                "MEMORY", "DISK", "COPY", "VIEWERS", "UUID", "DIRECTORY");
         else
                 say_line(stdout, "%-20s %-10s %-8s %6s  %s", "NAME", "STATE", "UPTIME", "MEMORY",
                                 "DIRECTORY");
@@ -326,6 +376,8 @@ int verb_list(Context *c) {
                 print_heading(c);
         if (r >= 0)
                 r = list_all(c, units, &array);
+        if (r >= 0)
+                r = list_copies(c, units, &array);
         if (r >= 0 && c->options->json)
                 r = sd_json_variant_dump(array, SD_JSON_FORMAT_NEWLINE, stdout, NULL);
         return r < 0 ? fail(EXIT_FAILURE, "Failed to list VMs: %s", strerror(-r)) : 0;
@@ -354,6 +406,7 @@ static int print_status_json(Context *c, const char *id) {
         if (r >= 0)
                 r = manager_environment(c->manager, unit, PARAMETER_WORK_DIRECTORY, &directory);
         row.directory = directory;
+        row.copy = size_of_copy(c, id);
         if (r >= 0)
                 r = disk_files_read(&disks);
         row.disk = disk_files_find(&disks, id, "");

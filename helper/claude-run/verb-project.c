@@ -9,23 +9,19 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "common/drop-in.h"
-#include "common/strjoin.h"
-#include "common/strv.h"
+#include "common/remove-tree.h"
 #include "common/vm-name.h"
+#include "helper/claude-run/agent-home.h"
 #include "helper/claude-run/context.h"
+#include "helper/claude-run/copies.h"
 #include "helper/claude-run/disks.h"
 #include "helper/claude-run/fail.h"
 #include "helper/claude-run/memory.h"
 #include "helper/claude-run/project-ini.h"
-#include "helper/claude-run/remove-tree.h"
 #include "helper/claude-run/say.h"
 #include "helper/claude-run/suspended.h"
 #include "helper/claude-run/verbs.h"
 #include "helper/claude-run/which-vm.h"
-#include "helper/json.h"
-
-#define HOME_VARIABLE PARAMETER_SHARE_PREFIX "home"
 
 /* The project's entry and its own file. Refuses one that runs, and the administrator's. */
 static int find_project(Context *c, const char *word, const ProjectEntry **ret, char **ret_own) {
@@ -59,6 +55,25 @@ static int reload(Context *c) {
 }
 
 /* --- rename ---------------------------------------------------------------------------- */
+
+/* The copy of the work directory has the VM's name. It goes first: without its ini a name has no copy. */
+static int rename_copy(const char *old, const char *new) {
+        _cleanup_free_ char *copy = copies_find(old);
+        int r;
+
+        /* what is in its memory has the copy's present name */
+        if (copy && suspended_exists(old))
+                return fail(EXIT_FAILURE,
+                                "VM '%s' is suspended, with files of its copy open; first: claude-run resume %s, or: claude-run forget %s",
+                                old, old, old);
+        r = copies_rename(old, new);
+
+        if (r == -EEXIST)
+                return fail(EXIT_CONFIGURATION,
+                                "there is a copy of a directory by the name '%s' already; to remove it: claude-run discard %s",
+                                new, new);
+        return r < 0 ? fail(EXIT_FAILURE, "Failed to rename the copy of '%s': %s", old, strerror(-r)) : 0;
+}
 
 /* The disk and its snapshots go with the name. */
 static int rename_disks(const char *name, const char *new) {
@@ -94,18 +109,25 @@ int verb_rename(Context *c) {
                 return r;
         if (new_effective)
                 return fail(EXIT_CONFIGURATION, "project '%s' already exists: %s", new, new_effective);
-        r = rename_disks(p->name, new);
+        r = rename_copy(p->name, new);
         if (r != 0)
                 return r;
+        r = rename_disks(p->name, new);
+        if (r != 0) {
+                (void) rename_copy(new, p->name);
+                return r;
+        }
         r = suspended_rename(p->name, new);
         if (r < 0 && r != -ENOENT) {
                 (void) rename_disks(new, p->name);
+                (void) rename_copy(new, p->name);
                 return fail(EXIT_FAILURE, "Failed to rename the suspended VM '%s': %s", p->name,
                                 strerror(-r));
         }
         if (renameat2(AT_FDCWD, own, AT_FDCWD, new_own, RENAME_NOREPLACE) < 0) {
                 r = -errno;
                 (void) rename_disks(new, p->name);
+                (void) rename_copy(new, p->name);
                 (void) suspended_rename(new, p->name);
                 return fail(EXIT_FAILURE, "Failed to rename '%s' to '%s': %s", own, new_own, strerror(-r));
         }
@@ -114,46 +136,11 @@ int verb_rename(Context *c) {
 
 /* --- rm -------------------------------------------------------------------------------- */
 
-/* The home that the project has by default, owned; NULL if its ini names another. */
-static char *default_home(Context *c, const ProjectEntry *p) {
-        _cleanup_json_ sd_json_variant *settings = NULL;
-
-        if (p->error || generator_ask(c->options->generator, "--show", p->name, &settings) != 0)
-                return NULL;
-        for (size_t i = 0; i < sd_json_variant_elements(settings); i++) {
-                sd_json_variant *s = sd_json_variant_by_index(settings, i);
-                const char *key = generator_text(s, "key"), *value = generator_text(s, "value");
-
-                if (key && value && strcmp(key, "Home") == 0 && !generator_text(s, "file"))
-                        return NEED(strdup(value));
-        }
-        return NULL;
-}
-
-/* True if a VM that runs has a home that ends so: an ad-hoc one on the directory. */
-static bool is_in_use(Context *c, const char *end) {
-        _cleanup_strv_free_ char **units = NULL;
-
-        if (manager_list(c->manager, "claude-vm@*.service", &units) < 0)
-                return true;
-        for (char **unit = units; unit && *unit; unit++) {
-                _cleanup_free_ char *state = NULL, *share = NULL;
-
-                if (manager_active_state(c->manager, *unit, &state) >= 0 && strcmp(state, "inactive") != 0 &&
-                                strcmp(state, "failed") != 0 &&
-                                manager_environment(c->manager, *unit, HOME_VARIABLE, &share) > 0 &&
-                                strlen(share) > strlen(end) &&
-                                strcmp(share + strlen(share) - strlen(end), end) == 0)
-                        return true;
-        }
-        return false;
-}
-
 /* The home goes with the last project of its work directory. */
 static char *find_home(Context *c, const ProjectEntry *p) {
-        _cleanup_free_ char *home = default_home(c, p), *end = home ? NEED(strjoin(":", home, NULL)) : NULL;
+        _cleanup_free_ char *home = agent_home_of(c, p, true);
 
-        if (!home || access(home, F_OK) < 0 || is_in_use(c, end))
+        if (!home || access(home, F_OK) < 0 || agent_home_is_in_use(c, home))
                 return NULL;
         for (size_t i = 0; i < c->projects.n; i++) {
                 const ProjectEntry *other = &c->projects.items[i];
@@ -166,7 +153,8 @@ static char *find_home(Context *c, const ProjectEntry *p) {
         return TAKE_PTR(home);
 }
 
-static bool ask(const ProjectEntry *p, const char *own, const char *home, const DiskFiles *disks) {
+static bool ask(const ProjectEntry *p, const char *own, const char *home, const DiskFiles *disks,
+                const char *copy) {
         _cleanup_free_ char *line = NULL;
         char suspended[SUSPENDED_TEXT_MAX];
         size_t allocated = 0;
@@ -180,6 +168,9 @@ static bool ask(const ProjectEntry *p, const char *own, const char *home, const 
                 say_line(stderr, "  its VM, %s, with what runs in it", suspended);
         if (home)
                 say_line(stderr, "  %s, the agent's home with its login and sessions", home);
+        if (copy)
+                say_line(stderr, "  %s, the copy that the agent worked on; see: claude-run diff %s", copy,
+                                p->name);
         if (n > 0)
                 say_line(stderr, "  its disk, with what is installed in the VM%s, %s",
                                 n > 1 ? ", and snapshots" : "", size);
@@ -191,17 +182,18 @@ static bool ask(const ProjectEntry *p, const char *own, const char *home, const 
 
 static int remove_project(Context *c, const char *word) {
         _cleanup_(disk_files_done) DiskFiles disks = { .directory = -EBADF };
-        _cleanup_free_ char *own = NULL, *home = NULL;
+        _cleanup_free_ char *own = NULL, *home = NULL, *copy = NULL;
         const ProjectEntry *p = NULL;
         int r = find_project(c, word, &p, &own);
 
         if (r != 0)
                 return r;
         home = find_home(c, p);
+        copy = copies_find(p->name);
         (void) disk_files_read(&disks);
         if (!c->options->yes && !(isatty(STDIN_FILENO) && isatty(STDERR_FILENO)))
                 return fail(EXIT_USAGE, "rm asks first, and no terminal is here; without a question: --yes");
-        if (!c->options->yes && !ask(p, own, home, &disks))
+        if (!c->options->yes && !ask(p, own, home, &disks, copy))
                 return fail(EXIT_FAILURE, "'%s' is not removed", p->name);
         if (unlink(own) < 0)
                 return fail(EXIT_FAILURE, "Failed to remove '%s': %s", own, strerror(errno));
@@ -215,7 +207,8 @@ static int remove_project(Context *c, const char *word) {
         r = home ? remove_tree(home) : 0;
         if (r < 0)
                 return fail(EXIT_FAILURE, "Failed to remove '%s': %s", home, strerror(-r));
-        return 0;
+        r = copy ? copies_remove(copy) : 0;
+        return r < 0 ? fail(EXIT_FAILURE, "Failed to remove '%s': %s", copy, strerror(-r)) : 0;
 }
 
 int verb_rm(Context *c) {

@@ -89,7 +89,7 @@ int verb_resume(Context *c) {
         return which_vm_each(c, resume_one);
 }
 
-/* --- discard --------------------------------------------------------------------------- */
+/* --- forget ---------------------------------------------------------------------------- */
 
 static bool ask(const char *id) {
         _cleanup_free_ char *line = NULL;
@@ -118,7 +118,7 @@ static int check_down(Context *c, const char *id) {
         return 0;
 }
 
-static int discard_one(Context *c, const char *id) {
+static int forget_one(Context *c, const char *id) {
         int r;
 
         if (!suspended_exists(id))
@@ -128,13 +128,13 @@ static int discard_one(Context *c, const char *id) {
                 return r;
         if (!c->options->yes && !(isatty(STDIN_FILENO) && isatty(STDERR_FILENO)))
                 return fail(EXIT_USAGE,
-                                "discard asks first, and no terminal is here; without a question: --yes");
+                                "forget asks first, and no terminal is here; without a question: --yes");
         if (!c->options->yes && !ask(id))
                 return fail(EXIT_FAILURE, "'%s' is still suspended", id);
         r = suspended_remove(id);
         return r < 0 ? fail(EXIT_FAILURE, "Failed to throw '%s' away: %s", id, strerror(-r)) : 0;
 }
 
-int verb_discard(Context *c) {
-        return which_vm_each(c, discard_one);
+int verb_forget(Context *c) {
+        return which_vm_each(c, forget_one);
 }

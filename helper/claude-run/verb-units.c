@@ -53,7 +53,7 @@ static int stop_running(Context *c, const char *id) {
         if (r < 0 || (strcmp(state, "inactive") != 0 && strcmp(state, "failed") != 0))
                 return stop(c, id);
         if (suspended_exists(id))
-                fail(0, "VM '%s' is suspended; to throw that away: claude-run discard %s", id, id);
+                fail(0, "VM '%s' is suspended; to throw that away: claude-run forget %s", id, id);
         else
                 fail(0, "VM '%s' does not run", id);
         return start_job(c, MANAGER_STOP, id);
@@ -105,9 +105,9 @@ static int find_logged(Context *c, char **ret) {
 /* The VM, its network, its shares and its ssh master, in order. */
 int verb_logs(Context *c) {
         static const char *const units[][2] = { { "claude-vm", "" }, { "claude-vm-devshell", "" },
-                { "claude-vm-net", "" }, { "claude-vm-pasta", "" }, { "claude-vm-dns", "" },
-                { "claude-vm-proxy", "" }, { "claude-vm-ssh", "" }, { "claude-vm-suspend", "" },
-                { "claude-vm-virtiofsd", ":*" } };
+                { "claude-vm-copy", "" }, { "claude-vm-net", "" }, { "claude-vm-pasta", "" },
+                { "claude-vm-dns", "" }, { "claude-vm-proxy", "" }, { "claude-vm-ssh", "" },
+                { "claude-vm-suspend", "" }, { "claude-vm-virtiofsd", ":*" } };
         _cleanup_strv_free_ char **argv = NULL;
         _cleanup_free_ char *id = NULL;
         int r = find_logged(c, &id);

@@ -5,6 +5,9 @@
 
 int verb_attach(Context *c);
 int verb_changes(Context *c);
+int verb_diff(Context *c);
+int verb_apply(Context *c);
+int verb_discard(Context *c);
 int verb_config(Context *c);
 int verb_cp(Context *c);
 int verb_disk(Context *c);
@@ -14,11 +17,12 @@ int verb_list(Context *c);
 int verb_logs(Context *c);
 int verb_network(Context *c);
 int verb_ports(Context *c);
+int verb_prune(Context *c);
 int verb_rename(Context *c);
 int verb_restart(Context *c);
 int verb_suspend(Context *c);
 int verb_resume(Context *c);
-int verb_discard(Context *c);
+int verb_forget(Context *c);
 int verb_rm(Context *c);
 int verb_run(Context *c);
 int verb_shell(Context *c);

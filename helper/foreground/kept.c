@@ -53,19 +53,17 @@ typedef struct Kept {
         const KeeperConfig *config;
         sd_event *event;
         sd_event_source *timer;
+        size_t n_shares, n_virtiofsds, log_size;
+        ShareSocket shares[SHARES_MAX];
         int front_fd, notify_fd, log_fds[2];
         pid_t pids[N_STEPS];
-        unsigned step; /* that is being started; N_STEPS: the VM is ready */
-        ShareSocket shares[SHARES_MAX];
-        size_t n_shares;
         pid_t virtiofsds[SHARES_MAX];
-        size_t n_virtiofsds;
-        bool stopping;
+        unsigned step; /* that is being started; N_STEPS: the VM is ready */
         int status;
         char said[N_STEPS][512]; /* the last STATUS= of each */
         char why[KEPT_WHY_MAX];
         char log[KEPT_LOG_MAX];
-        size_t log_size;
+        bool stopping;
 } Kept;
 
 /* --- starting one ---------------------------------------------------------------------- */

@@ -36,8 +36,8 @@ static void remove_dropin(const char *runtime_dir, const char *unit, const char 
 }
 
 void request_remove(const char *runtime_dir, const char *id) {
-        static const char *const units[] = { "claude-vm", "claude-vm-devshell", "claude-vm-net",
-                "claude-vm-proxy", "claude-vm-ssh" };
+        static const char *const units[] = { "claude-vm", "claude-vm-copy", "claude-vm-devshell",
+                "claude-vm-net", "claude-vm-proxy", "claude-vm-ssh" };
 
         caller_credentials_remove(runtime_dir, id);
         remove_path(runtime_path_request(runtime_dir, id, "ini"));

@@ -59,6 +59,18 @@ int mount_namespace_bind(int fd, const char *point) {
         return mount(source, point, "none", MS_BIND | MS_REC, NULL) < 0 ? -errno : 0;
 }
 
+int mount_namespace_bind_read_only(int fd, const char *point) {
+        struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV };
+        /* without AT_RECURSIVE the kernel refuses a directory that has mounts below it */
+        _cleanup_close_ int tree = open_tree(
+                        fd, "", AT_EMPTY_PATH | AT_RECURSIVE | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+
+        if (tree < 0 || mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) < 0 ||
+                        move_mount(tree, "", AT_FDCWD, point, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+                return -errno;
+        return 0;
+}
+
 int mount_namespace_enter(void) {
         return mount_namespace_enter_with(0);
 }

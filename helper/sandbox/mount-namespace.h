@@ -23,3 +23,6 @@ int mount_namespace_settle(void);
 /* Binds what `fd` has opened in this namespace, whatever its path means by now, to `point`, which exists. 0,
  * negative errno. */
 int mount_namespace_bind(int fd, const char *point);
+
+/* The same, and nothing can be written there or below. */
+int mount_namespace_bind_read_only(int fd, const char *point);

@@ -21,6 +21,7 @@
 #include "common/share-tag.h"
 #include "common/strjoin.h"
 #include "common/strv.h"
+#include "common/user-config.h"
 #include "common/vm-name.h"
 #include "common/whole-file.h"
 #include "helper/foreground-mode.h"
@@ -29,13 +30,21 @@
 #include "helper/share/control-message.h"
 #include "helper/share/protect.h"
 #include "helper/share/share-root.h"
+#include "helper/share/user-config.h"
 
 #define SHARE_FILE_MAX 8192U
 
-/* What Protect= says of a share. The agent's home is the agent's alone, and no program of the host works in
- * it. */
-static const char *protect_of(const Parameters *p, const ShareParameters *share) {
-        if (share->read_only || strcmp(share->tag, "home") == 0)
+/* Of a share that shows single names these; of others what Protect= says. No program of the
+ * host works in the agent's home or in a copy of the work directory: the guest may have git hooks of its own
+ * there. */
+static const char *names_of(const Parameters *p, const ShareParameters *share) {
+        const UserConfig *config = user_config_find(setting_value(p->values, SETTING_AGENT));
+
+        if (share->named)
+                return config ? config->names : "";
+        if (share->read_only || strcmp(share->tag, "home") == 0 ||
+                        (strcmp(share->tag, "work") == 0 &&
+                                        setting_is(p->values, SETTING_WORKSPACE, "copy")))
                 return PROTECT_NOTHING;
         return setting_value(p->values, SETTING_PROTECT);
 }
@@ -45,14 +54,16 @@ static const char *worktree_of(const Parameters *p, const ShareParameters *share
         return strcmp(share->tag, GIT_SHARE) == 0 && p->git_worktree ? p->git_worktree : "";
 }
 
-/* A line each: options, what is protected, the worktree and the place in the guest; all bytes after them are
- * the directory. */
+/* A line each: options, names (which are protected, or all that is shown), the worktree and the place in the
+ * guest; all bytes after them are the directory. */
 static int write_file(const char *vm_dir, const Parameters *p, const ShareParameters *share) {
         _cleanup_free_ char *path = strjoin(vm_dir, "/share.", share->tag, NULL),
                             *text = strjoin(share->read_only ? "ro" : "rw",
-                                            share->create ? ",create\n" : "\n", protect_of(p, share), "\n",
-                                            worktree_of(p, share), "\n", share->guest_directory, "\n",
-                                            share->directory, NULL);
+                                            share->create                  ? ",create\n"
+                                                            : share->named ? ",named\n"
+                                                                           : "\n",
+                                            names_of(p, share), "\n", worktree_of(p, share), "\n",
+                                            share->guest_directory, "\n", share->directory, NULL);
 
         if (!path || !text)
                 return -ENOMEM;
@@ -199,8 +210,8 @@ static int become_virtiofsd(const char *virtiofsd, const char *root, const char 
 /* What a share's file says. */
 typedef struct ShareFile {
         char *text; /* owned, the others are borrowed from it */
-        bool read_only, create;
-        const char *protect, *worktree, *guest, *directory;
+        bool read_only, create, named;
+        const char *names, *worktree, *guest, *directory;
 } ShareFile;
 
 static void share_file_done(ShareFile *file) {
@@ -218,7 +229,8 @@ static int read_file(const char *path, ShareFile *ret) {
         options = strsep(&rest, "\n");
         file.read_only = options[0] == 'r' && options[1] == 'o';
         file.create = strstr(options, ",create");
-        file.protect = rest ? strsep(&rest, "\n") : NULL;
+        file.named = strstr(options, ",named");
+        file.names = rest ? strsep(&rest, "\n") : NULL;
         file.worktree = rest ? strsep(&rest, "\n") : NULL;
         file.guest = rest ? strsep(&rest, "\n") : NULL;
         file.directory = rest;
@@ -245,7 +257,7 @@ static int protect(const ShareFile *file, const char *root) {
         _cleanup_strv_free_ char **notes = NULL;
         _cleanup_free_ char *name = NULL;
         const Protect what = {
-                .words = file->protect,
+                .words = file->names,
                 .worktree = file->worktree,
                 .directory = file->directory,
                 .guest = file->guest,
@@ -262,8 +274,26 @@ static int protect(const ShareFile *file, const char *root) {
         return r;
 }
 
+static int show_names(const ShareFile *file, const char *root) {
+        _cleanup_strv_free_ char **notes = NULL;
+        int r = user_config_bind(file->directory, file->names, root, &notes);
+
+        if (r < 0)
+                explain(file->directory, r);
+        for (char **note = notes; note && *note; note++) {
+                _cleanup_free_ char *clean = printable_copy(*note);
+
+                log_message(LOG_WARNING, "UserConfig=: not in the guest: %s", clean ?: "");
+        }
+        return r;
+}
+
 static int prepare_root(const ShareFile *file, const char *root) {
-        int r = root ? share_root_bind(file->directory, file->create, root) : -ENOMEM;
+        int r;
+
+        if (root && file->named)
+                return show_names(file, root);
+        r = root ? share_root_bind(file->directory, file->create, root) : -ENOMEM;
 
         if (r < 0)
                 explain(file->directory, r);

@@ -34,19 +34,25 @@ static bool has_disk(const Parameters *p) {
         return setting_number(p->values, SETTING_DISK) > 0 && vm_name_is_project(p->id);
 }
 
+static void say_unable(const Parameters *p, const GuestImage *image) {
+        bool private = setting_value(p->values, SETTING_PRIVATE);
+
+        if (has_disk(p) || private)
+                log_message(LOG_NOTICE,
+                                "The guest image '%s' cannot use a disk, so changes to its system end with the VM%s; newer Debian images can: claude-vm-mkguest",
+                                image->directory,
+                                private ? ", and the directories of Private= are the project's own" : "");
+}
+
 int vm_disk_begin(Vm *vm, const GuestImage *image, char **ret_why) {
         const Parameters *p = vm->parameters;
         uint64_t asked = setting_number(p->values, SETTING_DISK), size = 0;
         int r;
 
-        if (!has_disk(p))
+        if (!image->disk_key)
+                say_unable(p, image);
+        if (!image->disk_key || !has_disk(p))
                 return 0;
-        if (!image->disk_key) {
-                log_message(LOG_NOTICE,
-                                "The guest image '%s' cannot use a disk, so changes to its system end with the VM; newer Debian images can: claude-vm-mkguest",
-                                image->directory);
-                return 0;
-        }
         r = disk_open(vm->config->data_home, p->id, asked, &size, ret_why);
         if (r < 0)
                 return r;
@@ -60,10 +66,11 @@ int vm_disk_begin(Vm *vm, const GuestImage *image, char **ret_why) {
         return 0;
 }
 
-/* Owned; NULL without memory. */
-static char *print_note(const Vm *vm) {
+char *vm_disk_note(const Vm *vm) {
         const struct DiskNote *note = vm->disk_note;
 
+        if (!note)
+                return NULL;
         return note->verb ? strjoin(note->sentence, ": claude-run disk ", vm->parameters->id, " ",
                                             note->verb, NULL)
                           : strdup(note->sentence);
@@ -78,15 +85,9 @@ void vm_disk_say(Vm *vm, const char *word) {
                 if (strcmp(word, notes[i].word) != 0 || (last && &notes[i] <= last))
                         continue;
                 vm->disk_note = &notes[i];
-                sentence = print_note(vm);
+                sentence = vm_disk_note(vm);
                 log_message(LOG_NOTICE, "%s", sentence ?: "");
         }
-}
-
-char *vm_disk_status(const Vm *vm, const char *status) {
-        _cleanup_free_ char *sentence = vm->disk_note ? print_note(vm) : NULL;
-
-        return sentence ? strjoin(status, ". ", sentence, NULL) : strdup(status);
 }
 
 void vm_disk_failed(Vm *vm, const char *reason) {

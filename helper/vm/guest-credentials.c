@@ -12,7 +12,9 @@
 #include "common/agent.h"
 #include "common/cleanup.h"
 #include "common/printable.h"
+#include "common/user-config.h"
 #include "common/why.h"
+#include "helper/vm/claude-settings.h"
 #include "helper/vm/user-settings.h"
 
 /* Takes what `f` wrote to the memory file `fd`. */
@@ -114,7 +116,7 @@ static int add_disk(GuestCredentials *c, const char *key) {
         return finish(c, "claude-vm.disk", f, fd);
 }
 
-/* A line a directory: where it is in the guest. */
+/* The work directory in the guest, then a line a directory in it. */
 static int add_private(GuestCredentials *c, const Parameters *p) {
         const char *words = setting_value(p->values, SETTING_PRIVATE),
                    *work = parameters_share_guest_directory(p, "work") ?: "/work";
@@ -124,9 +126,22 @@ static int add_private(GuestCredentials *c, const Parameters *p) {
 
         if (r < 0)
                 return r;
+        fprintf(f, "%s\n", work);
         for (; (n = setting_next_word(&words)) > 0; words += n)
-                fprintf(f, "%s/%.*s\n", work, (int) n, words);
+                fprintf(f, "%.*s\n", (int) n, words);
         return finish(c, "claude-vm.private", f, fd);
+}
+
+/* Two lines: the work directory in the guest, and the script in it. */
+static int add_setup(GuestCredentials *c, const Parameters *p) {
+        FILE *f;
+        int fd, r = begin("claude-vm.setup", &f, &fd);
+
+        if (r < 0)
+                return r;
+        fprintf(f, "%s\n%s\n", parameters_share_guest_directory(p, "work") ?: "/work",
+                        setting_value(p->values, SETTING_SETUP));
+        return finish(c, "claude-vm.setup", f, fd);
 }
 
 static int add_list(GuestCredentials *c, const char *name, char *const *list) {
@@ -198,6 +213,16 @@ static int add_user_settings(GuestCredentials *c, const char *git) {
         return r == -ENODATA ? 0 : r;
 }
 
+static int add_settings(GuestCredentials *c, const Parameters *p) {
+        const char *directory = parameters_share_directory(p, USER_CONFIG_TAG);
+        _cleanup_free_ char *text = NULL;
+        int r = directory && setting_is(p->values, SETTING_AGENT, "claude")
+                        ? claude_settings_read(directory, &text)
+                        : -ENODATA;
+
+        return r == -ENODATA ? 0 : r < 0 ? r : add_text(c, "claude-vm.settings", text);
+}
+
 int guest_credentials_make(const Parameters *p, const SshKeys *keys, const Secrets *secrets,
                 bool have_dev_shell, const char *disk_key, const char *git, GuestCredentials *ret,
                 char **ret_why) {
@@ -221,6 +246,8 @@ int guest_credentials_make(const Parameters *p, const SshKeys *keys, const Secre
                 r = add_text(&c, "claude-vm.host_key", keys->host_key);
         if (r >= 0)
                 r = add_user_settings(&c, git);
+        if (r >= 0)
+                r = add_settings(&c, p);
         /* the side that has evaluated it, or should try */
         if (r >= 0 && p->dev_shell)
                 r = add_text(&c, "claude-vm.devshell", have_dev_shell ? "host" : "guest");
@@ -228,6 +255,8 @@ int guest_credentials_make(const Parameters *p, const SshKeys *keys, const Secre
                 r = add_disk(&c, disk_key);
         if (r >= 0 && setting_value(p->values, SETTING_PRIVATE))
                 r = add_private(&c, p);
+        if (r >= 0 && setting_value(p->values, SETTING_SETUP))
+                r = add_setup(&c, p);
         if (r < 0) {
                 guest_credentials_done(&c);
                 return r;

@@ -6,7 +6,7 @@
 #include "helper/ssh/files.h"
 #include "helper/vm/qemu-argv.h"
 
-#define GUEST_CREDENTIALS_MAX 13
+#define GUEST_CREDENTIALS_MAX 14
 
 typedef struct GuestCredentials {
         GuestCredential items[GUEST_CREDENTIALS_MAX];

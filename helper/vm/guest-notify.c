@@ -37,6 +37,13 @@ GuestMessage guest_notify_parse(char *line) {
         } else if (strncmp(line, "DISK=", strlen("DISK=")) == 0) {
                 m.word = GUEST_DISK;
                 m.text = line + strlen("DISK=");
+        } else if (strcmp(line, "SETUP=begin") == 0) {
+                m.word = GUEST_SETUP;
+                m.number = -1;
+        } else if (strncmp(line, "SETUP=", strlen("SETUP=")) == 0) {
+                m.number = parse_status(line + strlen("SETUP="));
+                if (m.number >= 0)
+                        m.word = GUEST_SETUP;
         }
         return m;
 }

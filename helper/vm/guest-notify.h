@@ -1,4 +1,5 @@
-/* What the guest says on its notify port: the words of systemd's VM interface, and one for its disk. */
+/* What the guest says on its notify port: the words of systemd's VM interface, and two for its disk and
+ * Setup=. */
 #pragma once
 
 typedef enum GuestWord {
@@ -7,13 +8,14 @@ typedef enum GuestWord {
         GUEST_EXIT_STATUS, /* number, 0 to 255 */
         GUEST_IDLE,        /* number, 0 or 1: since it was asked before */
         GUEST_DISK,        /* text, as it came: a word that vm_disk_say() knows, or not */
+        GUEST_SETUP,       /* number: the exit status of Setup=, -1: it begins */
         GUEST_UNKNOWN,     /* not believed */
 } GuestWord;
 
 typedef struct GuestMessage {
         GuestWord word;
         const char *text; /* of STATUS and DISK: borrowed from the line, cleaned, at most 200 bytes */
-        int number;       /* of EXIT_STATUS and IDLE */
+        int number;       /* of EXIT_STATUS, IDLE and SETUP */
 } GuestMessage;
 
 /* Understands one line, which guest_lines_feed() has made harmless; it may be cut. */

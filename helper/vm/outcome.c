@@ -36,7 +36,7 @@ static int print_load(const Facts *f, char **ret) {
         if (print_qemu(f, &qemu) < 0)
                 return -1;
         return asprintf(ret,
-                        "The VM is suspended and could not be resumed: %s. The suspended state is kept; to throw it away: claude-run discard %s",
+                        "The VM is suspended and could not be resumed: %s. The suspended state is kept; to throw it away: claude-run forget %s",
                         qemu, f->id);
 }
 

@@ -40,7 +40,7 @@ static int read_text(const Vm *vm, const char *name, char **ret) {
 /* Says why the state cannot be used, and how to go on without it. */
 static int refuse(const Vm *vm, const char *why, char **ret_why) {
         return why_say(ret_why, -EINVAL,
-                        "The VM is suspended and cannot be resumed: %s. Put that back, or throw the suspended state away: claude-run discard %s",
+                        "The VM is suspended and cannot be resumed: %s. Put that back, or throw the suspended state away: claude-run forget %s",
                         why, vm->parameters->id);
 }
 

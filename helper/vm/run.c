@@ -64,7 +64,10 @@ static bool is_looked_at(const ShareParameters *share) {
         return !share->read_only && strcmp(share->tag, "home") != 0 && strcmp(share->tag, "work") != 0;
 }
 
+/* NULL if the guest cannot write to it. */
 static const char *work_directory_to_write(const Parameters *p) {
+        if (setting_is(p->values, SETTING_WORKSPACE, "copy"))
+                return NULL;
         for (unsigned i = 0; i < p->n_shares; i++)
                 if (strcmp(p->shares[i].tag, "work") == 0 && !p->shares[i].read_only)
                         return p->shares[i].directory;
@@ -161,6 +164,13 @@ static int on_boot_limit(sd_event_source *source, uint64_t usec, void *userdata)
         return 0;
 }
 
+void vm_limit_boot(Vm *vm, uint64_t usec) {
+        if (vm->ending || vm->facts.boot_timeout)
+                return;
+        vm->facts.boot_limit_sec = (unsigned) (usec / SEC);
+        vm_set_timer(vm, usec, on_boot_limit);
+}
+
 static int block_signals(Vm *vm) {
         sigset_t set;
         int r;
@@ -207,7 +217,6 @@ static int run_loop(Vm *vm, const GuestImage *image) {
         uint64_t limit = vm->config->boot_limit_usec ?: kvm ? BOOT_LIMIT_KVM : BOOT_LIMIT_TCG;
         int r;
 
-        vm->facts.boot_limit_sec = (unsigned) (limit / SEC);
         r = vm_owner_watch(vm);
         if (r == -EPIPE)
                 return fail(EXIT_SUCCESS, "The claude-run that this VM is for has ended");
@@ -225,7 +234,7 @@ static int run_loop(Vm *vm, const GuestImage *image) {
         report_shortcoming(vm);
         sd_notifyf(0, "STATUS=The guest %s (%s)", vm->facts.resuming ? "comes back" : "boots",
                         kvm ? "KVM" : "TCG");
-        vm_set_timer(vm, limit, on_boot_limit);
+        vm_limit_boot(vm, limit);
         r = sd_event_loop(vm->event);
         if (r < 0) {
                 log_message(LOG_ERR, "Failed to run the event loop: %s", strerror(-r));
@@ -252,7 +261,12 @@ static int explain_directory(const ShareParameters *share, int error, char **ret
 static int check_directories(const Parameters *p, char **ret_why) {
         for (unsigned i = 0; i < p->n_shares; i++) {
                 const ShareParameters *share = p->shares + i;
-                int fd = path_open_directory(share->directory);
+                int fd;
+
+                /* its virtiofsd follows links */
+                if (share->named)
+                        continue;
+                fd = path_open_directory(share->directory);
 
                 if (fd >= 0)
                         close(fd);
@@ -303,6 +317,7 @@ static void vm_free(Vm *vm) {
         vm_streams_done(vm);
         vm_control_done(vm);
         vm_clock_done(vm);
+        vm_host_changes_done(vm);
         vm_idle_done(vm);
         vm_migration_done(vm);
         vm_suspend_done(vm);

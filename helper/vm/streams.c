@@ -24,24 +24,30 @@ static int on_poweroff_limit(sd_event_source *source, uint64_t usec, void *userd
         return 0;
 }
 
+/* What the user should know stands behind it. */
+static void say_ready(const Vm *vm) {
+        _cleanup_free_ char *disk = vm_disk_note(vm), *setup = vm_setup_note(vm);
+
+        sd_notifyf(0, "READY=1\nSTATUS=%s%s%s%s%s",
+                        setting_is(vm->parameters->values, SETTING_AGENT_START, "session")
+                                        ? "Ready for sessions"
+                                        : "The agent runs",
+                        disk ? ". " : "", disk ?: "", setup ? ". " : "", setup ?: "");
+}
+
 /* Lifts the limit of the boot, but none that a stop or an end has set. */
 void vm_guest_is_ready(Vm *vm) {
-        _cleanup_free_ char *status = NULL;
-
         if (vm->facts.ready || vm->facts.boot_timeout)
                 return;
         vm->facts.ready = true;
         if (vm->facts.agent_status < 0 && !vm->ending)
                 vm->timer = sd_event_source_disable_unref(vm->timer);
         vm->status_pending = false;
-        status = vm_disk_status(vm,
-                        setting_is(vm->parameters->values, SETTING_AGENT_START, "session")
-                                        ? "Ready for sessions"
-                                        : "The agent runs");
-        sd_notifyf(0, "READY=1\nSTATUS=%s", status ?: "");
+        say_ready(vm);
         log_message(LOG_INFO, "%s", vm->facts.resumed ? "The guest is back" : "The guest is ready");
         if (vm_clock_begin(vm) < 0)
                 log_message(LOG_WARNING, "The guest's clock is not kept right");
+        vm_host_changes_begin(vm);
         vm_idle_begin(vm);
 }
 
@@ -84,6 +90,9 @@ static void on_notify_line(void *userdata, const char *line) {
         case GUEST_DISK:
                 if (!vm->facts.ready)
                         vm_disk_say(vm, message.text);
+                break;
+        case GUEST_SETUP:
+                vm_setup_say(vm, message.number);
                 break;
         case GUEST_UNKNOWN:
                 /* not logged either: the console is the place for a guest's words */

@@ -62,10 +62,14 @@ struct Vm {
         sd_event_source *timer;       /* of the boot, then of the power-off or the stop */
         sd_event_source *share_timer; /* a share has ended: has QEMU too? */
         sd_event_source *clock;       /* when the guest is told the time */
+        struct Watcher *watcher;      /* of the work directory; NULL: none */
         unsigned stop_step;
         bool ending;                      /* the timer is that of the stop or the kill */
         const struct DiskNote *disk_note; /* the gravest thing that the guest has said of it; or NULL */
         bool disk_failed;                 /* said already */
+        bool setup_begun, setup_ended;
+        int setup_status;      /* of Setup=; 0: it was good, or did not run */
+        char setup_words[256]; /* its last ones, if it was not */
         char guest_status[256];
         bool status_pending; /* systemd has not heard of it yet */
         char share_tag[SHARE_TAG_MAX + 1], share_result[64];
@@ -106,6 +110,11 @@ void vm_expect_end(Vm *vm);
 /* clock.c: tells the guest, which is ready, the time from now on. 0, negative errno. */
 int vm_clock_begin(Vm *vm);
 void vm_clock_done(Vm *vm);
+
+/* host-changes.c: tells the guest, which is ready, what is saved in the work directory from now on. A VM
+ * without it goes on. */
+void vm_host_changes_begin(Vm *vm);
+void vm_host_changes_done(Vm *vm);
 
 /* streams.c: what guest and QEMU write. 0, negative errno. */
 int vm_streams_begin(Vm *vm);
@@ -179,11 +188,20 @@ int vm_disk_begin(Vm *vm, const GuestImage *image, char **ret_why);
 /* What the guest says of it, a word of a table: known ones reach the journal, and the status of the VM. */
 void vm_disk_say(Vm *vm, const char *word);
 
-/* A status with that sentence behind it. Owned; NULL without memory. */
-char *vm_disk_status(const Vm *vm, const char *status);
+/* That sentence, owned; NULL: there is none, or no memory. */
+char *vm_disk_note(const Vm *vm);
 
 /* QEMU could not read or write it. */
 void vm_disk_failed(Vm *vm, const char *reason);
+
+/* setup.c: Setup= begins (-1), or has ended with this status. The boot may take longer meanwhile. */
+void vm_setup_say(Vm *vm, int status);
+
+/* What the user should know of it, owned; NULL: nothing, or no memory. */
+char *vm_setup_note(const Vm *vm);
+
+/* run.c: a new limit for the boot, from now on. */
+void vm_limit_boot(Vm *vm, uint64_t usec);
 
 /* qemu.c: starts the process and watches it, its monitor and its streams. 0, negative errno. */
 int vm_start_qemu(Vm *vm, const GuestImage *image, const GuestCredentials *credentials, bool kvm);

@@ -10,7 +10,7 @@
 #define DROPIN "claude-vm@p.service.d"
 #define UNITS "claude-microvm/units/"
 
-static const char *const templates[] = { "app-claude.slice", "claude-vm@.service",
+static const char *const templates[] = { "app-claude.slice", "claude-vm@.service", "claude-vm-copy@.service",
         "claude-vm-devshell@.service", "claude-vm-ssh@.service", "claude-vm-virtiofsd@.service",
         "claude-vm-virtiofsd@.socket" };
 

@@ -141,6 +141,8 @@ static void test_disk(void **state) {
         spoiled(ROW(PRIVATE), "../x", DIRECTORIES);
         spoiled(ROW(PRIVATE), "a /b", DIRECTORIES);
         spoiled(ROW(PRIVATE), "", "must be directories below the work directory");
+        spoiled(ROW(SETUP), "/bin/sh", "must be a script below the work directory, like: scripts/setup");
+        spoiled(ROW(SETUP), "a/../../b", "must be a script below the work directory, like: scripts/setup");
         assert_true(setting_is_for_all(ROW(DISK)));
         assert_true(setting_is_project_only(ROW(DISK)));
 }
@@ -177,7 +179,8 @@ static void test_rows(void **state) {
                 if (!s->option)
                         assert_true(!s->letter && !s->value_name && !s->help);
                 else
-                        assert_true(s->help || s->type == TYPE_WORD);
+                        assert_true(s->help || s->type == TYPE_WORD ||
+                                        (s->type == TYPE_BOOLEAN && s->value_name));
         }
         assert_int_equal(setting_find("VM", "Bogus"), N_SETTINGS);
         assert_int_equal(setting_find("Project", "CPUs"), N_SETTINGS);

@@ -10,8 +10,9 @@ other=$BATS_RUN_TMPDIR/other-image
 
 setup_file() {
         start_api
-        new_project kept AgentStart=session 'Private=node_modules web/target' '[VM]' Disk=1G
+        new_project kept AgentStart=session Setup=vm-setup.sh 'Private=node_modules web/target' '[VM]' Disk=1G
         claude-run disk kept delete --yes || true
+        printf '%s\n' 'echo "setting up as $(id -un) in $PWD"' 'echo ran >>/work/setup-runs' 'getent hosts deb.debian.org >/dev/null || true' 'touch /etc/set-up' >"$(project_dir kept)/vm-setup.sh"
         # another image to the helper: the same files, and another hash
         mkdir "$other"
         for file in kernel initrd root.erofs cmdline; do ln -s "$image/$file" "$other/$file"; done
@@ -53,6 +54,7 @@ use_image() {
         [ "$(allocated)" -lt $((64 << 20)) ]
         [ "$(status)" = "Ready for sessions" ]
         as_root sh -c 'echo installed >/etc/kept; mkdir -p /var/lib/docker/; echo layer >/var/lib/docker/layer; echo wheel >/home/claude/.cache/wheel'
+        vm_journal kept --since "@$BATS_TEST_STARTED" | grep "setting up as root in $(project_dir kept)\$"
         # beside the shares, and the agent's
         claude-run exec kept -- sh -c 'echo module >/work/node_modules/module; echo object >/work/web/target/object; echo source >/work/web/source'
         [ "$(cat "$(project_dir kept)/web/source")" = source ]
@@ -91,6 +93,26 @@ use_image() {
         [[ "$output" == *"temporarily unavailable"* ]]
 }
 
+@test "the image has what the README names, and what a set and a script have put into it" {
+        claude-run exec kept -- sh -c 'echo "int main(void) { return 0; }" >/tmp/a.c && gcc -o /tmp/a /tmp/a.c && /tmp/a'
+        [ "$(claude-run exec kept -- npm prefix --global)" = /home/claude/.local ]
+        claude-run exec kept -- sh -c 'python3 -m venv --without-pip /tmp/venv && node --version && command -v pip3 npx tmux nano gh' >/dev/null
+        [ "$(claude-run exec kept -- cat /etc/made-by-script /etc/resolv.conf | tr '\n' ' ')" = '/root nameserver 10.0.2.3 ' ]
+        run ! claude-run exec kept -- ls /usr/lib/claude-vm/steps
+}
+
+@test "podman runs and builds for claude, and its images are on the disk" {
+        claude-run exec kept -- sh -euc 'cd /tmp; tar --create --transform "s|.*/|bin/|" /usr/bin/busybox | podman import --quiet - box
+                podman run --rm --volume /work:/w box /bin/busybox sh -c "echo from a container >/w/contained"
+                mkdir build; printf "FROM box\nCOPY word /word\nCMD [\"/bin/busybox\", \"cat\", \"/word\"]\n" >build/Dockerfile; echo built >build/word
+                podman build --quiet --tag word build'
+        [ "$(claude-run exec kept -- podman run --rm word)" = built ]
+        run -0 claude-run exec kept -- podman info --format '{{.Store.GraphRoot}} {{.Store.GraphDriverName}}'
+        [[ "$output" == */containers/claude\ overlay ]]
+        [ "$(cat "$(project_dir kept)/contained")" = 'from a container' ]
+        [ "$(as_root stat --format=%m /var/lib/containers/)" = /var/lib/claude-vm ]
+}
+
 @test "SIGKILL of QEMU in the middle of writes loses nothing that was synced" {
         claude-run exec kept --user root --detach -- sh -c 'mkdir /var/written; for i in $(seq 10000); do echo $i >/var/written/$i; sync /var/written/$i; echo $i >/work/synced; done'
         wait_file "$(project_dir kept)/synced"
@@ -108,6 +130,10 @@ use_image() {
         [ "$(status)" = "Ready for sessions" ]
         [ "$(as_root sh -c "cd /var/written && for i in \$(seq $synced); do [ \"\$(cat \$i)\" = \$i ] || echo lost \$i; done; echo $synced")" = "$synced" ]
         [ "$(as_root cat /etc/kept)" = installed ]
+        claude-run exec kept -- podman image exists word
+        # once for an image and a disk
+        as_root ls /etc/set-up
+        [ "$(cat "$(project_dir kept)/setup-runs")" = ran ]
         [ "$(claude-run exec kept -- cat /work/node_modules/module /work/web/target/object .cache/wheel /home/claude/.cache/wheel 2>/dev/null | tr '\n' ' ')" = 'module object wheel ' ]
         claude-run stop kept
 }
@@ -130,8 +156,11 @@ use_image() {
 
 @test "another image begins with its own packages, and keeps data" {
         use_image "$other"
+        # and its Setup=, which fails this time: the VM is there, and says what happened
+        printf '%s\n' 'echo again >>setup-runs' 'echo "no such package: tree" >&2' 'exit 3' >"$(project_dir kept)/vm-setup.sh"
         claude-run start kept
-        [[ "$(status)" == "Ready for sessions. The guest image is another one"* ]]
+        [[ "$(status)" == "Ready for sessions. The guest image is another one"*"Setup= failed with status 3,"*"said last: \"no such package: tree"* ]]
+        [ "$(tail -n 1 "$(project_dir kept)/setup-runs")" = again ]
         run ! as_root cat /etc/kept
         [ "$(as_root cat /var/lib/claude-vm/previous/upper/etc/kept /var/lib/docker/layer /work/node_modules/module | tr '\n' ' ')" = 'installed layer module ' ]
         # full to the last block; the next start is on it
@@ -141,8 +170,10 @@ use_image() {
 
 @test "a full disk starts, and the image before has what was installed on it" {
         use_image
+        rm "$(project_dir kept)/vm-setup.sh"
         claude-run start kept
-        [[ "$(status)" == "Ready for sessions. The disk is full"* ]]
+        [[ "$(status)" == "Ready for sessions. The disk is full"*"Setup= failed with status 127,"*"there is no file vm-setup.sh"* ]]
+        echo true >"$(project_dir kept)/vm-setup.sh"
         vm_journal kept --since "@$BATS_TEST_STARTED" | grep 'The guest image is the one before again'
         [ "$(as_root cat /etc/kept)" = installed ]
         [[ "$(as_root sh -c 'head -c 10M /dev/urandom >/etc/more' 2>&1)" == *"No space left"* ]]

@@ -25,7 +25,7 @@ setup_file() {
 
 teardown_file() {
         claude-run stop frozen || true
-        claude-run discard --yes frozen 2>/dev/null || true
+        claude-run forget --yes frozen 2>/dev/null || true
         rm -rf "$WORK" ~/.config/claude-microvm/frozen.ini
         systemctl --user daemon-reload
         stop_api
@@ -160,7 +160,7 @@ refused() {
         claude-run suspend frozen
         sed -i 's/10/11/' "$STATES/frozen/qemu"
         refused 78
-        [[ "$output" == *"The VM is suspended and cannot be resumed: QEMU was 11."*" and is 10."*"claude-run discard frozen"* ]]
+        [[ "$output" == *"The VM is suspended and cannot be resumed: QEMU was 11."*" and is 10."*"claude-run forget frozen"* ]]
         sed -i 's/11/10/' "$STATES/frozen/qemu"
         sed -i 's/^Memory=.*/Memory=1G/' ~/.config/claude-microvm/frozen.ini
         refused 78

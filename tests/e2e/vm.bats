@@ -225,7 +225,7 @@ PRINT='AgentArguments=-p --dangerously-skip-permissions'
 @test "the installed units and the generator's output pass systemd-analyze verify" {
         local units=$BATS_TEST_TMPDIR/units
         new_project verify '[Service]' 'MemoryMax=3G'
-        run -0 systemd-analyze --user verify --recursive-errors=no /usr/lib/systemd/user/claude-vm*@.s* \
+        run -0 systemd-analyze --user verify --recursive-errors=no /usr/lib/systemd/user/claude-vm*@.s* /usr/lib/systemd/user/claude-mkguest.* \
                 /usr/lib/systemd/user/app-claude.slice
         [ -z "$output" ]
         mkdir "$units"

@@ -1,4 +1,4 @@
-/* Console and notify port of a guest: what gets through is printable text, and a word is one of three. */
+/* Console and notify port of a guest: what gets through is printable text, and a word is one of five. */
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -35,6 +35,8 @@ static void handler(void *userdata, const char *line) {
         strcpy(copy, line);
         m = guest_notify_parse(copy);
         if (m.word == GUEST_EXIT_STATUS && (m.number < 0 || m.number > 255))
+                abort();
+        if (m.word == GUEST_SETUP && (m.number < -1 || m.number > 255))
                 abort();
         if (m.word == GUEST_STATUS && strlen(m.text) > 200)
                 abort();

@@ -18,7 +18,8 @@ static int make_named(const char *name, const char *tag, const char *guest_direc
                 .uuid = "0b7c1f3e-5d0a-4b52-9f0e-2d1c3b4a5968",
                 .shares = &share,
                 .n_shares = 1,
-                .values = { [SETTING_PRIVATE] = (char *) "node_modules web/target" },
+                .values = { [SETTING_PRIVATE] = (char *) "node_modules web/target",
+                                [SETTING_SETUP] = (char *) "scripts/vm setup" },
         };
         const SshKeys keys = { .authorized_key = (char *) "key\n", .host_key = (char *) "key\n" };
         const Secrets secrets = { .caller = "" };
@@ -38,7 +39,7 @@ static int make(const char *guest_directory, char *ret, size_t size, char **ret_
 }
 
 static void test_disk(void **state) {
-        char text[256], *why = NULL;
+        char text[256], text2[256], *why = NULL;
 
         assert_int_equal(make_named("claude-vm.disk", "work", "/work", NULL, text, sizeof(text), &why), 0);
         assert_string_equal(text, "");
@@ -48,7 +49,11 @@ static void test_disk(void **state) {
         assert_int_equal(make_named("claude-vm.private", "work", "/home/me/web", NULL, text, sizeof(text),
                                          &why),
                         0);
-        assert_string_equal(text, "/home/me/web/node_modules\n/home/me/web/web/target\n");
+        assert_int_equal(make_named("claude-vm.setup", "work", "/home/me/web", NULL, text2, sizeof(text2),
+                                         &why),
+                        0);
+        assert_string_equal(text2, "/home/me/web\nscripts/vm setup\n");
+        assert_string_equal(text, "/home/me/web\nnode_modules\nweb/target\n");
 }
 
 /* A field of fstab is a field, and a line one share. */

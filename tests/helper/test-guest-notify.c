@@ -23,6 +23,12 @@ static void test_words(void **state) {
         assert_int_equal(m.word, GUEST_IDLE);
         assert_int_equal(m.number, 1);
         assert_int_equal(parse("IDLE=0").number, 0);
+        m = parse("SETUP=begin");
+        assert_int_equal(m.word, GUEST_SETUP);
+        assert_int_equal(m.number, -1);
+        m = parse("SETUP=3");
+        assert_int_equal(m.word, GUEST_SETUP);
+        assert_int_equal(m.number, 3);
         m = parse("DISK=full");
         assert_int_equal(m.word, GUEST_DISK);
         assert_string_equal(m.text, "full");
@@ -32,7 +38,7 @@ static void test_others_are_not_believed(void **state) {
         static const char *const bad[] = { "", "READY", "READY=", "READY=10", " READY=1", "ready=1",
                 "EXIT_STATUS=", "EXIT_STATUS=256", "EXIT_STATUS=-1", "EXIT_STATUS= 1", "EXIT_STATUS=1 ",
                 "EXIT_STATUS=0x1", "EXIT_STATUS=0001", "MAINPID=1", "STOPPING=1", "FDSTORE=1", "IDLE",
-                "IDLE=", "IDLE=2", "IDLE=10", "IDLE=1 " };
+                "IDLE=", "IDLE=2", "IDLE=10", "IDLE=1 ", "SETUP=", "SETUP=-1", "SETUP=beginning" };
 
         for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
                 assert_int_equal(parse(bad[i]).word, GUEST_UNKNOWN);

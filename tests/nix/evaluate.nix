@@ -139,7 +139,7 @@ rec {
         };
         architecture = "x86_64";
         distribution = "nixos/shim";
-        format = 1;
+        format = 2;
         name = "nixos";
         root = "root.erofs";
       }

@@ -18,6 +18,7 @@ let
     "gawk"
     "gdb"
     "gemini-cli"
+    "diffutils"
     "git"
     "haproxy"
     "inih"

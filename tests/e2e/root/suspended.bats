@@ -28,7 +28,7 @@ setup_file() {
 
 teardown_file() {
         as_user claude-run stop sleeper || true
-        as_user claude-run discard --yes sleeper 2>/dev/null || true
+        as_user claude-run forget --yes sleeper 2>/dev/null || true
         rm -rf "$INI" $WORK
         as_user systemctl --user daemon-reload
 }

@@ -1,7 +1,7 @@
 /* fts(3) changes into each directory, so a guest that nests them deeply costs neither memory nor
  * descriptors. */
 
-#include "helper/claude-run/remove-tree.h"
+#include "common/remove-tree.h"
 
 #include <errno.h>
 #include <fts.h>

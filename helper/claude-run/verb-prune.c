@@ -1,0 +1,260 @@
+/* prune: what no project uses any more. It shows all of it before it removes anything, and what it cannot
+ * judge it leaves alone: with a mistake in an ini, whose home and image it does not know, all homes and
+ * images stay. */
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <fts.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/path.h"
+#include "common/remove-tree.h"
+#include "common/strjoin.h"
+#include "common/strv.h"
+#include "config.h"
+#include "helper/claude-run/agent-home.h"
+#include "helper/claude-run/context.h"
+#include "helper/claude-run/disks.h"
+#include "helper/claude-run/fail.h"
+#include "helper/claude-run/memory.h"
+#include "helper/claude-run/say.h"
+#include "helper/claude-run/verbs.h"
+#include "helper/request/files.h"
+
+/* The home of an ad-hoc VM is no project's, and may have the user's only login: one that has been used
+ * lately stays. */
+#define UNUSED_DAYS 30
+#define HASH_DIGITS 12U /* at the end of the name of a default home */
+
+typedef enum Kind { HOME, IMAGE, DISK } Kind;
+
+static const char *const kind_names[] = { [HOME] = "home", [IMAGE] = "image", [DISK] = "disk" };
+
+typedef struct Item {
+        Kind kind;
+        char *path; /* of a disk: the project that it was of */
+        uint64_t bytes;
+        time_t used;
+} Item;
+
+typedef struct Prune {
+        Context *context;
+        char *data; /* DATA_HOME/claude-microvm */
+        DiskFiles disks;
+        char **homes, **images; /* that projects use: paths, names or directories */
+        bool unsure;            /* a project has a mistake */
+        Item *items;
+        size_t n;
+} Prune;
+
+static void prune_done(Prune *p) {
+        for (size_t i = 0; i < p->n; i++)
+                free(p->items[i].path);
+        free(p->items);
+        free(p->data);
+        strv_free(p->homes);
+        strv_free(p->images);
+        disk_files_done(&p->disks);
+}
+
+static void add(Prune *p, Kind kind, const char *path, uint64_t bytes, time_t used) {
+        p->items = NEED(reallocarray(p->items, p->n + 1, sizeof(Item)));
+        p->items[p->n++] = (Item) { kind, NEED(strdup(path)), bytes, used };
+}
+
+static bool is_listed(char *const *list, const char *word) {
+        for (; list && *list; list++)
+                if (strcmp(*list, word) == 0)
+                        return true;
+        return false;
+}
+
+/* What all projects say they use. */
+static void ask_projects(Prune *p) {
+        Context *c = p->context;
+
+        for (size_t i = 0; i < c->projects.n; i++) {
+                _cleanup_free_ char *home = agent_home_of(c, &c->projects.items[i], false),
+                                    *image = project_setting(c, &c->projects.items[i], "Guest", false);
+
+                p->unsure |= !home || !image;
+                memory_need(!home || strv_append(&p->homes, home) >= 0);
+                memory_need(!image || strv_append(&p->images, image) >= 0);
+        }
+}
+
+/* What a tree takes, and when something in its first level was last changed. */
+static void measure(const char *path, uint64_t *ret_bytes, time_t *ret_used) {
+        char *const paths[] = { (char *) path, NULL };
+        FTS *fts = fts_open(paths, FTS_PHYSICAL | FTS_XDEV | FTS_NOCHDIR, NULL);
+        const FTSENT *e;
+
+        *ret_bytes = 0;
+        *ret_used = 0;
+        while (fts && (e = fts_read(fts))) {
+                if (!e->fts_statp || e->fts_info == FTS_DP || e->fts_info == FTS_NS)
+                        continue;
+                *ret_bytes += 512 * (uint64_t) e->fts_statp->st_blocks;
+                if (e->fts_level <= 1 && e->fts_statp->st_mtime > *ret_used)
+                        *ret_used = e->fts_statp->st_mtime;
+        }
+        if (fts)
+                fts_close(fts);
+}
+
+static bool is_home_name(const char *name) {
+        const char *dash = strrchr(name, '-');
+
+        return dash && dash > name && strlen(dash + 1) == HASH_DIGITS &&
+                        strspn(dash + 1, "0123456789abcdef") == HASH_DIGITS;
+}
+
+static void look_at_home(Prune *p, const char *path) {
+        uint64_t bytes;
+        time_t used;
+
+        if (is_listed(p->homes, path) || agent_home_is_in_use(p->context, path))
+                return;
+        measure(path, &bytes, &used);
+        if (used < time(NULL) - UNUSED_DAYS * 24 * 60 * 60)
+                add(p, HOME, path, bytes, used);
+}
+
+/* The default image stays: an ad-hoc VM is a call away. */
+static void look_at_image(Prune *p, const char *path) {
+        const char *name = strrchr(path, '/') + 1;
+        uint64_t bytes;
+        time_t used;
+
+        if (strcmp(name, DEFAULT_GUEST) == 0 || is_listed(p->images, name) || is_listed(p->images, path))
+                return;
+        measure(path, &bytes, &used);
+        add(p, IMAGE, path, bytes, used);
+}
+
+/* Directories of ours, and no links. */
+static void look_in(Prune *p, const char *directory, bool (*is_ours)(const char *name),
+                void (*look)(Prune *p, const char *path)) {
+        _cleanup_closedir_ DIR *dir = opendir(directory);
+        int fd = dir ? dirfd(dir) : -EBADF;
+
+        if (fd < 0)
+                return;
+        for (const struct dirent *entry; (entry = readdir(dir));) {
+                _cleanup_free_ char *path = NULL;
+                struct stat st;
+
+                if (!is_ours(entry->d_name) || fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+                                !S_ISDIR(st.st_mode))
+                        continue;
+                path = NEED(strjoin(directory, "/", entry->d_name, NULL));
+                look(p, path);
+        }
+}
+
+static bool is_image_name(const char *name) {
+        return name[0] != '.';
+}
+
+/* A disk and its snapshots are one item. */
+static void look_at_disks(Prune *p) {
+        for (size_t i = 0; i < p->disks.n; i++) {
+                const DiskFile *file = &p->disks.items[i];
+                unsigned n;
+
+                if ((i > 0 && strcmp(p->disks.items[i - 1].project, file->project) == 0) ||
+                                project_entries_find(&p->context->projects, file->project))
+                        continue;
+                add(p, DISK, file->project, disk_files_allocated(&p->disks, file->project, &n),
+                                (time_t) (file->changed_usec / 1000000));
+        }
+}
+
+static void find(Prune *p) {
+        _cleanup_free_ char *images = NEED(strjoin(p->data, "/guests", NULL));
+
+        ask_projects(p);
+        look_at_disks(p);
+        if (p->unsure) {
+                say_line(stderr,
+                                "A project has a mistake, so homes and guest images stay; see: claude-run list");
+                return;
+        }
+        look_in(p, p->data, is_home_name, look_at_home);
+        look_in(p, images, is_image_name, look_at_image);
+}
+
+static void print(const Prune *p) {
+        for (size_t i = 0; i < p->n; i++) {
+                const Item *item = &p->items[i];
+                char size[DISK_SIZE_MAX], used[32];
+                struct tm tm;
+
+                disk_print_size(item->bytes, size);
+                if (!localtime_r(&item->used, &tm) || strftime(used, sizeof(used), "%Y-%m-%d", &tm) == 0)
+                        strcpy(used, "-");
+                say_line(stdout, "%-5s %6s  %s  %s", kind_names[item->kind], size, used, item->path);
+        }
+}
+
+static int remove_all(const Prune *p) {
+        int result = 0;
+
+        for (size_t i = 0; i < p->n; i++) {
+                const Item *item = &p->items[i];
+                int r = item->kind == DISK ? disk_files_remove(&p->disks, item->path)
+                                           : remove_tree(item->path);
+
+                if (r < 0)
+                        result = fail(EXIT_FAILURE, "Failed to remove the %s '%s': %s",
+                                        kind_names[item->kind], item->path, strerror(-r));
+        }
+        return result;
+}
+
+/* True if all of it is to go. */
+static bool ask(const Prune *p) {
+        _cleanup_free_ char *line = NULL;
+        size_t allocated = 0;
+
+        if (p->context->options->yes)
+                return true;
+        if (!(isatty(STDIN_FILENO) && isatty(STDERR_FILENO))) {
+                say_line(stderr, "Nothing is removed; to remove all of it: claude-run prune --yes");
+                return false;
+        }
+        fputs("No project uses these. Remove them? [y/N] ", stderr);
+        return getline(&line, &allocated, stdin) > 0 && (line[0] == 'y' || line[0] == 'Y');
+}
+
+int verb_prune(Context *c) {
+        _cleanup_free_ char *data_home = NEED(path_xdg("XDG_DATA_HOME", "/.local/share"));
+        _cleanup_(prune_done) Prune p = { .context = c, .disks.directory = -EBADF };
+        int r = c->options->n_words > 0
+                        ? fail(EXIT_USAGE, "prune takes no name; of one project: claude-run rm %s",
+                                          c->options->words[0])
+                        : context_projects(c);
+
+        if (r == 0)
+                r = context_manager(c);
+        if (r != 0)
+                return r;
+        request_sweep(c->runtime_dir);
+        p.data = NEED(strjoin(data_home, "/claude-microvm", NULL));
+        r = disk_files_read(&p.disks);
+        if (r < 0)
+                return fail(EXIT_FAILURE, "Failed to look at the disks: %s", strerror(-r));
+        find(&p);
+        print(&p);
+        if (p.n == 0) {
+                say_line(stderr, "There is nothing to remove.");
+                return 0;
+        }
+        return ask(&p) ? remove_all(&p) : 0;
+}

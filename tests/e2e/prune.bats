@@ -1,0 +1,68 @@
+#!/usr/bin/env bats
+# What no project uses any more: shown first, and only what is nobody's.
+# bats file_tags=no-vm
+
+load common
+
+data=~/.local/share/claude-microvm
+
+setup_file() {
+        API_PORT=1 new_project used '[VM]' Disk=2G Guest=of-used
+}
+
+teardown_file() {
+        rm -rf ~/.config/claude-microvm/{used,broken}.ini "$data"/{disks,guests,*-0123456789ab}
+        systemctl --user daemon-reload
+}
+
+make_all() {
+        mkdir -p "$data"/{disks,guests/{debian,of-used,of-nobody}} "$data"/{old,new,odd}-0123456789ab "$data/old-0123456789ab/.claude" "$data/mine"
+        touch "$data"/disks/{used,gone,gone@good,notes}.raw "$data/disks/notes.txt"
+        rm "$data/disks/notes.raw"
+        ln -sfn "$HOME/projects" "$data/link-0123456789ab"
+        touch -d '40 days ago' "$data"/{old,odd}-0123456789ab "$data/old-0123456789ab/.claude"
+        # used lately, deeper than its own directory
+        touch "$data/odd-0123456789ab/.claude.json"
+        touch -d '40 days ago' "$data/odd-0123456789ab"
+}
+
+@test "prune shows disks, images and homes of nobody, and removes nothing unasked" {
+        make_all
+        run -0 claude-run prune </dev/null
+        [[ "$output" == *"disk "*" gone"* && "$output" == *"image "*"/guests/of-nobody"* && "$output" == *"home "*"/old-0123456789ab"* ]]
+        [[ "$output" != *used* && "$output" != *guests/debian* && "$output" != *new-0* && "$output" != *odd-0* && "$output" != *link-0* && "$output" != *notes* && "$output" != */mine* ]]
+        [[ "$output" == *"Nothing is removed"*--yes* ]]
+        [ -e "$data/disks/gone.raw" ] && [ -e "$data/guests/of-nobody" ] && [ -e "$data/old-0123456789ab" ]
+}
+
+@test "a project with a mistake keeps all homes and images" {
+        make_all
+        printf '[Project]\nWorkDirectory=~/projects/used\nHome=%s\nBogus=1\n' "$data/old-0123456789ab" >~/.config/claude-microvm/broken.ini
+        run -0 claude-run prune --yes
+        [[ "$output" == *"has a mistake"* ]]
+        [ ! -e "$data/disks/gone.raw" ] && [ -e "$data/guests/of-nobody" ] && [ -e "$data/old-0123456789ab" ]
+        rm ~/.config/claude-microvm/broken.ini
+}
+
+@test "prune --yes removes them, and nothing else" {
+        make_all
+        claude-run prune --yes
+        [ ! -e "$data/disks/gone.raw" ] && [ ! -e "$data/disks/gone@good.raw" ] && [ ! -e "$data/guests/of-nobody" ] && [ ! -e "$data/old-0123456789ab" ]
+        [ -e "$data/disks/used.raw" ] && [ -e "$data/disks/notes.txt" ] && [ -e "$data/guests/debian" ] && [ -e "$data/guests/of-used" ]
+        [ -e "$data/new-0123456789ab" ] && [ -e "$data/odd-0123456789ab" ] && [ -L "$data/link-0123456789ab" ] && [ -d "$data/mine" ]
+        run -0 claude-run prune
+        [[ "$output" == *"nothing to remove"* ]]
+}
+
+@test "the disk of a VM that runs outside of any project is left alone" {
+        make_all
+        touch "$data/disks/gone.raw"
+        python3 - "$data/disks/gone.raw" <<-'PYTHON'
+	import fcntl, os, struct, subprocess, sys
+	f = open(sys.argv[1], "r+b")
+	fcntl.fcntl(f, 37, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 0, 0))
+	r = subprocess.run(["claude-run", "prune", "--yes"], capture_output=True, text=True)
+	assert r.returncode == 1 and "Failed to remove the disk 'gone': Device or resource busy" in r.stderr, r
+	PYTHON
+        [ -e "$data/disks/gone.raw" ] && [ -e "$data/disks/gone@good.raw" ]
+}
