@@ -11,6 +11,7 @@ setup() {
         systemctl --user daemon-reload
         DIRECTORY=$BATS_TEST_TMPDIR/directory
         mkdir "$DIRECTORY"
+        sed -i "s|$(project_dir template)|$DIRECTORY|" ~/homes/template/.claude.json
         cd "$DIRECTORY"
         export CLAUDE_HOME=$HOME/homes/template ANTHROPIC_API_KEY=sk-test-key ANTHROPIC_BASE_URL=http://10.0.2.2:$API_PORT
         SETTINGS=(--allow "host:$API_PORT" --memory 1536M --cpus 2 --accelerator tcg --env ANTHROPIC_BASE_URL --env CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1)
