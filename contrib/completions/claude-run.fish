@@ -126,7 +126,7 @@ function __claude_run_offer_words
         case 'config:2'
             echo defaults
             __claude_run_names
-        case 'ports:1' 'network:1' 'changes:1' 'stop:*' 'restart:*'
+        case 'ports:1' 'network:1' 'changes:1' 'stop:*' 'restart:*' 'suspend:*'
             __claude_run_names '^(active|activating|reloading)$'
         case 'ports:2'
             printf '%s\n' add\t'host to guest' remove\t'end it' reverse\t'guest to host'
@@ -141,9 +141,11 @@ function __claude_run_offer_words
             __claude_run_offer_remote_paths
             __fish_complete_path (commandline --current-token)
         case 'start:*'
-            __claude_run_names '^(inactive|failed)$'
+            __claude_run_names '^(inactive|failed|suspended)$'
+        case 'resume:*' 'forget:*'
+            __claude_run_names '^suspended$'
         case 'rm:*' 'rename:1'
-            __claude_run_names '^(inactive|failed|broken)$'
+            __claude_run_names '^(inactive|failed|broken|suspended)$'
         case '*:1'
             __claude_run_names
     end

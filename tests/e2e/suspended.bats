@@ -149,27 +149,33 @@ state() {
         [[ "$output" = XXXXXXXXXXXXXXXX*movedmoved* ]]
 }
 
+# refused STATUS: a start that fails, and the end of the network that it had
+refused() {
+        run "-$1" claude-run start frozen
+        wait_inactive frozen claude-vm-net@frozen.service
+}
+
 @test "what has changed is named, and nothing is lost" {
         claude-run ports frozen add 18095:8093
         claude-run suspend frozen
         sed -i 's/10/11/' "$STATES/frozen/qemu"
-        run -78 claude-run start frozen
+        refused 78
         [[ "$output" == *"The VM is suspended and cannot be resumed: QEMU was 11."*" and is 10."*"claude-run forget frozen"* ]]
         sed -i 's/11/10/' "$STATES/frozen/qemu"
         sed -i 's/^Memory=.*/Memory=1G/' ~/.config/claude-microvm/frozen.ini
-        run -78 claude-run start frozen
+        refused 78
         [[ "$output" == *"it was suspended with 'Memory 1536' and would have 'Memory 1024' now"* ]]
         sed -i 's/^Memory=.*/Memory=1536M/' ~/.config/claude-microvm/frozen.ini
         # as another start would leave it
         touch --reference="$DISK" "$WORK/times"
         touch "$DISK"
-        run -78 claude-run start frozen
+        refused 78
         [[ "$output" == *"it was suspended with 'disk "*" and would have 'disk "* ]]
         touch --reference="$WORK/times" "$DISK"
         # what QEMU itself does not take
         mv "$STATES/frozen/memory" "$WORK/memory"
         echo garbage >"$STATES/frozen/memory"
-        run -70 claude-run start frozen
+        refused 70
         [[ "$output" == *"could not be resumed: QEMU exited with status 1"*"load of migration failed"* ]]
         mv "$WORK/memory" "$STATES/frozen/memory"
         # a setting of today: the network's rules are made anew
@@ -194,6 +200,7 @@ state() {
                 sleep "$i"
                 systemctl --user kill --signal=KILL claude-vm@frozen
                 wait_inactive frozen
+                wait_inactive frozen claude-vm-net@frozen.service
                 systemctl --user reset-failed claude-vm@frozen
                 [ "$(state state)" = suspended ]
         done
