@@ -54,7 +54,8 @@ attach() {
 }
 
 @test "AgentForward=: the agent and sessions sign with the keys of the host, and another master does, too" {
-        run -0 guest sh -c 'ssh-add -l && tr "\0" "\n" </proc/"$(pgrep -o claude)"/environ | grep ^SSH_AUTH_SOCK='
+        # the agent starts beside this
+        run -0 timeout 60 claude-run exec day_1 -- bash -c 'ssh-add -l; until pid=$(pgrep -o claude); do sleep 0.2; done; tr "\0" "\n" </proc/$pid/environ | grep ^SSH_AUTH_SOCK='
         [[ "${lines[0]}" = *" lent "* ]]
         [ "${lines[1]}" = SSH_AUTH_SOCK=/run/claude-vm/forward/ssh-agent ]
         # nobody else in the guest but root
