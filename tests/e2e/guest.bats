@@ -55,7 +55,7 @@ attach() {
 
 @test "AgentForward=: the agent and sessions sign with the keys of the host, and another master does, too" {
         # the agent starts beside this
-        run -0 timeout 60 claude-run exec day_1 -- bash -c 'ssh-add -l; until pid=$(pgrep -o claude); do sleep 0.2; done; tr "\0" "\n" </proc/$pid/environ | grep ^SSH_AUTH_SOCK='
+        run -0 timeout 60 claude-run exec day_1 -- bash -c 'ssh-add -l; until pid=$(pgrep -u claude -o claude); do sleep 0.2; done; tr "\0" "\n" </proc/$pid/environ | grep ^SSH_AUTH_SOCK='
         [[ "${lines[0]}" = *" lent "* ]]
         [ "${lines[1]}" = SSH_AUTH_SOCK=/run/claude-vm/forward/ssh-agent ]
         # nobody else in the guest but root
