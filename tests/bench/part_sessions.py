@@ -42,7 +42,8 @@ def first_frame(*command):
         os.environ["TERM"] = "xterm-256color"
         os.execvp(command[0], command)
     begin, seen = time.monotonic(), b""
-    while printed(seen) < DRAWN:
+    # what claude-run says of the start erases its line each time
+    while printed(seen.rsplit(b"\r\x1b[K", 1)[-1]) < DRAWN:
         data = read(fd, begin + 300 - time.monotonic())
         if not data:
             raise RuntimeError(f"{' '.join(command)}: {'ended' if data == b'' else 'nothing drawn after 300 s'}: {seen[-400:]}")
