@@ -12,6 +12,7 @@
 #include "common/cleanup.h"
 #include "common/usec.h"
 #include "common/vm-name.h"
+#include "helper/claude-run/confirm.h"
 #include "helper/claude-run/context.h"
 #include "helper/claude-run/disks.h"
 #include "helper/claude-run/fail.h"
@@ -62,17 +63,10 @@ static int lock(const Disk *d, const char *tag, int *ret) {
 }
 
 static int confirm(const Disk *d, const char *question) {
-        _cleanup_free_ char *line = NULL;
-        size_t allocated = 0;
+        int r = confirm_check(d->context, "disk asks before it removes something");
 
-        if (d->context->options->yes)
-                return 0;
-        if (!(isatty(STDIN_FILENO) && isatty(STDERR_FILENO)))
-                return fail(EXIT_USAGE,
-                                "disk asks before it removes something, and no terminal is here; without a question: --yes");
-        fprintf(stderr, "%s [y/N] ", question);
-        if (getline(&line, &allocated, stdin) > 0 && (line[0] == 'y' || line[0] == 'Y'))
-                return 0;
+        if (r != 0 || confirm_ask(d->context, question))
+                return r;
         return fail(EXIT_FAILURE, "the disk of '%s' stays as it is", d->project);
 }
 

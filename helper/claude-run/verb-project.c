@@ -12,6 +12,7 @@
 #include "common/remove-tree.h"
 #include "common/vm-name.h"
 #include "helper/claude-run/agent-home.h"
+#include "helper/claude-run/confirm.h"
 #include "helper/claude-run/context.h"
 #include "helper/claude-run/copies.h"
 #include "helper/claude-run/disks.h"
@@ -153,14 +154,14 @@ static char *find_home(Context *c, const ProjectEntry *p) {
         return TAKE_PTR(home);
 }
 
-static bool ask(const ProjectEntry *p, const char *own, const char *home, const DiskFiles *disks,
-                const char *copy) {
-        _cleanup_free_ char *line = NULL;
+static bool ask(const Context *c, const ProjectEntry *p, const char *own, const char *home,
+                const DiskFiles *disks, const char *copy) {
         char suspended[SUSPENDED_TEXT_MAX];
-        size_t allocated = 0;
         char size[DISK_SIZE_MAX];
         unsigned n;
 
+        if (c->options->yes)
+                return true;
         disk_print_size(disk_files_allocated(disks, p->name, &n), size);
         say_line(stderr, "Remove project '%s':", p->name);
         say_line(stderr, "  %s", own);
@@ -176,8 +177,7 @@ static bool ask(const ProjectEntry *p, const char *own, const char *home, const 
                                 n > 1 ? ", and snapshots" : "", size);
         if (p->work_directory)
                 say_line(stderr, "The work directory %s stays.", p->work_directory);
-        fputs("Remove? [y/N] ", stderr);
-        return getline(&line, &allocated, stdin) > 0 && (line[0] == 'y' || line[0] == 'Y');
+        return confirm_ask(c, "Remove?");
 }
 
 static int remove_project(Context *c, const char *word) {
@@ -191,9 +191,10 @@ static int remove_project(Context *c, const char *word) {
         home = find_home(c, p);
         copy = copies_find(p->name);
         (void) disk_files_read(&disks);
-        if (!c->options->yes && !(isatty(STDIN_FILENO) && isatty(STDERR_FILENO)))
-                return fail(EXIT_USAGE, "rm asks first, and no terminal is here; without a question: --yes");
-        if (!c->options->yes && !ask(p, own, home, &disks, copy))
+        r = confirm_check(c, "rm asks first");
+        if (r != 0)
+                return r;
+        if (!ask(c, p, own, home, &disks, copy))
                 return fail(EXIT_FAILURE, "'%s' is not removed", p->name);
         if (unlink(own) < 0)
                 return fail(EXIT_FAILURE, "Failed to remove '%s': %s", own, strerror(errno));

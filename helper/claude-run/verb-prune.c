@@ -19,6 +19,7 @@
 #include "common/strv.h"
 #include "config.h"
 #include "helper/claude-run/agent-home.h"
+#include "helper/claude-run/confirm.h"
 #include "helper/claude-run/context.h"
 #include "helper/claude-run/disks.h"
 #include "helper/claude-run/fail.h"
@@ -220,17 +221,11 @@ static int remove_all(const Prune *p) {
 
 /* True if all of it is to go. */
 static bool ask(const Prune *p) {
-        _cleanup_free_ char *line = NULL;
-        size_t allocated = 0;
-
-        if (p->context->options->yes)
-                return true;
-        if (!(isatty(STDIN_FILENO) && isatty(STDERR_FILENO))) {
+        if (!p->context->options->yes && !confirm_is_possible()) {
                 say_line(stderr, "Nothing is removed; to remove all of it: claude-run prune --yes");
                 return false;
         }
-        fputs("No project uses these. Remove them? [y/N] ", stderr);
-        return getline(&line, &allocated, stdin) > 0 && (line[0] == 'y' || line[0] == 'Y');
+        return confirm_ask(p->context, "No project uses these. Remove them?");
 }
 
 int verb_prune(Context *c) {

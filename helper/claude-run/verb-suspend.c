@@ -4,11 +4,11 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/usec.h"
 #include "common/vm-name.h"
+#include "helper/claude-run/confirm.h"
 #include "helper/claude-run/context.h"
 #include "helper/claude-run/fail.h"
 #include "helper/claude-run/memory.h"
@@ -91,15 +91,12 @@ int verb_resume(Context *c) {
 
 /* --- forget ---------------------------------------------------------------------------- */
 
-static bool ask(const char *id) {
-        _cleanup_free_ char *line = NULL;
+static bool ask(const Context *c, const char *id) {
         char text[SUSPENDED_TEXT_MAX];
-        size_t allocated = 0;
 
-        if (suspended_print(id, text))
+        if (!c->options->yes && suspended_print(id, text))
                 say_line(stderr, "VM '%s' is %s. What runs in it is lost; files stay.", id, text);
-        fputs("Throw it away? [y/N] ", stderr);
-        return getline(&line, &allocated, stdin) > 0 && (line[0] == 'y' || line[0] == 'Y');
+        return confirm_ask(c, "Throw it away?");
 }
 
 /* A start uses it, or is about to. */
@@ -124,12 +121,11 @@ static int forget_one(Context *c, const char *id) {
         if (!suspended_exists(id))
                 return fail(EXIT_FAILURE, "VM '%s' is not suspended", id);
         r = check_down(c, id);
+        if (r == 0)
+                r = confirm_check(c, "forget asks first");
         if (r != 0)
                 return r;
-        if (!c->options->yes && !(isatty(STDIN_FILENO) && isatty(STDERR_FILENO)))
-                return fail(EXIT_USAGE,
-                                "forget asks first, and no terminal is here; without a question: --yes");
-        if (!c->options->yes && !ask(id))
+        if (!ask(c, id))
                 return fail(EXIT_FAILURE, "'%s' is still suspended", id);
         r = suspended_remove(id);
         return r < 0 ? fail(EXIT_FAILURE, "Failed to throw '%s' away: %s", id, strerror(-r)) : 0;

@@ -17,6 +17,7 @@
 #include "common/strv.h"
 #include "common/vm-name.h"
 #include "helper/claude-run/agent-home.h"
+#include "helper/claude-run/confirm.h"
 #include "helper/claude-run/context.h"
 #include "helper/claude-run/copies.h"
 #include "helper/claude-run/fail.h"
@@ -380,14 +381,14 @@ static char *origin_of(int directory) {
         return origin;
 }
 
-static bool ask(const char *id, int directory) {
-        _cleanup_free_ char *line = NULL, *origin = origin_of(directory);
-        size_t allocated = 0;
+static bool ask(const Context *c, const char *id, int directory) {
+        _cleanup_free_ char *origin = origin_of(directory);
 
+        if (c->options->yes)
+                return true;
         say_line(stderr, "Discard the copy of %s, with what the agent of '%s' has done in it?", origin, id);
         say_line(stderr, "What is in it: claude-run diff %s", id);
-        fputs("Discard? [y/N] ", stderr);
-        return getline(&line, &allocated, stdin) > 0 && (line[0] == 'y' || line[0] == 'Y');
+        return confirm_ask(c, "Discard?");
 }
 
 int verb_discard(Context *c) {
@@ -397,15 +398,14 @@ int verb_discard(Context *c) {
 
         if (c->options->n_words > 1)
                 return fail(EXIT_USAGE, "expected one VM, got also '%s'", c->options->words[1]);
-        if (!c->options->yes && !(isatty(STDIN_FILENO) && isatty(STDERR_FILENO)))
-                return fail(EXIT_USAGE,
-                                "discard asks first, and no terminal is here; without a question: --yes");
-        r = copies_lock(c, &id, &path, &directory);
+        r = confirm_check(c, "discard asks first");
+        if (r == 0)
+                r = copies_lock(c, &id, &path, &directory);
         if (r == 0)
                 r = check_stopped(c, id);
         if (r != 0)
                 return r;
-        if (!c->options->yes && !ask(id, directory))
+        if (!ask(c, id, directory))
                 return fail(EXIT_FAILURE, "the copy of '%s' stays", id);
         r = copies_remove(path);
         return r < 0 ? fail(EXIT_FAILURE, "Failed to remove '%s': %s", path, strerror(-r)) : 0;
