@@ -40,8 +40,7 @@ bool agent_home_is_in_use(Context *c, const char *home) {
         for (char **unit = units; unit && *unit; unit++) {
                 _cleanup_free_ char *state = NULL, *share = NULL;
 
-                if (manager_active_state(c->manager, *unit, &state) >= 0 && strcmp(state, "inactive") != 0 &&
-                                strcmp(state, "failed") != 0 &&
+                if (manager_active_state(c->manager, *unit, &state) >= 0 && !manager_is_down(state) &&
                                 manager_environment(c->manager, *unit, HOME_VARIABLE, &share) > 0 &&
                                 strlen(share) > strlen(end) &&
                                 strcmp(share + strlen(share) - strlen(end), end) == 0)

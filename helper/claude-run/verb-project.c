@@ -38,7 +38,7 @@ static int find_project(Context *c, const char *word, const ProjectEntry **ret, 
                 return fail(EXIT_CONFIGURATION, "no project is called '%s'; see: claude-run list", word);
         unit = NEED(vm_unit_name((*ret)->name));
         r = manager_active_state(c->manager, unit, &state);
-        if (r >= 0 && strcmp(state, "inactive") != 0 && strcmp(state, "failed") != 0)
+        if (r >= 0 && !manager_is_down(state))
                 return fail(EXIT_FAILURE, "VM '%s' runs; to stop it: claude-run stop %s", (*ret)->name,
                                 (*ret)->name);
         r = project_ini_find(c, (*ret)->name, ret_own, &effective);

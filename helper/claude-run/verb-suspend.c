@@ -109,7 +109,7 @@ static int check_down(Context *c, const char *id) {
         r = manager_active_state(c->manager, unit, &state);
         if (r < 0)
                 return fail(EXIT_FAILURE, "Failed to look at '%s': %s", id, strerror(-r));
-        if (strcmp(state, "inactive") != 0 && strcmp(state, "failed") != 0)
+        if (!manager_is_down(state))
                 return fail(EXIT_FAILURE, "VM '%s' is being resumed; to stop it: claude-run stop %s", id,
                                 id);
         return 0;

@@ -50,7 +50,7 @@ static int stop_running(Context *c, const char *id) {
         if (r != 0)
                 return r;
         r = manager_active_state(c->manager, unit, &state);
-        if (r < 0 || (strcmp(state, "inactive") != 0 && strcmp(state, "failed") != 0))
+        if (r < 0 || !manager_is_down(state))
                 return stop(c, id);
         if (suspended_exists(id))
                 fail(0, "VM '%s' is suspended; to throw that away: claude-run forget %s", id, id);

@@ -363,8 +363,7 @@ static int check_stopped(Context *c, const char *id) {
                 return fail(EXIT_FAILURE,
                                 "VM '%s' is suspended, with files of it open; to end it: claude-run forget %s",
                                 id, id);
-        if (manager_active_state(c->manager, unit, &state) < 0 || strcmp(state, "inactive") == 0 ||
-                        strcmp(state, "failed") == 0)
+        if (manager_active_state(c->manager, unit, &state) < 0 || manager_is_down(state))
                 return 0;
         return fail(EXIT_FAILURE, "VM '%s' works on it; to stop it: claude-run stop %s", id, id);
 }

@@ -156,6 +156,10 @@ int manager_active_state(Manager *m, const char *unit, char **ret) {
         return r < 0 ? r : get_string(m, path, UNIT_INTERFACE, "ActiveState", ret);
 }
 
+bool manager_is_down(const char *active_state) {
+        return strcmp(active_state, "inactive") == 0 || strcmp(active_state, "failed") == 0;
+}
+
 void unit_state_done(UnitState *s) {
         free(s->active_state);
         free(s->result);
@@ -295,7 +299,7 @@ int manager_wait_inactive(
                 _cleanup_free_ char *state = NULL;
 
                 r = get_string(m, path, UNIT_INTERFACE, "ActiveState", &state);
-                if (r < 0 || strcmp(state, "inactive") == 0 || strcmp(state, "failed") == 0)
+                if (r < 0 || manager_is_down(state))
                         break;
                 if (interrupted && *interrupted)
                         return -EINTR;

@@ -45,6 +45,9 @@ void unit_state_done(UnitState *s);
  */
 int manager_active_state(Manager *m, const char *unit, char **ret);
 
+/* True for the active states of a unit that has no process. */
+bool manager_is_down(const char *active_state);
+
 typedef enum ManagerJob { MANAGER_START, MANAGER_STOP, MANAGER_RESTART } ManagerJob;
 
 /* Starts, stops or restarts a unit and waits for the job; UINT64_MAX: without end. 0: done.
