@@ -5,7 +5,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/cleanup.h"
+#include "common/vm-name.h"
 #include "helper/claude-run/fail.h"
+#include "helper/claude-run/memory.h"
 
 volatile bool context_interrupted;
 
@@ -28,6 +31,19 @@ int context_manager(Context *c) {
                                        "Failed to reach your service manager: %s. Is this a login session? See: systemctl --user status",
                                        strerror(-r))
                      : 0;
+}
+
+int context_vm_is_down(Context *c, const char *id, bool *ret) {
+        _cleanup_free_ char *unit = NEED(vm_unit_name(id)), *state = NULL;
+        int r = context_manager(c);
+
+        if (r != 0)
+                return r;
+        r = manager_active_state(c->manager, unit, &state);
+        if (r < 0)
+                return fail(EXIT_FAILURE, "Failed to look at '%s': %s", id, strerror(-r));
+        *ret = manager_is_down(state);
+        return 0;
 }
 
 void context_done(Context *c) {

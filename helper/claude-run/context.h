@@ -20,6 +20,10 @@ extern volatile bool context_interrupted;
 /* Returns the projects of this user. Runs the generator once, at the first call. */
 int context_projects(Context *c);
 int context_manager(Context *c);
+
+/* Asks systemd whether the VM is down. Who throws something of it away goes no further without an answer. */
+int context_vm_is_down(Context *c, const char *id, bool *ret);
+
 void context_done(Context *c);
 
 /* Becomes a program of the PATH. */

@@ -26,8 +26,9 @@
 
 /* The project's entry and its own file. Refuses one that runs, and the administrator's. */
 static int find_project(Context *c, const char *word, const ProjectEntry **ret, char **ret_own) {
-        _cleanup_free_ char *effective = NULL, *unit = NULL, *state = NULL;
+        _cleanup_free_ char *effective = NULL;
         int r = context_projects(c);
+        bool is_down;
 
         if (r == 0)
                 r = context_manager(c);
@@ -36,9 +37,10 @@ static int find_project(Context *c, const char *word, const ProjectEntry **ret, 
         *ret = project_entries_find(&c->projects, word);
         if (!*ret)
                 return fail(EXIT_CONFIGURATION, "no project is called '%s'; see: claude-run list", word);
-        unit = NEED(vm_unit_name((*ret)->name));
-        r = manager_active_state(c->manager, unit, &state);
-        if (r >= 0 && !manager_is_down(state))
+        r = context_vm_is_down(c, (*ret)->name, &is_down);
+        if (r != 0)
+                return r;
+        if (!is_down)
                 return fail(EXIT_FAILURE, "VM '%s' runs; to stop it: claude-run stop %s", (*ret)->name,
                                 (*ret)->name);
         r = project_ini_find(c, (*ret)->name, ret_own, &effective);

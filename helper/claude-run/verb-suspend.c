@@ -101,18 +101,12 @@ static bool ask(const Context *c, const char *id) {
 
 /* A start uses it, or is about to. */
 static int check_down(Context *c, const char *id) {
-        _cleanup_free_ char *unit = NEED(vm_unit_name(id)), *state = NULL;
-        int r = context_manager(c);
+        bool is_down;
+        int r = context_vm_is_down(c, id, &is_down);
 
-        if (r != 0)
+        if (r != 0 || is_down)
                 return r;
-        r = manager_active_state(c->manager, unit, &state);
-        if (r < 0)
-                return fail(EXIT_FAILURE, "Failed to look at '%s': %s", id, strerror(-r));
-        if (!manager_is_down(state))
-                return fail(EXIT_FAILURE, "VM '%s' is being resumed; to stop it: claude-run stop %s", id,
-                                id);
-        return 0;
+        return fail(EXIT_FAILURE, "VM '%s' is being resumed; to stop it: claude-run stop %s", id, id);
 }
 
 static int forget_one(Context *c, const char *id) {

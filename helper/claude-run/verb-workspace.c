@@ -354,17 +354,16 @@ int verb_apply(Context *c) {
 /* --- discard ---------------------------------------------------------------------------- */
 
 static int check_stopped(Context *c, const char *id) {
-        _cleanup_free_ char *unit = NEED(vm_unit_name(id)), *state = NULL;
-        int r = context_manager(c);
+        bool is_down;
+        int r;
 
-        if (r != 0)
-                return r;
         if (suspended_exists(id))
                 return fail(EXIT_FAILURE,
                                 "VM '%s' is suspended, with files of it open; to end it: claude-run forget %s",
                                 id, id);
-        if (manager_active_state(c->manager, unit, &state) < 0 || manager_is_down(state))
-                return 0;
+        r = context_vm_is_down(c, id, &is_down);
+        if (r != 0 || is_down)
+                return r;
         return fail(EXIT_FAILURE, "VM '%s' works on it; to stop it: claude-run stop %s", id, id);
 }
 
