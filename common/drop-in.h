@@ -16,8 +16,9 @@
 #define PARAMETER_WORK_DIRECTORY "CLAUDE_VM_WORK_DIRECTORY" /* on the host; for messages and lists */
 /* Lists: one variable an element. */
 /* + TAG = OPTIONS:GUESTDIR:HOSTDIR. OPTIONS are rw or ro, and one of these for a missing HOSTDIR: `,create`
- * makes it (0700), `,optional` leaves the share out; `,named` does as well, and shows of HOSTDIR what
- * user-config.h names, through links of the user's own. GUESTDIR has no colon. */
+ * makes it (0700), `,optional` leaves the share out. `,named` leaves it out, too, and otherwise
+ * shows only the entries of HOSTDIR that user-config.h names; it follows the user's own links. GUESTDIR
+ * contains no colon. */
 #define PARAMETER_SHARE_PREFIX "CLAUDE_VM_SHARE_"
 /* The tag of the repository of a work directory that is a linked worktree or a submodule of git's. */
 #define GIT_SHARE "git_common"

@@ -323,7 +323,7 @@ static void print_want(UnitWriter *w, const Project *p, const char *part) {
         unit_writer_end_line(w, "");
 }
 
-/* An ad-hoc VM has no ini to go on with. */
+/* Leaves ad-hoc VMs out: a later start finds no ini of theirs. */
 static bool suspends_at_shutdown(const Project *p) {
         return !p->is_request && setting_is(p->values, SETTING_SHUTDOWN, "suspend");
 }

@@ -1,8 +1,8 @@
-/* The guest has the work directory at its path of the host, so a path that one side writes down (a virtual
- * environment, a build directory, an editor's link) means the same on the other; /work is a link to it. The
- * directories above it are empty ones of the guest's own. A host's path that the guest cannot have, because
- * it would hide a part of the guest or of another share, leaves the work directory at /work. That is not an
- * error: no line of the ini says this path, so there is no line to correct. */
+/* The guest mounts the work directory at its host path. A path that one side writes down (a virtual
+ * environment, a build directory, an editor's link) then means the same on the other side. /work links to
+ * it. The guest makes the directories above it, empty. The generator falls back to /work if the host path
+ * would hide a part of the guest or of another share. It reports no error then, because no line of the ini
+ * names that path. */
 
 #include "generator/guest-places.h"
 

@@ -93,7 +93,8 @@ static char *append_component(char *start, char *out, const char *name, size_t n
         return out + n;
 }
 
-/* `path` as git reads it in the directory `base`, which has no links, so `..` is the one above. Owned. */
+/* Resolves `path` as git does in the directory `base`. The path of `base` contains no links, so `..` means
+ * the directory above. Owned. */
 static char *resolve(const char *base, const char *path) {
         _cleanup_free_ char *whole = path[0] == '/' ? strdup(path) : strjoin(base, "/", path, NULL);
         char *result = whole ? malloc(strlen(whole) + 2) : NULL, *out = result;
@@ -173,7 +174,7 @@ static bool submodule_leads_to(const Repository *repository, const char *work) {
         return false;
 }
 
-/* COMMON of COMMON/worktrees/NAME, owned; NULL if it is no such path. */
+/* Returns COMMON of COMMON/worktrees/NAME, owned; NULL if the path has another form. */
 static char *common_of(const char *git_dir) {
         const char *name = strrchr(git_dir, '/');
         size_t n = strlen("/worktrees"), length = (size_t) (name - git_dir);
@@ -271,7 +272,7 @@ static const char *check(const Parser *parser, Repository *repository, const cha
         why = faccessat(repository->fd, "commondir", F_OK, AT_SYMLINK_NOFOLLOW) == 0
                         ? check_worktree(repository, work)
                         : check_submodule(repository, work);
-        return why ?: repository->common ? refused_common(parser, repository->common) : "there is no memory";
+        return why ?: repository->common ? refused_common(parser, repository->common) : "memory ran out";
 }
 
 /* Where the file `.git` of the work directory leads, owned; NULL: it is a directory, or not there. */
