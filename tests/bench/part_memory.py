@@ -2,11 +2,9 @@
 
 import os
 import pathlib
-import re
-import subprocess
 import time
 
-from measure import Project, Table, runtime, say
+from measure import Project, Table, say
 from part_network import held, pss
 
 

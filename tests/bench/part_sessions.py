@@ -2,18 +2,16 @@
 
 import fcntl
 import os
-import pathlib
 import pty
 import re
 import select
 import signal
-import statistics
 import struct
 import subprocess
 import termios
 import time
 
-from measure import Project, Table, free_port, home, run, runtime, say, seconds, times
+from measure import Project, Table, free_port, run, runtime, say, seconds, times
 
 SIZE = 64  # MiB
 DRAWN = 200  # printed characters: more than the few lines of a prompt, whatever the agent draws

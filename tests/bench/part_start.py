@@ -5,7 +5,7 @@ import re
 import subprocess
 import time
 
-from measure import ByHand, Project, Table, run, say
+from measure import ByHand, Project, Table, say
 
 
 def journal(since, pattern):

@@ -4,6 +4,7 @@
 import argparse
 import datetime
 import importlib
+import json
 import os
 import pathlib
 import platform
@@ -20,6 +21,10 @@ def first_line(*command):
     return (run(*command).splitlines() or ["?"])[0]
 
 
+def agents():
+    return ", ".join(f"{name} {version}" for name, version in json.loads(pathlib.Path(image, "guest.json").read_text())["agents"].items())
+
+
 def head(runs):
     model = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
     memory = int(re.search(r"MemTotal:\s*(\d+)", pathlib.Path("/proc/meminfo").read_text())[1]) >> 20
@@ -34,7 +39,7 @@ def head(runs):
 | machine | {os.cpu_count()} CPUs ({model[1] if model else platform.machine()}), {memory} GiB, Linux {platform.release()}, {kvm} |
 | load when it began | {os.getloadavg()[0]:.1f} |
 | versions | {first_line("systemctl", "--version")}; {first_line("qemu-system-x86_64", "--version")}; {first_line("/usr/libexec/virtiofsd", "--version")}; passt {run("dpkg-query", "--show", "--showformat=${Version}", "passt")} |
-| guest | {", ".join(f"{k} {v}" for k, v in __import__("json").load(open(f"{image}/guest.json"))["agents"].items())} |
+| guest | {agents()} |
 | runs | {runs} of each start, as the lists say of the rest |
 """
 
