@@ -175,7 +175,7 @@ in_guest() {
         CLAUDE_HOME=$HOME/homes/part ANTHROPIC_API_KEY=$key CLAUDE_CODE_OAUTH_TOKEN=$token \
                 claude-run --allow "host:$API_PORT" --memory 1536M --cpus 2 --accelerator tcg --env "ANTHROPIC_BASE_URL=http://10.0.2.2:$API_PORT" \
                 --env CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1 -- \
-                -p --dangerously-skip-permissions 'run: touch /work/begun; for i in {1..100}; do [ -e /work/seen ] && break; sleep 0.3; done' 3>&- 4>&- >/dev/null &
+                -p --dangerously-skip-permissions 'run: touch /work/begun; for i in {1..350}; do [ -e /work/seen ] && break; sleep 0.3; done' 3>&- 4>&- >/dev/null &
         pid=$!
         wait_file "$PWD/begun"
         run "$BATS_TEST_DIRNAME/find-secret" --vm --proxy --given-to "$pid" --kept-in "$BATS_FILE_TMPDIR/api.log" "$key" "$token"
