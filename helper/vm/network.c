@@ -33,13 +33,15 @@ static int ask_state(const Vm *vm, const char *name, UnitState *ret) {
         return r < 0 ? r : manager_state(m, unit, ret);
 }
 
-/* The unit that should have made it has said why it could not. */
+/* The unit that should have made it has said why it could not. The status of one that did not fail is of an
+ * earlier start. */
 static int explain(const Vm *vm, char **ret_why) {
         UnitState state = {};
         int r = vm->config->foreground ? -ENOENT : ask_state(vm, "claude-vm-net", &state);
+        bool failed = r >= 0 && strcmp(state.result ?: "success", "success") != 0;
 
         r = why_say(ret_why, -EINVAL, "The VM has no network: %s",
-                        r >= 0 && state.status_text && state.status_text[0]
+                        failed && state.status_text && state.status_text[0]
                                         ? state.status_text
                                         : "claude-vm-net@.service has not made it; see: systemctl --user daemon-reload");
         unit_state_done(&state);
