@@ -41,7 +41,9 @@ type_in() {
         terminal tui "$(project_dir tui)"
         tmux send-keys -t tui 'claude-run; echo status=$?' Enter
         wait_screen tui 'The guest boots'
+        wait_screen tui 'The agent starts'
         wait_agent tui ready
+        run ! grep --quiet 'The agent starts' <(screen tui)
         type_in tui 'write: tui.txt typed'
         tmux send-keys -t tui Enter
         wait_agent tui wrote
