@@ -151,11 +151,11 @@ type_in() {
         new_project night
         echo "what is new" >~/.config/claude-microvm/night.prompt
         run -0 systemctl --user start claude-nightly@night.service
-        journalctl --user --output=cat --unit claude-nightly@night.service --since "@$BATS_TEST_STARTED" | grep 'You said: what is new'
+        wait_journal claude-nightly@night.service 'You said: what is new'
         assert_nothing_left night
         run ! systemctl --user start claude-nightly@nobody.service
-        wait_inactive '' claude-nightly-failed@nobody.service
-        journalctl --user --output=cat --unit claude-nightly-failed@nobody.service --since "@$BATS_TEST_STARTED" | grep nobody
+        # systemd starts it a moment later
+        wait_journal claude-nightly-failed@nobody.service 'claude-nightly@nobody.service - Nightly prompt for nobody'
         rm ~/.config/systemd/user/claude-nightly* ~/.config/claude-microvm/night.prompt
         systemctl --user daemon-reload
 }
