@@ -1,5 +1,7 @@
-/* One file a project. The shares need none: their template units learn from the VM's
- * helper what to serve, so that all of a VM's settings stand in one place. */
+/* One file a project, as far as that is possible: to make a directory and a file in it is what the
+ * generator's time goes to. The shares and the network have none: their template units learn from the VM's
+ * helper what to serve, and from the VM's unit what to let through. A drop-in of its own has a unit that
+ * loads other credentials than the VM does, or has another setting of systemd's. */
 
 #include "generator/emit.h"
 
@@ -262,6 +264,8 @@ static void print_vm(UnitWriter *w, const Project *p) {
         begin_service(w, p);
         print_settings(w, p);
         print_publish(w, p);
+        print_allow(w, p);
+        print_api_upstream(w, p);
         print_shares(w, p);
         if (p->git_link[0])
                 unit_writer_print_environment(w, PARAMETER_GIT_LINK, p->git_link);
@@ -328,7 +332,24 @@ static bool suspends_at_shutdown(const Project *p) {
         return !p->is_request && setting_is(p->values, SETTING_SHUTDOWN, "suspend");
 }
 
+static bool needs_proxy(const Project *p) {
+        return p->api || setting_is(p->values, SETTING_NETWORK, "allow");
+}
+
+/* With Mode=none nothing leads out of the VM's network but the API proxy. */
+static void print_network_wants(UnitWriter *w, const Project *p) {
+        bool is_none = setting_is(p->values, SETTING_NETWORK, "none");
+
+        if (p->api || !is_none)
+                print_want(w, p, "pasta");
+        if (!is_none)
+                print_want(w, p, "dns");
+        if (needs_proxy(p))
+                print_want(w, p, "proxy");
+}
+
 static void print_wants(UnitWriter *w, const Project *p) {
+        print_network_wants(w, p);
         print_want(w, p, "ssh");
         if (project_has_dev_shell(p))
                 print_want(w, p, "devshell");
@@ -336,7 +357,7 @@ static void print_wants(UnitWriter *w, const Project *p) {
                 print_want(w, p, "suspend");
 }
 
-/* The VM's network is there before the VM is, and ends after it; the holder's own drop-in wants the rest. */
+/* The VM's network is there before the VM is, and ends after it; so is a proxy that has secrets to read. */
 static void print_network_dependencies(UnitWriter *w, const Project *p) {
         static const char *const directives[] = { "Wants", "After" };
 
@@ -344,7 +365,7 @@ static void print_network_dependencies(UnitWriter *w, const Project *p) {
                 unit_writer_print_raw(w, directives[i]);
                 unit_writer_print_literal(w, "=claude-vm-net@");
                 unit_writer_print_raw(w, p->id);
-                if (p->api) {
+                if (i == 1 && p->api) {
                         unit_writer_print_literal(w, ".service claude-vm-proxy@");
                         unit_writer_print_raw(w, p->id);
                 }
@@ -419,15 +440,13 @@ static int add_copy(UnitWriter *w, const Project *p) {
         return unit_writer_end(w);
 }
 
-/* Writes the parameters of the proxy, which holds the keys and filters names. */
+/* Writes the parameters of the proxy that holds the keys. One that only filters names needs none. */
 static int add_proxy(UnitWriter *w, const Project *p) {
         int r = begin_part(w, p, "proxy");
 
         if (r < 0)
                 return r;
         begin_service(w, p);
-        if (!p->api)
-                return unit_writer_end(w);
         print_api_upstream(w, p);
         unit_writer_print_environment(w, settings[SETTING_AGENT].variable, p->api->agent);
         print_setting(w, p, SETTING_BUDGET);
@@ -456,29 +475,13 @@ static int add_suspend(UnitWriter *w, const Project *p) {
         return unit_writer_end(w);
 }
 
-static bool needs_proxy(const Project *p) {
-        return p->api || setting_is(p->values, SETTING_NETWORK, "allow");
-}
-
-/* Writes the parameters of the VM's network. With Mode=none nothing leads out of it but the API proxy. */
+/* Nobody comes back to the network of an ad-hoc VM that has failed. */
 static int add_network(UnitWriter *w, const Project *p) {
         int r = begin_part(w, p, "net");
 
         if (r < 0)
                 return r;
-        if (p->api || !setting_is(p->values, SETTING_NETWORK, "none"))
-                print_want(w, p, "pasta");
-        if (!setting_is(p->values, SETTING_NETWORK, "none"))
-                print_want(w, p, "dns");
-        if (needs_proxy(p))
-                print_want(w, p, "proxy");
-        if (p->is_request)
-                unit_writer_print_literal(w, "CollectMode=inactive-or-failed\n");
-        begin_service(w, p);
-        print_setting(w, p, SETTING_NETWORK);
-        print_setting(w, p, SETTING_LOG_ALLOWED);
-        print_allow(w, p);
-        print_api_upstream(w, p);
+        unit_writer_print_literal(w, "CollectMode=inactive-or-failed\n");
         return unit_writer_end(w);
 }
 
@@ -545,9 +548,9 @@ static int add_vm(UnitWriter *w, const Project *p) {
 
         if (r >= 0)
                 r = unit_writer_end(w);
-        if (r >= 0)
+        if (r >= 0 && p->is_request)
                 r = add_network(w, p);
-        if (r >= 0 && needs_proxy(p))
+        if (r >= 0 && p->api)
                 r = add_proxy(w, p);
         if (r >= 0 && project_has_dev_shell(p))
                 r = add_dev_shell(w, p);

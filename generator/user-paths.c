@@ -91,13 +91,16 @@ void user_paths_done(UserPaths *paths) {
         *paths = (UserPaths) {};
 }
 
-int user_paths_resolve(const UserPaths *paths, const char *path, PathPlace *ret) {
+/* A walker is large, and the one that stays is there for each path of each ini. */
+__attribute__((noinline)) static int resolve_alone(
+                const UserPaths *paths, const char *path, PathPlace *ret) {
         PathWalker walker = PATH_WALKER(PATH_LINKS_TRUSTED, paths->home);
-        int r;
+        int r = path_walk(&walker, path, ret);
 
-        if (paths->walker)
-                return path_walk(paths->walker, path, ret);
-        r = path_walk(&walker, path, ret);
         path_walker_done(&walker);
         return r;
+}
+
+int user_paths_resolve(const UserPaths *paths, const char *path, PathPlace *ret) {
+        return paths->walker ? path_walk(paths->walker, path, ret) : resolve_alone(paths, path, ret);
 }

@@ -13,6 +13,7 @@
 #include "common/path.h"
 #include "common/settings.h"
 #include "common/strjoin.h"
+#include "common/strv.h"
 #include "common/vm-name.h"
 #include "config.h"
 #include "helper/copy/make.h"
@@ -24,6 +25,7 @@
 #include "helper/host/accelerator.h"
 #include "helper/host/config-check.h"
 #include "helper/host/disk.h"
+#include "helper/host/manager.h"
 #include "helper/log.h"
 #include "helper/net/haproxy.h"
 #include "helper/net/holder.h"
@@ -232,8 +234,46 @@ static int verb_share_exited(const char *instance) {
         return share_exited(runtime_dir(), instance);
 }
 
+static int refuse_network(const char *id, int error) {
+        log_status(LOG_ERR,
+                        "Failed to ask systemd for the network's policy, which is a part of 'claude-vm@%s.service': %s",
+                        id, error == -ENODATA ? "there is no such VM" : strerror(-error));
+        return EXIT_CONFIGURATION;
+}
+
+/* The VM's drop-in has the policy too. It must not be guessed: a network without its rules lets all through.
+ */
+static int read_policy_variables(const char *id, char ***ret) {
+        _cleanup_free_ char *unit = strjoin("claude-vm@", id, ".service", NULL);
+        _cleanup_manager_ Manager *manager = NULL;
+        int r = unit ? manager_connect(&manager) : -ENOMEM;
+
+        if (r >= 0)
+                r = manager_environments(manager, unit, ret);
+        return r >= 0 && !strv_value(*ret, PARAMETER_UUID) ? -ENODATA : r;
+}
+
+/* In the foreground there is no manager, and they are in the environment. */
+static int run_net(const NetConfig *config, const char *id) {
+        _cleanup_strv_free_ char **variables = NULL;
+        _cleanup_free_ char *why = NULL;
+        char *const *policy = environ;
+
+        if (!getenv(PARAMETER_UUID)) {
+                int r = read_policy_variables(id, &variables);
+
+                if (r < 0)
+                        return refuse_network(id, r);
+                policy = variables;
+        }
+        log_set_vm(id, strv_value(policy, PARAMETER_UUID));
+        if (config_check(policy, &why) < 0)
+                return refuse(why ?: "No memory");
+        return net_run(config, id, policy);
+}
+
 static int verb_net(const char *id) {
-        _cleanup_free_ char *why = NULL, *config_home = path_xdg("XDG_CONFIG_HOME", "/.config");
+        _cleanup_free_ char *config_home = path_xdg("XDG_CONFIG_HOME", "/.config");
         const NetConfig config = {
                 .nft = NFT_PATH,
                 .haproxy = HAPROXY_PATH,
@@ -241,12 +281,10 @@ static int verb_net(const char *id) {
                 .config_home = config_home,
         };
 
-        log_set_vm(id, getenv(PARAMETER_UUID) ?: "");
+        log_set_vm(id, "");
         if (!vm_name_is_id(id) || !config.runtime_dir || !config_home)
                 return refuse("RUNTIME_DIRECTORY is not set: this program is run by claude-vm-net@.service");
-        if (check_config(&why) < 0)
-                return refuse(why ?: "No memory");
-        return net_run(&config, id, environ);
+        return run_net(&config, id);
 }
 
 static int verb_net_exited(const char *id) {

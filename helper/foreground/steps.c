@@ -9,7 +9,8 @@
 #include "helper/foreground/launch.h"
 
 const Step steps[N_STEPS] = {
-        [STEP_NET] = { "net", "net", STEP_READY, 1024, 30, "claude-vm-net" },
+        /* the VM's own parameters have its policy */
+        [STEP_NET] = { "", "net", STEP_READY, 1024, 30, "claude-vm-net" },
         [STEP_PASTA] = { "pasta", "pasta", STEP_GOES_ON, 65536, 0, NULL },
         [STEP_DNS] = { "dns", "dns", STEP_GOES_ON, 1024, 0, NULL },
         [STEP_DNS_READY] = { "dns", "dns-ready", STEP_ENDS, 1024, 20, NULL },

@@ -86,7 +86,7 @@ setup_file() {
                 as_user tee $INI >/dev/null
         as_user systemctl --user daemon-reload
         local -a ENVIRONMENT
-        mapfile -t ENVIRONMENT < <(as_user systemctl --user show --value --property Environment claude-vm-net@names | tr ' ' '\n')
+        mapfile -t ENVIRONMENT < <(as_user systemctl --user show --value --property Environment claude-vm@names | tr ' ' '\n')
         as_user mkdir -p "$NET"
         helper net
         until_true test -S "$NET/control"
