@@ -241,6 +241,7 @@ static int run_loop(Vm *vm, const GuestImage *image) {
                 vm_kill_qemu(vm);
                 return EXIT_QEMU_FAILED;
         }
+        vm_shares_end(vm);
         return settle(vm);
 }
 

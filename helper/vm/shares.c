@@ -3,6 +3,8 @@
  * asks for a suspend. */
 
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/pidfd.h>
@@ -17,6 +19,7 @@
 #include "helper/vm/vm.h"
 
 #define SHARE_GRACE (SEC / 2)   /* a virtiofsd may end a moment before the QEMU that it ends with */
+#define SHARE_END_LIMIT (2 * SEC)     /* of all of them together, once QEMU has ended */
 #define SHARE_ENDED "has ended" /* until its unit says more */
 
 /* --- shares ---------------------------------------------------------------------------- */
@@ -173,6 +176,26 @@ int vm_control_listen(Vm *vm) {
                 return -errno;
         r = unix_bind(vm->socket_fd, path);
         return r < 0 ? r : sd_event_add_io(vm->event, NULL, vm->socket_fd, EPOLLIN, on_socket, vm);
+}
+
+/* Ends a virtiofsd that has not ended with QEMU, as one that hangs in a file system does: its unit would stay up,
+ * and keep the next start from its socket. systemd ends what is left of the unit. */
+static void end_share(const ShareProcess *p, uint64_t deadline) {
+        struct pollfd poll_fd = { .fd = p->pidfd, .events = POLLIN };
+        uint64_t now = usec_now(CLOCK_MONOTONIC);
+
+        if (poll(&poll_fd, 1, now < deadline ? (int) ((deadline - now) / 1000) : 0) > 0)
+                return;
+        log_message(LOG_WARNING, "The virtiofsd of share '%s' hangs; killing it", p->tag);
+        if (pidfd_send_signal(p->pidfd, SIGKILL, NULL, 0) < 0)
+                log_message(LOG_WARNING, "Failed to kill the virtiofsd of share '%s': %s", p->tag, strerror(errno));
+}
+
+void vm_shares_end(const Vm *vm) {
+        uint64_t deadline = usec_now(CLOCK_MONOTONIC) + SHARE_END_LIMIT;
+
+        for (unsigned i = 0; i < vm->n_processes; i++)
+                end_share(&vm->processes[i], deadline);
 }
 
 void vm_control_done(Vm *vm) {

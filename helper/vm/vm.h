@@ -127,6 +127,9 @@ void vm_streams_done(Vm *vm);
 int vm_control_listen(Vm *vm);
 void vm_control_done(Vm *vm);
 
+/* QEMU has ended: waits for the virtiofsds, which end with it, and kills one that hangs. */
+void vm_shares_end(const Vm *vm);
+
 /* Ends the VM and names the ended share as the reason. */
 void vm_share_has_died(Vm *vm);
 

@@ -70,7 +70,7 @@ vm_property() {
 
 # Starts the VM and waits for its end, two minutes at the most.
 run_vm() {
-        timeout 120 systemctl --user start --wait "claude-vm@$1"
+        timeout 300 systemctl --user start --wait "claude-vm@$1"
 }
 
 vm_journal() {

@@ -199,6 +199,19 @@ PRINT='AgentArguments=-p --dangerously-skip-permissions'
         assert_nothing_left kv
 }
 
+@test "a virtiofsd that hangs ends with its VM, and the next start works" {
+        new_project hung AgentStart=session
+        systemctl --user start claude-vm@hung
+        systemctl --user kill --signal=STOP claude-vm-virtiofsd@hung:work.service
+        pkill -KILL --full 'qemu-system.* -name claude-vm@hung '
+        wait_inactive hung claude-vm-virtiofsd@hung:work.service
+        systemctl --user reset-failed
+        assert_nothing_left hung
+        systemctl --user start claude-vm@hung
+        systemctl --user stop claude-vm@hung
+        assert_nothing_left hung
+}
+
 @test "kill -9 of the helper" {
         new_project kh
         systemctl --user start claude-vm@kh
