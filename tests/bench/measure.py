@@ -37,6 +37,15 @@ def times(count, action):
     return [seconds(action) for _ in range(count)]
 
 
+def in_turns(count, *actions):
+    """Times of each, measured in turns, so that a busy moment of the machine is everybody's."""
+    results = [[] for _ in actions]
+    for _ in range(count):
+        for result, action in zip(results, actions):
+            result.append(seconds(action))
+    return results
+
+
 class Table:
     """Rows of a name, a value and its ratio to the first row of the same unit that is marked as the yardstick."""
 

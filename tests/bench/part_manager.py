@@ -1,23 +1,28 @@
 """The generator, and a daemon-reload as a whole, with many projects; Quadlet beside it where it is installed."""
 
+import contextlib
 import os
 import pathlib
 import shutil
 import subprocess
 import tempfile
 
-from measure import Table, home, run, say, times
+from measure import Table, here, home, in_turns, run, say, times
 
 GENERATOR = "/usr/lib/systemd/user-generators/claude-vm-generator"
 QUADLET = "/usr/lib/systemd/user-generators/podman-user-generator"
+COUNT = 1000
 
 
-def write_projects(config, work, count):
+def write_projects(config, work, count, more=""):
     for i in range(count):
         (work / f"work{i}").mkdir(parents=True, exist_ok=True)
         (config / f"p{i}.ini").write_text(
-            f"[Project]\nWorkDirectory={work}/work{i}\nAgentArguments=--dangerously-skip-permissions\n"
-            "[VM]\nMemory=8G\n[Credentials]\nANTHROPIC_API_KEY=~/key\n")
+            f"[Project]\nWorkDirectory={work}/work{i}\nAgentArguments=--dangerously-skip-permissions\n[VM]\nMemory=8G\n{more}")
+
+
+def write_projects_with_key(config, work, count):
+    write_projects(config, work, count, "[Credentials]\nANTHROPIC_API_KEY=~/key\n")
 
 
 def write_containers(config, work, count):
@@ -26,20 +31,45 @@ def write_containers(config, work, count):
             f"[Unit]\nDescription=p{i}\n[Container]\nImage=localhost/agent\nVolume={work}/work{i}:/work\nPodmanArgs=--memory=8g\n")
 
 
-def generator(count):
-    with tempfile.TemporaryDirectory(dir=os.environ["XDG_RUNTIME_DIR"]) as directory:
-        base = pathlib.Path(directory)
-        config = base / "config"
-        config.mkdir()
-        write_projects(config, base, count)
-        outputs = iter(base / f"output{i}" for i in range(20))
+class Outputs:
+    """A base in memory, and a new directory in it for each run."""
 
-        def once():
-            output = next(outputs)
-            output.mkdir()
-            subprocess.run([GENERATOR, output], env={"HOME": directory, "CLAUDE_MICROVM_CONFIG_DIRS": str(config)}, check=True)
+    def __init__(self):
+        self.temporary = tempfile.TemporaryDirectory(dir=os.environ["XDG_RUNTIME_DIR"])
+        self.base = pathlib.Path(self.temporary.name)
+        self.config = self.base / "config"
+        self.config.mkdir()
+        self.n = 0
 
-        return times(20, once)
+    def close(self):
+        self.temporary.cleanup()
+
+    def new(self):
+        self.n += 1
+        output = self.base / f"output{self.n}"
+        output.mkdir()
+        return output
+
+    def generate(self):
+        output = self.new()
+        subprocess.run([GENERATOR, output], env={"HOME": str(self.base), "CLAUDE_MICROVM_CONFIG_DIRS": str(self.config)}, check=True)
+        return output
+
+    def files_made(self, program, like):
+        """As many directories and files as the generator made, and of that size."""
+        files = [p.stat().st_size for p in like.glob("*/*")]
+        subprocess.run([program, self.new(), str(len(files)), str(sum(files) // len(files))], check=True)
+
+
+def measure_generator(name, write, table, program):
+    """In turns with the floor: a busy moment of the machine is everybody's."""
+    with contextlib.closing(Outputs()) as outputs:
+        write(outputs.config, outputs.base, COUNT)
+        like = outputs.generate()
+        n = len(list(like.glob("*/*")))
+        floor, whole = in_turns(20, lambda: outputs.files_made(program, like), outputs.generate)
+    table.add(f"a C program that makes {n:,} directories and files", floor, "ms", yardstick=True, scale=1000, digits=1)
+    table.add(f"the generator, {COUNT:,} {name}", whole, "ms", scale=1000, digits=1)
 
 
 def reload_with(config, write, count):
@@ -56,19 +86,23 @@ def reload_with(config, write, count):
 
 
 def measure(_):
-    table = Table("The generator", "`claude-vm-generator`, 20 runs each, in a file system in memory.")
-    for count in 1, 100, 1000:
-        say(f"generator, {count} projects")
-        table.add(f"{count} projects", generator(count), "ms", yardstick=count == 1, scale=1000, digits=1)
+    table = Table("The generator", "`claude-vm-generator` in a file system in memory, 20 runs in turns with what its output costs alone:"
+                  " `tests/bench/files.c` writes as many bytes into as many files and reads nothing.")
+    with tempfile.TemporaryDirectory() as directory:
+        run("gcc", "-O2", "-o", f"{directory}/files", here / "files.c")
+        for name, write in ("plain projects", write_projects), ("projects with an API key", write_projects_with_key):
+            say(f"generator, {name}")
+            measure_generator(name, write, table, f"{directory}/files")
     yield table
-    table = Table("`systemctl --user daemon-reload`", "With all that the manager does about it, five times each."
-                  + ("" if os.path.exists(QUADLET) else " Quadlet (podman) is not installed here."))
+    has_quadlet = os.path.exists(QUADLET)
+    table = Table("`systemctl --user daemon-reload`", "With all that the manager does about it, in turns, five times each."
+                  + ("" if has_quadlet else " Quadlet (podman) is not installed here."))
     kinds = [("projects", home / ".config/claude-microvm", write_projects)]
-    if os.path.exists(QUADLET):
+    if has_quadlet:
         kinds.append(("containers of Quadlet", home / ".config/containers/systemd", write_containers))
-    for name, config, write in kinds:
-        for count in 0, 100, 1000:
+    for count in 0, 100, COUNT:
+        for name, config, write in kinds:
             say(f"daemon-reload, {count} {name}")
-            table.add(f"{count} {name}", reload_with(config, write, count), "ms", yardstick=count == 0 and name == "projects", scale=1000, digits=0)
+            table.add(f"{count:,} {name}", reload_with(config, write, count), "ms", yardstick=count == 0 and name == "projects", scale=1000, digits=0)
     run("systemctl", "--user", "daemon-reload")
     yield table

@@ -11,7 +11,7 @@ import subprocess
 import termios
 import time
 
-from measure import Project, Table, free_port, run, runtime, say, seconds, times
+from measure import Project, Table, free_port, in_turns, run, runtime, say, times
 
 SIZE = 64  # MiB
 DRAWN = 200  # printed characters: more than the few lines of a prompt, whatever the agent draws
@@ -83,15 +83,6 @@ class LocalSshd:
         run("ssh", "-F", self.config, "-O", "exit", "localhost", stderr=subprocess.DEVNULL)
         os.kill(int((self.directory / "sshd.pid").read_text()), signal.SIGTERM)
         return alone, shared
-
-
-def in_turns(count, *actions):
-    """Times of each, measured in turns, so that a busy moment of the machine is everybody's."""
-    results = [[] for _ in actions]
-    for _ in range(count):
-        for result, action in zip(results, actions):
-            result.append(seconds(action))
-    return results
 
 
 def measure(runs):
