@@ -77,7 +77,7 @@ class Table:
 class Project:
     """A project of this user for the benchmark, whose agent is past its first questions."""
 
-    def __init__(self, name, *lines):
+    def __init__(self, name, *lines, memory="2G", cpus=2):
         self.name, self.unit = name, f"claude-vm@{name}.service"
         self.directory = pathlib.Path(tempfile.mkdtemp(dir=home, prefix="bench."))
         for sub in "work", "home":
@@ -92,7 +92,7 @@ class Project:
         self.ini.parent.mkdir(parents=True, exist_ok=True)
         self.ini.write_text("\n".join([
             f"[Project]\nWorkDirectory={self.directory}/work\nHome={self.directory}/home",
-            "[VM]\nMemory=2G\nCPUs=2\nAccelerator=tcg", "[Environment]\nCLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1",
+            f"[VM]\nMemory={memory}\nCPUs={cpus}\nAccelerator=tcg", "[Environment]\nCLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1",
             f"[Credentials]\nANTHROPIC_API_KEY={self.directory}/key", "[Project]", *lines]) + "\n")
         run("systemctl", "--user", "daemon-reload")
 

@@ -11,7 +11,7 @@ from measure import Project, Table, run, say, seconds, times, wait_until
 from part_network import held, pss
 
 VMS, SESSIONS, FILES = (int(os.environ.get(name, default)) for name, default in (("VMS", 4), ("SESSIONS", 50), ("FILES", 10000)))
-SMALL = "[VM]\nMemory=384M\nCPUs=1\nDisk=no\n[Project]\nAgentStart=session\n"
+
 # Everything that a guest can write to, by root in it, as fast as it goes: each for as long as the file is there.
 FLOOD = """
 touch /tmp/flood
@@ -20,6 +20,11 @@ for port in /dev/virtio-ports/* /dev/hvc0 /dev/console; do
 done
 while [ -e /tmp/flood ]; do for i in 1 2 3 4 5 6 7 8 9; do (echo >/dev/udp/10.$i.0.1/$((RANDOM + 1))); done; done 2>/dev/null &
 """
+
+
+def small(name):
+    """A VM without an agent."""
+    return Project(name, "AgentStart=session", "[VM]\nDisk=no", memory="384M", cpus=1)
 
 
 def list_units():
@@ -124,7 +129,7 @@ def measure_floods(project, table):
 def measure_vms(table):
     say(f"load: {VMS} VMs at once")
     with contextlib.ExitStack() as stack:
-        projects = [stack.enter_context(Project(f"bench-load-{i}", SMALL)) for i in range(VMS)]
+        projects = [stack.enter_context(small(f"bench-load-{i}")) for i in range(VMS)]
         one = seconds(projects[0].start)
         projects[0].stop()
         all_of_them = seconds(lambda: run("systemctl", "--user", "start", *(p.unit for p in projects)))
@@ -140,7 +145,7 @@ def measure_vms(table):
 
 def measure(_):
     table = Table("Load", "One VM of 384 MiB, then several at once. A part that loses anything fails.")
-    with Project("bench-load", SMALL) as project:
+    with small("bench-load") as project:
         project.start()
         project.guest("true")
         for part in measure_sessions, measure_files, measure_floods:

@@ -10,6 +10,8 @@
 
 #include "tests/fuzz/dropin.h"
 
+#define REQUEST "2d8f9a52-3f0e-4c57-9a55-3f6d8f0c1b7e.ini"
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         static const UserPaths paths = {
                 .home = (char *) "/nonexistent/u",
@@ -34,6 +36,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 abort();
         close(fd);
         if (project_load(&paths, NULL, dir, directory, "p.ini", false, &p) == 0)
+                dropin_check(p, out);
+        project_free(p);
+        p = NULL;
+        /* and as the request of a claude-run */
+        if (renameat(dir, "p.ini", dir, REQUEST) < 0)
+                abort();
+        if (project_load(&paths, NULL, dir, directory, REQUEST, true, &p) == 0)
                 dropin_check(p, out);
         project_free(p);
         return 0;
