@@ -18,9 +18,9 @@
 #include "helper/share/control-message.h"
 #include "helper/vm/vm.h"
 
-#define SHARE_GRACE (SEC / 2)   /* a virtiofsd may end a moment before the QEMU that it ends with */
-#define SHARE_END_LIMIT (2 * SEC)     /* of all of them together, once QEMU has ended */
-#define SHARE_ENDED "has ended" /* until its unit says more */
+#define SHARE_GRACE (SEC / 2)     /* a virtiofsd may end a moment before the QEMU that it ends with */
+#define SHARE_END_LIMIT (2 * SEC) /* of all of them together, once QEMU has ended */
+#define SHARE_ENDED "has ended"   /* until its unit says more */
 
 /* --- shares ---------------------------------------------------------------------------- */
 
@@ -178,8 +178,8 @@ int vm_control_listen(Vm *vm) {
         return r < 0 ? r : sd_event_add_io(vm->event, NULL, vm->socket_fd, EPOLLIN, on_socket, vm);
 }
 
-/* Ends a virtiofsd that has not ended with QEMU, as one that hangs in a file system does: its unit would stay up,
- * and keep the next start from its socket. systemd ends what is left of the unit. */
+/* Ends a virtiofsd that has not ended with QEMU, as one that hangs in a file system does: its unit would
+ * stay up, and keep the next start from its socket. systemd ends what is left of the unit. */
 static void end_share(const ShareProcess *p, uint64_t deadline) {
         struct pollfd poll_fd = { .fd = p->pidfd, .events = POLLIN };
         uint64_t now = usec_now(CLOCK_MONOTONIC);
@@ -188,7 +188,8 @@ static void end_share(const ShareProcess *p, uint64_t deadline) {
                 return;
         log_message(LOG_WARNING, "The virtiofsd of share '%s' hangs; killing it", p->tag);
         if (pidfd_send_signal(p->pidfd, SIGKILL, NULL, 0) < 0)
-                log_message(LOG_WARNING, "Failed to kill the virtiofsd of share '%s': %s", p->tag, strerror(errno));
+                log_message(LOG_WARNING, "Failed to kill the virtiofsd of share '%s': %s", p->tag,
+                                strerror(errno));
 }
 
 void vm_shares_end(const Vm *vm) {
