@@ -149,12 +149,14 @@ def measure_vms(table):
 
 
 def measure(_):
-    table = Table("Load", "One VM of 384 MiB, then several at once. A part that loses anything fails.")
+    parts = {"Sessions at once": measure_sessions, "Files changed on the host": measure_files, "Floods": measure_floods}
     with small("bench-load") as project:
         project.start()
         project.guest("true")
-        for part in measure_sessions, measure_files, measure_floods:
+        for title, part in parts.items():
+            table = Table(title, "One VM of 384 MiB. A part that loses anything fails.")
             part(project, table)
-        project.stop()
+            yield table
+    table = Table("VMs at once", "Of 384 MiB each. One that does not answer fails the part.")
     measure_vms(table)
     yield table
