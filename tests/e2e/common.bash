@@ -15,7 +15,7 @@ stop_api() {
 }
 
 # new_project NAME [INI-LINE…]: a project directory, an agent's home in which the
-# first-run questions are answered, and an ini. Lines may start a section.
+# first-run questions are answered, and an ini. Lines may start a section. TEST_GUEST: another guest image.
 new_project() {
         local name=$1 work home disk=
         shift
@@ -41,6 +41,7 @@ new_project() {
 		Memory=1536M
 		CPUs=2
 		Accelerator=tcg
+		${TEST_GUEST:+Guest=$TEST_GUEST}
 		$disk
 		[Environment]
 		ANTHROPIC_BASE_URL=http://10.0.2.2:$API_PORT
@@ -68,9 +69,9 @@ vm_property() {
         unit_property "claude-vm@$1.service" "$2"
 }
 
-# Starts the VM and waits for its end, two minutes at the most.
+# Starts the VM and waits for its end, two minutes at the most; another guest may be of another architecture.
 run_vm() {
-        timeout 120 systemctl --user start --wait "claude-vm@$1"
+        timeout "$([ -z "${TEST_GUEST:-}" ] && echo 120 || echo 900)" systemctl --user start --wait "claude-vm@$1"
 }
 
 vm_journal() {
