@@ -47,7 +47,7 @@
         X(MEMORY_MIB,      "VM",      "Memory",          MEMORY,    "128M 1T",  "4G",    VARIABLE,  'm', "memory", "SIZE", "memory, like 8G") \
         X(CPUS,            "VM",      "CPUs",            NUMBER,    "1 255",    "4",     VARIABLE,  0, "cpus", "N", "number of CPUs") \
         X(ACCELERATOR,     "VM",      "Accelerator",     WORD,      "auto kvm tcg", "auto", VARIABLE, 0, "accelerator", "NAME", NULL) \
-        X(MACHINE,         "VM",      "Machine",         WORD,      "auto microvm q35", "auto", VARIABLE, 0, "machine", "NAME", NULL) \
+        X(MACHINE,         "VM",      "Machine",         WORD,      "auto microvm q35 virt", "auto", VARIABLE, 0, "machine", "NAME", NULL) \
         X(SHUTDOWN,        "VM",      "Shutdown",        WORD,      "stop suspend", "stop", CODE,    0, NULL, NULL, NULL) \
         X(IDLE,            "VM",      "Idle",            IDLE,      "10s 30d",  "no",    VARIABLE,  0, NULL, NULL, NULL) \
         X(DISK,            "VM",      "Disk",            DISK,      "1G 64T",   "20G",   VARIABLE,  0, NULL, NULL, NULL) \

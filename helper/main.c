@@ -73,6 +73,7 @@ static int verb_run(const char *id) {
                             *dev_shells = dev_shell_dir(), *name = NULL;
         RunConfig config = {
                 .qemu = QEMU_PATH,
+                .qemu_foreign = QEMU_FOREIGN_PATH,
                 .virtiofsd = VIRTIOFSD_PATH,
                 .ssh = SSH_PATH,
                 .ssh_keygen = SSH_KEYGEN_PATH,

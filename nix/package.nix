@@ -23,6 +23,8 @@
   qemu_kvm,
   systemd,
   virtiofsd,
+  # QEMU for guests of the other architecture, under emulation: the path of its qemu-system-ARCH; null: none
+  qemuForeign ? null,
   # a guest image (see mk-guest.nix), which `Guest=` then means by default; null: those of claude-vm-mkguest
   guest ? null,
 }:
@@ -105,7 +107,8 @@ stdenv.mkDerivation {
     (lib.mesonOption "guest_dirs" (lib.concatStringsSep ":" (guests ++ [ "/var/lib/claude-microvm/guests" ])))
     (lib.mesonOption "default_guest" (if guest == null then "debian" else "nixos"))
     (lib.mesonEnable "tests" doCheck)
-  ];
+  ]
+  ++ lib.optional (qemuForeign != null) (lib.mesonOption "qemu_foreign" qemuForeign);
 
   inherit doCheck;
   # the other suites wait for clocks

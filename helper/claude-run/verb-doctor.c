@@ -23,6 +23,7 @@
 #include "helper/claude-run/uninstalled.h"
 #include "helper/claude-run/verbs.h"
 #include "helper/host/accelerator.h"
+#include "helper/host/architecture.h"
 #include "helper/host/guest-image.h"
 #include "helper/json.h"
 #include "helper/sandbox/landlock.h"
@@ -128,14 +129,16 @@ static void check_projects(Doctor *d) {
 }
 
 static void check_qemu(Doctor *d) {
-        _cleanup_free_ char *machines = NULL;
+        const Architecture *host = architecture_of_host();
+        const MachineType *first = host->machines, *other = first + 1;
+        _cleanup_free_ char *machines = NULL, *line = NEED(strjoin("\n", first->word, NULL)),
+                            *package = NEED(strjoin("QEMU (Debian: ", host->package, ")", NULL));
 
-        check_version(d, QEMU_PATH, "QEMU", 9, 0);
+        check_version(d, QEMU_PATH, package, 9, 0);
         machines = answer_of(QEMU_PATH, "-M", "help");
-        if (machines && !strstr(machines, "\nmicrovm"))
-                say(d, LEVEL_PROBLEM,
-                                QEMU_PATH
-                                " has no machine microvm: install the full QEMU, or set Machine=q35");
+        if (machines && !strstr(machines, line))
+                say(d, LEVEL_PROBLEM, "%s has no machine %s: install the full QEMU%s%s", QEMU_PATH,
+                                first->word, other->word ? ", or set Machine=" : "", other->word ?: "");
 }
 
 static void check_virtiofsd(Doctor *d) {
@@ -208,6 +211,19 @@ static void check_kvm(Doctor *d) {
                 say(d, LEVEL_WARNING, "%s, so VMs are ten times slower", why);
 }
 
+/* What guests of another architecture need besides. */
+static void check_foreign(Doctor *d, const Architecture *guest) {
+        if (guest == architecture_of_host())
+                return;
+        if (access(QEMU_FOREIGN_PATH, X_OK) < 0)
+                say(d, LEVEL_PROBLEM, "it is of %s, and %s is missing: install QEMU for that (Debian: %s)",
+                                guest->name, QEMU_FOREIGN_PATH, guest->package);
+        else
+                say(d, LEVEL_WARNING,
+                                "it is of %s and this machine of %s, so VMs run under emulation, which is slow",
+                                guest->name, architecture_of_host()->name);
+}
+
 static void check_image(Doctor *d) {
         const char *home = getenv("HOME");
         _cleanup_free_ char *data = NEED(path_xdg("XDG_DATA_HOME", "/.local/share"));
@@ -217,6 +233,7 @@ static void check_image(Doctor *d) {
 
         if (guest_image_find(DEFAULT_GUEST, "claude", data, &image, &why) >= 0) {
                 say(d, LEVEL_OK, "%s: %s", image->directory, image->agents);
+                check_foreign(d, image->architecture);
                 return;
         }
         say(d, LEVEL_PROBLEM, "%s", why ?: "no memory");

@@ -72,9 +72,12 @@ static int probe(int kvm) {
         return run_vcpu(vm, run_size);
 }
 #else
-/* KVM that only crawls is not known on other architectures. */
+/* KVM that only crawls is not known on ARM. The type is the number of bits of the guest's addresses: 0
+ * means 40, which some processors do not have. */
 static int probe(int kvm) {
-        return ioctl(kvm, KVM_CREATE_VM, 0) >= 0 ? WORKS : NO_VM;
+        int bits = ioctl(kvm, KVM_CHECK_EXTENSION, KVM_CAP_ARM_VM_IPA_SIZE);
+
+        return ioctl(kvm, KVM_CREATE_VM, bits > 0 ? bits : 0) >= 0 ? WORKS : NO_VM;
 }
 #endif
 

@@ -83,10 +83,13 @@ static int check_json(GuestImage *image, sd_json_variant *json, const char *agen
                                 "Guest image '%s' is not of format %d. Make it again with: claude-vm-mkguest",
                                 image->directory, FORMAT);
         image->needs_work = sd_json_variant_integer(format) < FORMAT;
-        if (!architecture || !sd_json_variant_is_string(architecture) ||
-                        strcmp(sd_json_variant_string(architecture), HOST_ARCHITECTURE) != 0)
+        image->architecture = !architecture ? architecture_of_host()
+                        : sd_json_variant_is_string(architecture)
+                        ? architecture_find(sd_json_variant_string(architecture))
+                        : NULL;
+        if (!image->architecture)
                 return why_say(ret_why, -EINVAL,
-                                "Guest image '%s' is not for this machine (" HOST_ARCHITECTURE ")",
+                                "Guest image '%s' is of an architecture that there are no VMs for: make one with claude-vm-mkguest --architecture amd64 or arm64",
                                 image->directory);
         if (!agents || !sd_json_variant_is_object(agents) || !sd_json_variant_by_key(agents, agent))
                 return why_say(ret_why, -EINVAL, "Guest image '%s' has no agent '%s'", image->directory,

@@ -4,14 +4,16 @@
 #include <stdbool.h>
 
 #include "common/cleanup.h"
+#include "helper/host/architecture.h"
 
 typedef struct GuestImage {
         char *directory;
         char *kernel, *initrd, *root; /* absolute paths without links */
         char *cmdline;                /* what the image itself needs, one line */
         char *agents;                 /* for people: "claude 2.1.331" and so on */
-        bool needs_work;              /* the work directory must be at /work */
-        char *disk_key;               /* of its root file system; NULL: this image has no use for a disk */
+        const Architecture *architecture;
+        bool needs_work; /* the work directory must be at /work */
+        char *disk_key;  /* of its root file system; NULL: this image has no use for a disk */
 } GuestImage;
 
 /* Finds the image `guest` (a name, or an absolute directory) and checks that it is for this machine and

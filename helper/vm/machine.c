@@ -38,15 +38,19 @@ static int print_file(FILE *f, const char *path) {
 /* With -cpu host the guest has seen what this processor can do. Its name is in the first lines. */
 static void print_processor(FILE *f) {
         _cleanup_close_ int fd = open("/proc/cpuinfo", O_RDONLY | O_CLOEXEC);
+        /* of x86; of ARM, which has numbers */
+        static const char *const names[] = { "model name", "CPU implementer", "CPU part" };
         _cleanup_free_ char *text = NULL;
-        const char *name;
         size_t size;
 
         if (fd < 0 || whole_file_read_fd(fd, CPU_INFO_MAX, &text, &size) < 0)
                 return;
-        name = strstr(text, "model name");
-        if (name)
-                fprintf(f, "processor %.*s\n", (int) strcspn(name, "\n"), name);
+        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+                const char *name = strstr(text, names[i]);
+
+                if (name)
+                        fprintf(f, "processor %.*s\n", (int) strcspn(name, "\n"), name);
+        }
 }
 
 /* A list by its identity: a value may be long, and a secret by mistake. */

@@ -40,19 +40,17 @@ typedef struct Argv {
 
 static void add_machine(Argv *a, const QemuConfig *c) {
         uint64_t memory_mib = setting_number(c->parameters->values, SETTING_MEMORY_MIB);
-        bool microvm = !setting_is(c->parameters->values, SETTING_MACHINE, "q35");
+        const Architecture *architecture = c->image->architecture;
+        const MachineType *type = architecture_machine(
+                        architecture, setting_value(c->parameters->values, SETTING_MACHINE));
 
-        /* microvm has next to no legacy devices; its virtio devices are on PCI, which the distributions'
-         * kernels have built in. rtc: the guest's clock. mem-merge off: with merged pages a guest could find
-         * out, by timing, what another guest has in memory. dump-guest-core off: its memory, with what is
-         * secret in it, is in no core file. */
-        addf(a, "-M", "%s,accel=%s,memory-backend=mem,mem-merge=off,dump-guest-core=off",
-                        microvm ? "microvm,pcie=on,rtc=on" : "q35", c->kvm ? "kvm" : "tcg");
-        if (microvm) {
-                /* with SeaBIOS, its default, microvm hangs under TCG */
-                add(a, "-bios", "qboot.rom");
-        }
-        add(a, "-cpu", c->kvm ? "host" : "max");
+        /* mem-merge off: with merged pages a guest could find out, by timing, what another guest has in
+         * memory. dump-guest-core off: its memory, with what is secret in it, is in no core file. */
+        addf(a, "-M", "%s,accel=%s,memory-backend=mem,mem-merge=off,dump-guest-core=off", type->machine,
+                        c->kvm ? "kvm" : "tcg");
+        if (type->firmware)
+                add(a, "-bios", type->firmware);
+        add(a, "-cpu", c->kvm ? "host" : architecture->tcg_cpu);
         addf(a, "-smp", "%" PRIu64, setting_number(c->parameters->values, SETTING_CPUS));
         addf(a, "-m", "%" PRIu64 "M", memory_mib);
         /* vhost-user daemons map the guest's memory, so it must be a shared file */
@@ -66,7 +64,8 @@ static void add_process(Argv *a, const QemuConfig *c) {
         add(a, "-nodefaults");
         add(a, "-no-user-config");
         add(a, "-display", "none");
-        /* a guest's reboot ends the VM; the kernel's reboot=t turns every power-off into a reboot */
+        /* a guest's reboot ends the VM; on microvm the kernel's reboot=t turns every power-off into a reboot
+         */
         add(a, "-no-reboot");
         add(a, "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
         addf(a, "-chardev", "socket,id=qmp,fd=%d", c->qmp_fd);
@@ -84,9 +83,10 @@ static void add_boot(Argv *a, const QemuConfig *c) {
          * in four). It then waits for timer interrupts that never come, and the guest hangs before its first
          * word. Nor does it believe that the counters of two CPUs agree. It counts ticks instead, of which a
          * busy host loses many: such a clock was 8 s late after two minutes. */
-        if (c->tsc_khz > 0)
+        if (c->tsc_khz > 0 && c->image->architecture->has_tsc)
                 snprintf(tsc, sizeof(tsc), "tsc=reliable tsc_early_khz=%u ", c->tsc_khz);
-        addf(a, "-append", "console=hvc0 reboot=t panic=-1 quiet %s%s", tsc, c->image->cmdline);
+        addf(a, "-append", "console=hvc0 %spanic=-1 quiet %s%s", c->image->architecture->kernel_words, tsc,
+                        c->image->cmdline);
         /* read-only, so all VMs of an image share one page cache; no lock, for the same reason */
         addf(a, "-blockdev", "driver=file,node-name=root,filename=%s,read-only=on,locking=off", root ?: "");
         add(a, "-device", "virtio-blk-pci,drive=root");

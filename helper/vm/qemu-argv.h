@@ -29,5 +29,5 @@ typedef struct QemuConfig {
         int disk_fd;      /* a file that QEMU reads and writes, inherited and locked; negative: none */
 } QemuConfig;
 
-/* 0 and an owned vector, or -ENOMEM. */
+/* 0 and an owned vector, or -ENOMEM. The image's architecture has the machine that the parameters name. */
 int qemu_argv(const QemuConfig *config, char ***ret);

@@ -96,7 +96,7 @@ static int make_argv(const Vm *vm, Launch *l, bool kvm) {
                 .image = l->image,
                 .socket_dir = l->socket_dir,
                 .kvm = kvm,
-                .tsc_khz = kvm ? 0 : accelerator_tsc_khz(),
+                .tsc_khz = kvm || !l->image->architecture->has_tsc ? 0 : accelerator_tsc_khz(),
                 .qmp_fd = e->theirs[PAIR_QMP],
                 .notify_fd = e->theirs[PAIR_NOTIFY],
                 .control_fd = e->theirs[PAIR_CONTROL],
@@ -130,7 +130,7 @@ static int prepare(Vm *vm, Launch *l, bool kvm) {
         static const char *const nothing[] = { NULL };
         int r;
 
-        l->qemu = without_links(vm->config->qemu);
+        l->qemu = without_links(vm->qemu);
         l->socket_dir = strjoin(vm->config->runtime_dir, "/claude-vm-fs", NULL);
         l->qemu_dir = strjoin(vm->config->vm_dir, "/qemu", NULL);
         l->point = strjoin(vm->config->vm_dir, "/root", NULL);

@@ -31,9 +31,16 @@
 #define BOOT_LIMIT_KVM (60 * SEC)
 #define BOOT_LIMIT_TCG (150 * SEC)
 
-static bool choose_kvm(const Parameters *p) {
+/* What is impossible has been refused before. */
+static bool choose_kvm(const Parameters *p, const Architecture *guest) {
         const char *why = "";
 
+        if (guest != architecture_of_host()) {
+                log_message(LOG_WARNING,
+                                "The guest is of %s and this machine of %s, so the VM runs under emulation (TCG), which is slow",
+                                guest->name, architecture_of_host()->name);
+                return false;
+        }
         if (setting_is(p->values, SETTING_ACCELERATOR, "tcg"))
                 return false;
         if (setting_is(p->values, SETTING_ACCELERATOR, "kvm"))
@@ -213,7 +220,7 @@ static void report_shortcoming(const Vm *vm) {
 
 static int run_loop(Vm *vm, const GuestImage *image) {
         _cleanup_free_ char *why = NULL;
-        bool kvm = choose_kvm(vm->parameters);
+        bool kvm = choose_kvm(vm->parameters, image->architecture);
         uint64_t limit = vm->config->boot_limit_usec ?: kvm ? BOOT_LIMIT_KVM : BOOT_LIMIT_TCG;
         int r;
 
@@ -282,7 +289,6 @@ static int check_programs(const RunConfig *config, char **ret_why) {
         const struct {
                 const char *path, *package;
         } programs[] = {
-                { config->qemu, "QEMU (Debian: qemu-system-x86)" },
                 { config->virtiofsd, "virtiofsd, the Rust one (Debian: virtiofsd)" },
                 { config->ssh, "the OpenSSH client (Debian: openssh-client)" },
                 { config->ssh_keygen, "the OpenSSH client (Debian: openssh-client)" },
@@ -293,6 +299,30 @@ static int check_programs(const RunConfig *config, char **ret_why) {
                         return why_say(ret_why, -ENOENT,
                                         "'%s' is missing: install %s; what else is needed says: claude-run doctor",
                                         programs[i].path, programs[i].package);
+        return 0;
+}
+
+static const char *qemu_of(const RunConfig *config, const Architecture *guest) {
+        return guest == architecture_of_host() ? config->qemu : config->qemu_foreign;
+}
+
+static int check_architecture(
+                const RunConfig *config, const Parameters *p, const GuestImage *image, char **ret_why) {
+        const Architecture *guest = image->architecture;
+        const char *qemu = qemu_of(config, guest), *machine = setting_value(p->values, SETTING_MACHINE);
+
+        if (!qemu || access(qemu, X_OK) < 0)
+                return why_say(ret_why, -ENOENT,
+                                "'%s' is missing: install QEMU for %s guests (Debian: %s); what else is needed says: claude-run doctor",
+                                qemu ?: "QEMU", guest->name, guest->package);
+        if (!architecture_machine(guest, machine))
+                return why_say(ret_why, -EINVAL,
+                                "Machine=%s is not for the guest image '%s', which is of %s: write Machine=%s, or remove the line",
+                                machine, image->directory, guest->name, guest->machines[0].word);
+        if (guest != architecture_of_host() && setting_is(p->values, SETTING_ACCELERATOR, "kvm"))
+                return why_say(ret_why, -EINVAL,
+                                "Accelerator=kvm is not for the guest image '%s', which is of %s: KVM runs guests of %s alone here. Write Accelerator=tcg, or remove the line",
+                                image->directory, guest->name, architecture_of_host()->name);
         return 0;
 }
 
@@ -366,11 +396,14 @@ int run_vm(const RunConfig *config, Parameters *parameters) {
                                 setting_value(parameters->values, SETTING_AGENT), config->data_home, &image,
                                 &why);
         if (r >= 0)
+                r = check_architecture(config, parameters, image, &why);
+        if (r >= 0)
                 r = suit_image(image, parameters);
         if (r < 0)
                 return fail(EXIT_CONFIGURATION, why ?: "No memory");
         vm = vm_new(config, parameters);
         if (!vm)
                 return fail(EXIT_QEMU_FAILED, "No memory");
+        vm->qemu = qemu_of(config, image->architecture);
         return block_signals(vm) < 0 ? EXIT_QEMU_FAILED : run_loop(vm, image);
 }

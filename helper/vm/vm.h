@@ -47,6 +47,7 @@ typedef struct Migration {
 
 struct Vm {
         const RunConfig *config;
+        const char *qemu; /* the one for this guest */
         const Parameters *parameters;
         sd_event *event;
         Qmp *qmp;

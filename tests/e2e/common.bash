@@ -15,7 +15,7 @@ stop_api() {
 }
 
 # new_project NAME [INI-LINE…]: a project directory, an agent's home in which the
-# first-run questions are answered, and an ini. Lines may start a section.
+# first-run questions are answered, and an ini. Lines may start a section. TEST_GUEST: another guest image.
 new_project() {
         local name=$1 work home disk=
         shift
@@ -41,6 +41,7 @@ new_project() {
 		Memory=1536M
 		CPUs=2
 		Accelerator=tcg
+		${TEST_GUEST:+Guest=$TEST_GUEST}
 		$disk
 		[Environment]
 		ANTHROPIC_BASE_URL=http://10.0.2.2:$API_PORT

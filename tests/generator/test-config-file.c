@@ -152,12 +152,17 @@ static void test_foreign_file(void **state) {
         if (pid == 0) {
                 int dir = open("/etc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-                if (unshare(CLONE_NEWUSER) < 0 || write_text("/proc/self/uid_map", map) < 0)
+                /* qemu-user has a thread of its own, and a process with threads makes no user namespace */
+                if (unshare(CLONE_NEWUSER) < 0)
+                        _exit(errno == EINVAL ? 77 : 2);
+                if (write_text("/proc/self/uid_map", map) < 0)
                         _exit(2);
                 seen[0] = '\0';
                 _exit(read_file(dir, "passwd", &errors) < 0 && errors == 1 && !seen[0] ? 0 : 1);
         }
         assert_int_equal(waitpid(pid, &status, 0), pid);
+        if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+                skip();
         assert_int_equal(status, 0);
 }
 

@@ -1,5 +1,5 @@
-/* The helper's `run` with another QEMU, the virtiofsd of $WITH_VIRTIOFSD and shorter limits: run-with QEMU
- * ID DIRECTORY BOOT-MS STEP-MS */
+/* The helper's `run` with another QEMU, the virtiofsd of $WITH_VIRTIOFSD, the $WITH_FOREIGN_QEMU for guests
+ * of the other architecture and shorter limits: run-with QEMU ID DIRECTORY BOOT-MS STEP-MS */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +22,7 @@ int main(int argc, char **argv) {
         if (config_check(environ, &why) == 0 && parameters_read(argv[2], environ, &p, &why) == 0) {
                 const RunConfig config = {
                         .qemu = argv[1],
+                        .qemu_foreign = getenv("WITH_FOREIGN_QEMU"),
                         .virtiofsd = getenv("WITH_VIRTIOFSD"),
                         .ssh_keygen = SSH_KEYGEN_PATH,
                         .runtime_dir = argv[3],

@@ -76,6 +76,27 @@ static void test_old_format(void **state) {
         guest_image_free(image);
 }
 
+/* It is what guest.json says, and this machine's without a word. */
+static void test_architecture(void **state) {
+        static const struct {
+                const char *json, *name;
+        } images[] = {
+                { JSON("2", "x86_64", "{\"claude\": \"1\"}"), "x86_64" },
+                { JSON("2", "aarch64", "{\"claude\": \"1\"}"), "aarch64" },
+                { "{\"format\": 2, \"agents\": {\"claude\": \"1\"}}", HOST_ARCHITECTURE },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(images); i++) {
+                GuestImage *image;
+
+                scratch_write("claude-microvm/guests/test/guest.json", images[i].json, 0600);
+                image = find("test", "claude");
+                assert_string_equal(image->architecture->name, images[i].name);
+                assert_ptr_equal(image->architecture, architecture_find(images[i].name));
+                guest_image_free(image);
+        }
+}
+
 /* The user's own image comes before one of the same name of the system; a directory is taken as it is. */
 static void test_order(void **state) {
         GuestImage *image;
@@ -142,9 +163,10 @@ static void test_json(void **state) {
                 { JSON("\"1\"", HOST_ARCHITECTURE, "{\"claude\": \"1\"}"), "not of format 2" },
                 { "{}", "not of format 2" },
                 { "[]", "not of format 2" },
-                { JSON("1", "pdp11", "{\"claude\": \"1\"}"),
-                                "not for this machine (" HOST_ARCHITECTURE ")" },
-                { "{\"format\": 1}", "not for this machine" },
+                { JSON("1", "pdp11", "{\"claude\": \"1\"}"), "architecture that there are no VMs for" },
+                { JSON("1", "", "{\"claude\": \"1\"}"), "architecture that there are no VMs for" },
+                { "{\"format\": 1, \"architecture\": 7}", "architecture that there are no VMs for" },
+                { "{\"format\": 1}", "has no agent 'claude'" },
                 { JSON("1", HOST_ARCHITECTURE, "{\"codex\": \"1\"}"), "has no agent 'claude'" },
                 { JSON("1", HOST_ARCHITECTURE, "[\"claude\"]"), "has no agent 'claude'" },
                 { "{", "guest.json' is no" },
@@ -207,6 +229,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_found, setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_old_format, setup, scratch_teardown),
+                cmocka_unit_test_setup_teardown(test_architecture, setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_order, setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_not_complete, setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_links_are_resolved, setup, scratch_teardown),
