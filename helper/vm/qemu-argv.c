@@ -38,6 +38,16 @@ typedef struct Argv {
 #define addf(argv, option, ...)                                                                             \
         ((argv)->failed |= strv_append(&(argv)->v, option) < 0 || strv_appendf(&(argv)->v, __VA_ARGS__) < 0)
 
+/* QEMU shows all that KVM or TCG can do, so a guest could have VMs of its own. KVM's code for those has had
+ * its share of holes, and next to no guest needs it. */
+static const char *cpu_features(const QemuConfig *c) {
+#if defined(__x86_64__)
+        if (!setting_is(c->parameters->values, SETTING_NESTED, "yes"))
+                return ",vmx=off,svm=off";
+#endif
+        return "";
+}
+
 static void add_machine(Argv *a, const QemuConfig *c) {
         uint64_t memory_mib = setting_number(c->parameters->values, SETTING_MEMORY_MIB);
         bool microvm = !setting_is(c->parameters->values, SETTING_MACHINE, "q35");
@@ -52,7 +62,7 @@ static void add_machine(Argv *a, const QemuConfig *c) {
                 /* with SeaBIOS, its default, microvm hangs under TCG */
                 add(a, "-bios", "qboot.rom");
         }
-        add(a, "-cpu", c->kvm ? "host" : "max");
+        addf(a, "-cpu", "%s%s", c->kvm ? "host" : "max", cpu_features(c));
         addf(a, "-smp", "%" PRIu64, setting_number(c->parameters->values, SETTING_CPUS));
         addf(a, "-m", "%" PRIu64 "M", memory_mib);
         /* vhost-user daemons map the guest's memory, so it must be a shared file */

@@ -7,7 +7,7 @@
 #include "helper/parameters.h"
 
 typedef struct RunConfig {
-        const char *qemu, *ssh_keygen, *systemd_creds, *git; /* absolute paths */
+        const char *qemu, *ssh_keygen, *systemd_creds, *git, *sha256sum; /* absolute paths */
         const char *virtiofsd, *ssh;       /* of units that the VM needs; NULL: not looked for */
         const char *runtime_dir;           /* $XDG_RUNTIME_DIR */
         const char *vm_dir;                /* $RUNTIME_DIRECTORY, this VM's own */

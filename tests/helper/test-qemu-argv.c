@@ -69,7 +69,7 @@ static void test_whole(void **state) {
                         "-M microvm,pcie=on,rtc=on,accel=tcg,memory-backend=mem,mem-merge=off,"
                         "dump-guest-core=off -bios "
                         "qboot.rom "
-                        "-cpu max -smp 2 -m 2048M -object memory-backend-memfd,id=mem,share=on,size=2048M "
+                        "-cpu max,vmx=off,svm=off -smp 2 -m 2048M -object memory-backend-memfd,id=mem,share=on,size=2048M "
                         "-kernel /g/kernel -initrd /g/initrd "
                         "-append 'console=hvc0 reboot=t panic=-1 quiet more words' "
                         "-blockdev "
@@ -98,7 +98,7 @@ static void test_variants(void **state) {
         config.disk_fd = 13;
         text = argv_of(&config);
         assert_non_null(strstr(text, " -M q35,accel=kvm,"));
-        assert_non_null(strstr(text, " -cpu host "));
+        assert_non_null(strstr(text, " -cpu host,vmx=off,svm=off "));
         assert_null(strstr(text, "qboot"));
         assert_non_null(strstr(text,
                         " -add-fd fd=12,set=1 -blockdev "
@@ -188,9 +188,24 @@ static void test_injection(void **state) {
         }
 }
 
+static void test_nested(void **state) {
+        Parameters variant = parameters;
+        QemuConfig config = config_of(true);
+        _cleanup_free_ char *kvm = NULL, *tcg = NULL;
+
+        variant.values[SETTING_NESTED] = (char *) "yes";
+        config.parameters = &variant;
+        kvm = argv_of(&config);
+        assert_non_null(strstr(kvm, " -cpu host -smp "));
+        config.kvm = false;
+        tcg = argv_of(&config);
+        assert_non_null(strstr(tcg, " -cpu max -smp "));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_variants),
+                cmocka_unit_test(test_nested),
                 cmocka_unit_test(test_whole),
                 cmocka_unit_test(test_injection),
         };
