@@ -149,3 +149,22 @@ have_controller() {
         [ "$(vm_property set CPUQuotaPerSecUSec)" = 2.500000s ]
         [ "$(vm_property set MemoryHigh)" = infinity ]
 }
+
+@test "GuestHash=: the pinned image starts, another one and a changed one do not" {
+        local image=$HOME/.local/share/claude-microvm/guests/pinned hash file
+        # the files themselves, so that one can be changed
+        mkdir -p "$image"
+        cp --reflink=auto /var/lib/claude-microvm/guests/debian/* "$image"
+        hash=$(sha256sum "$image/guest.json" | cut -d' ' -f1)
+        claude-vm-mkguest --directory "$image" --verify | grep --fixed-strings "$hash"
+        new_project pinned AgentStart=session '[VM]' Guest=pinned "GuestHash=sha256:$hash"
+        systemctl --user start claude-vm@pinned
+        systemctl --user stop claude-vm@pinned
+        for file in cmdline initrd guest.json; do
+                echo >>"$image/$file"
+                run -78 claude-run start pinned
+                [[ "$output" == *"'$image' is not"* ]]
+                cp "/var/lib/claude-microvm/guests/debian/$file" "$image/$file"
+        done
+        rm -r "$image"
+}
