@@ -32,7 +32,7 @@ units_of_vms() {
 }
 
 assert_no_vm() {
-        local left units unit deadline=$((SECONDS + 60))
+        local left units unit deadline=$((SECONDS + 180))
         # a unit that ends may be the reason for another one to begin
         while units=$(units_of_vms) && [ -n "$units" ]; do
                 [ $SECONDS -lt $deadline ] || { echo "not gone: $units"; return 1; }

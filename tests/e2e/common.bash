@@ -68,9 +68,9 @@ vm_property() {
         unit_property "claude-vm@$1.service" "$2"
 }
 
-# Starts the VM and waits for its end, two minutes at the most.
+# Starts the VM and waits for its end, five minutes at the most.
 run_vm() {
-        timeout 120 systemctl --user start --wait "claude-vm@$1"
+        timeout 300 systemctl --user start --wait "claude-vm@$1"
 }
 
 vm_journal() {
@@ -81,7 +81,7 @@ vm_journal() {
 wait_journal() {
         local unit=claude-vm@$1.service
         [[ $1 != *.service ]] || unit=$1
-        timeout 90 grep --quiet --max-count=1 -e "$2" \
+        timeout 240 grep --quiet --max-count=1 -e "$2" \
                 <(journalctl --user --follow --lines=all --output=cat --unit "$unit" --since "@$BATS_TEST_STARTED")
 }
 
@@ -92,7 +92,7 @@ wait_inactive() {
 # Waits for a file that the guest makes: the host's own inotify sees it, because
 # it is virtiofsd that makes it.
 wait_file() {
-        timeout 90 python3 - "$1" <<-'PYTHON'
+        timeout 240 python3 - "$1" <<-'PYTHON'
 	import ctypes, os, struct, sys
 	path = sys.argv[1]
 	libc = ctypes.CDLL(None)
@@ -135,7 +135,7 @@ screen() {
 # Waits for a text on a terminal's screen: tmux hands what is written there to a pipe, and each burst of it is
 # a reason to look again.
 wait_screen() {
-        local pipe deadline=$((SECONDS + 90)) fd
+        local pipe deadline=$((SECONDS + 240)) fd
         pipe=$(mktemp -u "$BATS_TEST_TMPDIR/screen.XXXXXX")
         mkfifo "$pipe"
         exec {fd}<>"$pipe"

@@ -81,7 +81,7 @@ script() {
 # says TEXT: the journal has that, or will have in a moment. Of all units: the journal may look for the unit of
 # a line when the program that wrote it has ended.
 says() {
-        timeout 20 grep --quiet --max-count=1 --fixed-strings -e "$1" \
+        timeout 180 grep --quiet --max-count=1 --fixed-strings -e "$1" \
                 <(journalctl --user --follow --lines=all --output=cat --since "@$BATS_TEST_STARTED")
 }
 

@@ -117,7 +117,7 @@ use_image() {
         claude-run exec kept --user root --detach -- sh -c 'mkdir /var/written; for i in $(seq 10000); do echo $i >/var/written/$i; sync /var/written/$i; echo $i >/work/synced; done'
         wait_file "$(project_dir kept)/synced"
         # some of them
-        timeout 60 python3 - "$(project_dir kept)/synced" <<-'PYTHON'
+        timeout 180 python3 - "$(project_dir kept)/synced" <<-'PYTHON'
 	import sys, time
 	while int(open(sys.argv[1]).read() or 0) < 15:
 	    time.sleep(0.1)

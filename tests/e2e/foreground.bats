@@ -40,7 +40,7 @@ programs() {
 }
 
 wait_qemu() {
-        local deadline=$((SECONDS + 60))
+        local deadline=$((SECONDS + 180))
         until pgrep --uid tester qemu-system >/dev/null; do
                 [ $SECONDS -lt $deadline ] || return 1
                 sleep 0.1

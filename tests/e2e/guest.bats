@@ -55,13 +55,13 @@ attach() {
 
 @test "AgentForward=: the agent and sessions sign with the keys of the host, and another master does, too" {
         # the agent starts beside this
-        run -0 timeout 60 claude-run exec day_1 -- bash -c 'ssh-add -l; until pid=$(pgrep -u claude -o claude); do sleep 0.2; done; tr "\0" "\n" </proc/$pid/environ | grep ^SSH_AUTH_SOCK='
+        run -0 timeout 180 claude-run exec day_1 -- bash -c 'ssh-add -l; until pid=$(pgrep -u claude -o claude); do sleep 0.2; done; tr "\0" "\n" </proc/$pid/environ | grep ^SSH_AUTH_SOCK='
         [[ "${lines[0]}" = *" lent "* ]]
         [ "${lines[1]}" = SSH_AUTH_SOCK=/run/claude-vm/forward/ssh-agent ]
         # nobody else in the guest but root
         run ! guest sudo -u nobody env SSH_AUTH_SOCK=/run/claude-vm/forward/ssh-agent ssh-add -l
         systemctl --user kill --signal=KILL claude-vm-ssh@day_1
-        timeout 30 bash -c 'until claude-run exec day_1 -- ssh-add -l; do sleep 0.2; done' | grep lent
+        timeout 180 bash -c 'until claude-run exec day_1 -- ssh-add -l; do sleep 0.2; done' | grep lent
         # the private half stays here
         run ! guest sh -c 'ssh-add -L | grep -q PRIVATE'
 }
@@ -194,7 +194,7 @@ clock_offset() {
         "$BATS_TEST_DIRNAME/in-terminal" 'expect:\\$ ' 'send:echo re\x27\x27ady\r' 'expect:ready' 'expect:agent of this VM has exited' -- \
                 claude-run shell day_1 >"$BATS_TEST_TMPDIR/shell" 2>&1 3>&- 4>&- &
         local shell=$!
-        timeout 60 grep --quiet --max-count=1 ready <(tail --follow=name --retry "$BATS_TEST_TMPDIR/shell" 2>/dev/null)
+        timeout 180 grep --quiet --max-count=1 ready <(tail --follow=name --retry "$BATS_TEST_TMPDIR/shell" 2>/dev/null)
         guest sudo sh -c 'echo 1000 >/proc/$(cat /run/claude-vm/agent/pid)/oom_score_adj; echo f >/proc/sysrq-trigger' || true
         wait_inactive day_1
         [ "$(vm_property day_1 ExecMainStatus)" = 137 ]

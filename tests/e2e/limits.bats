@@ -35,7 +35,7 @@ memory_mib() {
 
 # Waits until it is less than so many MiB.
 wait_memory_below() {
-        local deadline=$((SECONDS + 60))
+        local deadline=$((SECONDS + 180))
         until [ "$(memory_mib "$1")" -lt "$2" ]; do
                 [ $SECONDS -lt $deadline ] || { echo "still $(memory_mib "$1") MiB"; return 1; }
                 sleep 0.5

@@ -62,7 +62,7 @@ refused() {
 @test "each refusal is in the journal once, with the word that allows it, and in claude-run network" {
         refused online 10.11.12.13 4711
         refused online 10.11.12.13 4711
-        timeout 30 grep --quiet --max-count=1 'Refused the guest 10.11.12.13, tcp port 4711; to allow it: Allow=10.11.12.13:4711' \
+        timeout 180 grep --quiet --max-count=1 'Refused the guest 10.11.12.13, tcp port 4711; to allow it: Allow=10.11.12.13:4711' \
                 <(journalctl --user --follow --lines=all --output=cat --unit claude-vm-net@online)
         run -0 journalctl --user --output=json --since="@$BATS_TEST_STARTED" CLAUDE_VM=online CLAUDE_VM_NETWORK_VERDICT=refused CLAUDE_VM_NETWORK_ADDRESS=10.11.12.13
         [ "$(wc -l <<<"$output")" = 1 ]
@@ -163,7 +163,7 @@ while True:
 	s.send(gateway + us + b"\x86\xdd" + b"\x60" + 39 * b"\0")
 	s.send(gateway + us + b"\x08\x00" + udp("10.0.2.15", "192.168.77.9", 99))                     # the control
 	PYTHON
-        timeout 30 grep --quiet --max-count=1 'Refused the guest 192.168.77.9' \
+        timeout 180 grep --quiet --max-count=1 'Refused the guest 192.168.77.9' \
                 <(journalctl --user --follow --lines=all --output=cat --unit claude-vm-net@online)
         run -0 claude-run network online --json
         # with its own address it is refused; with another's it is dropped before

@@ -146,7 +146,7 @@ MESSAGE='{"model":"scripted","max_tokens":9,"messages":[{"role":"user","content"
         [ "$(grep --count 'one of many' "$BATS_FILE_TMPDIR/api.log")" = "$i" ]
         # counting tokens costs nothing
         [ "$(with_placeholder /v1/messages/count_tokens --data "$MESSAGE")" = 200 ]
-        run guest timeout 60 claude -p 'a question'
+        run guest timeout 240 claude -p 'a question'
         [[ "$output" = *"spent its 40 requests"* ]]
         run -0 claude-run status proxied
         [[ "${lines[0]}" = "network   none, "*"API: "*" requests, "*"answered with an error, 40 of Budget=40 spent; more: claude-run network proxied" ]]
@@ -162,7 +162,7 @@ tls() {
 
 # verdict NAME: the address that the guest wanted, as the journal has it
 verdict() {
-        timeout 20 journalctl --user --follow --lines=all --output=json --since "@$BATS_TEST_STARTED" CLAUDE_VM=named CLAUDE_VM_NETWORK_VERDICT=refused \
+        timeout 180 journalctl --user --follow --lines=all --output=json --since "@$BATS_TEST_STARTED" CLAUDE_VM=named CLAUDE_VM_NETWORK_VERDICT=refused \
                 "CLAUDE_VM_NETWORK_NAME=$1" | jq --unbuffered --raw-output '.CLAUDE_VM_NETWORK_ADDRESS + " " + .MESSAGE' | head -n 1
 }
 

@@ -55,7 +55,7 @@ serve_in_guest() {
         [[ "$output" == *"claude-run exec -- pwd"* ]]
         cd /
         [ "$(claude-run exec in pwd)" = "$(project_dir in)" ]
-        run -0 timeout 20 claude-run exec --detach in sh -c 'echo in the journal; sleep 1; touch /work/detached; sleep 100'
+        run -0 timeout 180 claude-run exec --detach in sh -c 'echo in the journal; sleep 1; touch /work/detached; sleep 100'
         [ -z "$output" ]
         wait_file "$(project_dir in)/detached"
         wait_journal in 'exec.*: in the journal'
@@ -67,9 +67,9 @@ serve_in_guest() {
 @test "a session that ends with its VM says why, and one that a signal ended says nothing" {
         new_project ends AgentStart=session
         claude-run start ends
-        run -255 timeout 60 claude-run exec ends sh -c 'kill -KILL $$'
+        run -255 timeout 180 claude-run exec ends sh -c 'kill -KILL $$'
         [ -z "$output" ]
-        run -255 timeout 60 claude-run exec -u root ends sh -c 'kill -KILL $$'
+        run -255 timeout 180 claude-run exec -u root ends sh -c 'kill -KILL $$'
         [ -z "$output" ]
         claude-run exec ends sleep 300 2>"$BATS_TEST_TMPDIR/said" 3>&- 4>&- &
         local other=$!
@@ -264,7 +264,7 @@ for d in "/work", "/home/claude":
 @test "a session that floods does not keep others out" {
         claude-run exec in -- cat /dev/zero >/dev/null 3>&- 4>&- &
         local flood=$!
-        run -0 timeout 60 claude-run exec in -- echo through
+        run -0 timeout 180 claude-run exec in -- echo through
         kill $flood
         [ "$output" = through ]
 }
@@ -307,8 +307,8 @@ for d in "/work", "/home/claude":
         local qemu
         qemu=$(pgrep --full 'qemu-system.* -name claude-vm@in ')
         kill -STOP "$qemu"
-        run -0 timeout 30 claude-run list
-        run -0 timeout 30 claude-run ports in
+        run -0 timeout 180 claude-run list
+        run -0 timeout 180 claude-run ports in
         kill -CONT "$qemu"
-        run -0 timeout 60 claude-run exec in -- true
+        run -0 timeout 180 claude-run exec in -- true
 }

@@ -75,7 +75,7 @@ write_worker() {
 
 # A line that the worker writes from now on, once the VM runs.
 worker_line() {
-        timeout 60 tail --lines=0 --follow "$WORK/lines" | sed --quiet '2{p;q}'
+        timeout 180 tail --lines=0 --follow "$WORK/lines" | sed --quiet '2{p;q}'
 }
 
 assert_works() {

@@ -123,14 +123,14 @@ assert_shown_harmlessly() {
 
 @test "the settings of a project in a fresh VM: all of its variables" {
         cd "$(project_dir other)"
-        timeout 100 claude-run -- -p --dangerously-skip-permissions 'run: printenv UUID_NAMESPACE WantedBy_X >/work/kept' 3>&- 4>&-
+        timeout 240 claude-run -- -p --dangerously-skip-permissions 'run: printenv UUID_NAMESPACE WantedBy_X >/work/kept' 3>&- 4>&-
         [ "$(cat kept)" = $'kept\nkept' ]
         # and the project itself has not run
         [ "$(vm_property other ActiveState)" = inactive ]
 }
 
 @test "a terminal is as it was after claude-run ssh" {
-        run -0 timeout 60 python3 - <<-'PYTHON'
+        run -0 timeout 180 python3 - <<-'PYTHON'
 	import os, pty, sys
 	pid, fd = pty.fork()
 	if pid == 0:

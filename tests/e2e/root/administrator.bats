@@ -99,7 +99,7 @@ memory() {
         printf '[VM]\nMemory=1536M\nCPUs=2\nAccelerator=tcg\n' >>"$CONFIG/login.ini"
         # the manager's own words: it is not asked for the unit here
         systemctl restart "user@$(id -u tester).service"
-        timeout 90 grep --quiet --max-count=1 'Started claude-vm@login.service' \
+        timeout 180 grep --quiet --max-count=1 'Started claude-vm@login.service' \
                 <(journalctl --follow --lines=all --output=cat "_UID=$(id -u tester)" --since "@$BATS_TEST_STARTED")
         run -0 as_user claude-run exec login -- pwd
         [ "$output" = "$USER_HOME/src/login" ]

@@ -72,7 +72,7 @@ journal() {
 
 # wait_journal UNIT TEXT
 wait_journal() {
-        timeout 60 grep --quiet --max-count=1 -e "$2" \
+        timeout 180 grep --quiet --max-count=1 -e "$2" \
                 <(as_user journalctl --user --follow --lines=all --output=cat --unit="$1" --since="@$BATS_TEST_STARTED")
 }
 
