@@ -255,7 +255,7 @@ static int compare_hashes(const GuestImage *image, const char *pinned, char *tex
                                         image->directory, hash);
                 else if (i > 0 && !json_has_hash(json, verified[i], hash))
                         r = why_say(ret_why, -EINVAL,
-                                        "Guest image '%s' is not what its guest.json says: %s is another file. Get the image again",
+                                        "Guest image '%s' is not what its guest.json says: %s is another file, or it has no hash of it. Get the image again",
                                         image->directory, verified[i]);
         }
         return r;
