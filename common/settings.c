@@ -30,6 +30,8 @@
 
 const Setting settings[N_SETTINGS] = { SETTINGS(ROW) };
 
+#define SHA256_DIGITS 64U
+
 typedef char Value[SETTING_VALUE_MAX];
 typedef char Why[SETTING_WHY_MAX];
 
@@ -231,6 +233,19 @@ static int check_script(const Setting *s, const char *value, char *ret_why) {
         return -EINVAL;
 }
 
+static int check_hash(const Setting *s, const char *value, char *ret_why) {
+        static const char begin[] = "sha256:";
+
+        if (strncmp(value, begin, strlen(begin)) == 0) {
+                value += strlen(begin);
+                if (strlen(value) == SHA256_DIGITS && strspn(value, "0123456789abcdef") == SHA256_DIGITS)
+                        return 0;
+        }
+        snprintf(ret_why, SETTING_WHY_MAX,
+                        "must be sha256: and 64 digits in lower case, as claude-vm-mkguest --verify says");
+        return -EINVAL;
+}
+
 typedef int (*checker)(const Setting *s, const char *value, char *ret_why);
 
 static const checker checkers[N_TYPES] = {
@@ -245,6 +260,7 @@ static const checker checkers[N_TYPES] = {
         [TYPE_PROTECT] = check_protect,
         [TYPE_PRIVATE] = check_private,
         [TYPE_SCRIPT] = check_script,
+        [TYPE_HASH] = check_hash,
 };
 
 int setting_check(const Setting *s, const char *value, char ret_why[static SETTING_WHY_MAX]) {
@@ -362,6 +378,12 @@ bool setting_is_project_only(const Setting *s) {
 bool setting_is_for_all(const Setting *s) {
         return s->type != TYPE_DIRECTORY && s->type != TYPE_HIDDEN && s->type != TYPE_UUID &&
                         s->type != TYPE_WANTED;
+}
+
+bool setting_is_live_limit(const Setting *s) {
+        return s->becomes == BECOMES_DIRECTIVE &&
+                        setting_has_word("MemoryMax MemoryHigh MemorySwapMax CPUQuota CPUWeight TasksMax",
+                                        s->key);
 }
 
 SettingId setting_find(const char *section, const char *key) {

@@ -44,10 +44,12 @@
         X(SETUP,           "Project", "Setup",           SCRIPT,    NULL,       NULL,    VARIABLE,  0, NULL, NULL, NULL) \
         X(UUID,            "Project", "UUID",            UUID,      NULL,       NULL,    CODE,      0, NULL, NULL, NULL) \
         X(GUEST,           "VM",      "Guest",           GUEST,     NULL,       DEFAULT_GUEST, VARIABLE, 0, "guest", "GUEST", "guest image") \
+        X(GUEST_HASH,      "VM",      "GuestHash",       HASH,      NULL,       NULL,    VARIABLE,  0, NULL, NULL, NULL) \
         X(MEMORY_MIB,      "VM",      "Memory",          MEMORY,    "128M 1T",  "4G",    VARIABLE,  'm', "memory", "SIZE", "memory, like 8G") \
         X(CPUS,            "VM",      "CPUs",            NUMBER,    "1 255",    "4",     VARIABLE,  0, "cpus", "N", "number of CPUs") \
         X(ACCELERATOR,     "VM",      "Accelerator",     WORD,      "auto kvm tcg", "auto", VARIABLE, 0, "accelerator", "NAME", NULL) \
         X(MACHINE,         "VM",      "Machine",         WORD,      "auto microvm q35 virt", "auto", VARIABLE, 0, "machine", "NAME", NULL) \
+        X(NESTED,          "VM",      "Nested",          BOOLEAN,   "no yes",   "no",    VARIABLE,  0, NULL, NULL, NULL) \
         X(SHUTDOWN,        "VM",      "Shutdown",        WORD,      "stop suspend", "stop", CODE,    0, NULL, NULL, NULL) \
         X(IDLE,            "VM",      "Idle",            IDLE,      "10s 30d",  "no",    VARIABLE,  0, NULL, NULL, NULL) \
         X(DISK,            "VM",      "Disk",            DISK,      "1G 64T",   "20G",   VARIABLE,  0, NULL, NULL, NULL) \
@@ -95,6 +97,7 @@ typedef enum SettingType {
         TYPE_PROTECT,   /* names below the work directory */
         TYPE_PRIVATE,   /* directories below it */
         TYPE_SCRIPT,    /* a file below it */
+        TYPE_HASH,      /* sha256: and its digits */
         TYPE_UUID,      /* of a project only, not of a request */
         TYPE_DIRECTIVE, /* plain text for systemd */
         TYPE_WANTED,    /* of a project only */
@@ -143,6 +146,9 @@ bool setting_is_project_only(const Setting *s);
 
 /* True for a key that may stand in defaults.ini: it says nothing about one project's place or grants. */
 bool setting_is_for_all(const Setting *s);
+
+/* True for a limit that systemd changes while the unit runs. */
+bool setting_is_live_limit(const Setting *s);
 
 /* The row of a key; N_SETTINGS if there is none. */
 SettingId setting_find(const char *section, const char *key);

@@ -44,6 +44,7 @@ static const Type types[N_TYPES] = {
         [TYPE_PROTECT] = { parse_protect },
         [TYPE_PRIVATE] = { parse_checked },
         [TYPE_SCRIPT] = { parse_checked, .any_text = true },
+        [TYPE_HASH] = { parse_checked },
         [TYPE_UUID] = { parse_uuid },
         [TYPE_DIRECTIVE] = { parse_directive },
         [TYPE_WANTED] = { parse_wanted },

@@ -8,9 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
+#include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/exit-status.h"
+#include "common/settings.h"
+#include "common/strjoin.h"
 #include "common/vm-name.h"
 #include "helper/changes/changes.h"
 #include "helper/log.h"
@@ -63,12 +66,31 @@ static void tell_changes(const char *runtime_dir, const char *id) {
         log_message(LOG_NOTICE, "%s. Look first: claude-run changes %s", sentence ?: "", id);
 }
 
+/* What `claude-run set` has changed holds until the VM ends; the next start has what its ini says. systemd
+ * keeps it in files of one name a property. */
+static void remove_limits(const char *runtime_dir, const char *id) {
+        _cleanup_free_ char *dir =
+                        strjoin(runtime_dir, "/systemd/user.control/claude-vm@", id, ".service.d", NULL);
+
+        for (size_t i = 0; dir && i < N_SETTINGS; i++) {
+                _cleanup_free_ char *path = setting_is_live_limit(&settings[i])
+                                ? strjoin(dir, "/50-", settings[i].key, ".conf", NULL)
+                                : NULL;
+
+                if (path)
+                        unlink(path);
+        }
+        if (dir)
+                rmdir(dir);
+}
+
 int gc_run(const char *runtime_dir, const char *id) {
         if (!vm_name_is_id(id))
                 return EXIT_CONFIGURATION;
         log_set_vm(id, "");
         explain();
         tell_changes(runtime_dir, id);
+        remove_limits(runtime_dir, id);
         if (vm_name_is_uuid(id))
                 request_remove(runtime_dir, id);
         request_sweep(runtime_dir);

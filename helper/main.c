@@ -77,6 +77,7 @@ static int verb_run(const char *id) {
                 .virtiofsd = VIRTIOFSD_PATH,
                 .ssh = SSH_PATH,
                 .ssh_keygen = SSH_KEYGEN_PATH,
+                .sha256sum = SHA256SUM_PATH,
                 .systemd_creds = SYSTEMD_CREDS_PATH,
                 .git = GIT_PATH,
                 .runtime_dir = runtime_dir(),

@@ -9,6 +9,7 @@
   pkg-config,
   python3,
   cmocka,
+  coreutils,
   diffutils,
   dnsmasq,
   git,
@@ -101,6 +102,7 @@ stdenv.mkDerivation {
     (lib.mesonOption "journalctl" "${systemd}/bin/journalctl")
     (lib.mesonOption "git" "${git}/bin/git")
     (lib.mesonOption "diff" "${diffutils}/bin/diff")
+    (lib.mesonOption "sha256sum" "${coreutils}/bin/sha256sum")
     (lib.mesonOption "nft" "${nftables}/bin/nft")
     (lib.mesonOption "pasta" "${passt}/bin/pasta")
     (lib.mesonOption "dnsmasq" "${dnsmasq}/bin/dnsmasq")

@@ -93,11 +93,12 @@ _claude_run_candidates() {
         disk:3) _claude_run_snapshots "${words[1]}" ;;
         config:1) printf '%s\n' show edit new defaults; _claude_run_names ;;
         config:2) echo defaults; _claude_run_names ;;
-        ports:1 | network:1 | changes:1 | stop:* | restart:*) _claude_run_names '^(active|activating|reloading)$' ;;
+        ports:1 | network:1 | set:1 | changes:1 | stop:* | restart:*) _claude_run_names '^(active|activating|reloading)$' ;;
         ports:2) printf '%s\n' add remove reverse ;;
         ports:*) [ "${words[2]}" != remove ] || _claude_run_ports "${words[1]}" ;;
         network:2) printf '%s\n' allow deny mode ;;
         network:3) [ "${words[2]}" != mode ] || _claude_run_value_words --network ;;
+        set:*) printf '%s=\n' memory cpus cpuquota cpuweight memoryhigh memorymax memoryswapmax tasksmax ;;
         start:*) _claude_run_names '^(inactive|failed|suspended)$' ;;
         resume:* | forget:*) _claude_run_names '^suspended$' ;;
         suspend:*) _claude_run_names '^(active|activating|reloading)$' ;;

@@ -126,7 +126,7 @@ function __claude_run_offer_words
         case 'config:2'
             echo defaults
             __claude_run_names
-        case 'ports:1' 'network:1' 'changes:1' 'stop:*' 'restart:*' 'suspend:*'
+        case 'ports:1' 'network:1' 'set:1' 'changes:1' 'stop:*' 'restart:*' 'suspend:*'
             __claude_run_names '^(active|activating|reloading)$'
         case 'ports:2'
             printf '%s\n' add\t'host to guest' remove\t'end it' reverse\t'guest to host'
@@ -137,6 +137,8 @@ function __claude_run_offer_words
         case 'network:3'
             test "$words[3]" != mode; or __claude_run_option --network 4 | string split --no-empty ' '
         case 'network:*'
+        case 'set:*'
+            printf '%s=\n' memory cpus cpuquota cpuweight memoryhigh memorymax memoryswapmax tasksmax
         case 'cp:*'
             __claude_run_offer_remote_paths
             __fish_complete_path (commandline --current-token)

@@ -50,6 +50,7 @@ static const Verb verbs[] = {
         { "discard", "[NAME]", "remove the copy; the next start makes a fresh one", verb_discard },
         { "network", "[NAME] [allow|deny WORD…|mode MODE]", "what a running VM may reach, and was refused",
                         verb_network },
+        { "set", "[NAME] KEY=VALUE…", "limits and memory of a running VM, like cpuquota=200%", verb_set },
         { "disk", "[NAME] [show|reset|snapshot TAG|…]",
                         "the disk of a project whose VM is down: size, copies", verb_disk },
         { "config", "[show|edit|new] [NAME]", "settings of a project, and where each is from", verb_config },

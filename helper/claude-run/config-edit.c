@@ -282,19 +282,67 @@ static bool ends_in_section(const char *text, const char *section) {
         return is_last;
 }
 
+static char *append_line(const char *text, const char *section, const char *line) {
+        _cleanup_free_ char *header = NEED(strjoin("[", section, "]", NULL));
+        bool has_header = ends_in_section(text, header);
+        size_t n = strlen(text);
+
+        return NEED(strjoin(text, n > 0 && text[n - 1] != '\n' ? "\n" : "", has_header ? "" : header,
+                        has_header ? "" : "\n", line, "\n", NULL));
+}
+
 int config_add_line(Context *c, const char *name, const char *section, const char *line) {
-        _cleanup_free_ char *header = NEED(strjoin("[", section, "]", NULL)), *text = NULL;
         _cleanup_(edit_done) Edit e = {};
+        _cleanup_free_ char *text = NULL;
         int r = begin(c, name, &e);
-        bool has_header;
-        size_t n;
 
         if (r != 0)
                 return r;
-        n = strlen(e.before);
-        has_header = ends_in_section(e.before, header);
-        text = NEED(strjoin(e.before, n > 0 && e.before[n - 1] != '\n' ? "\n" : "", has_header ? "" : header,
-                        has_header ? "" : "\n", line, "\n", NULL));
+        text = append_line(e.before, section, line);
+        return change(c, &e, text);
+}
+
+/* True for `key = value`, with blanks where an ini may have them. */
+static bool has_key(const char *text, const char *key) {
+        text += strspn(text, " \t");
+        if (strncmp(text, key, strlen(key)) != 0)
+                return false;
+        text += strlen(key);
+        return text[strspn(text, " \t")] == '=';
+}
+
+/* The text with another line for the key, or NULL if no line has it. */
+static char *replace_line(const char *text, const char *section, const char *key, const char *line) {
+        _cleanup_free_ char *header = NEED(strjoin("[", section, "]", NULL)), *changed = NULL;
+        bool inside = false, found = false;
+        size_t size;
+        FILE *f = open_memstream(&changed, &size);
+
+        memory_need(!!f);
+        while (*text) {
+                size_t n = strcspn(text, "\n"), whole = n + (text[n] == '\n');
+
+                if (text[strspn(text, " \t")] == '[')
+                        inside = is_line(text, n, header);
+                if (inside && has_key(text, key)) {
+                        fprintf(f, "%s\n", line);
+                        found = true;
+                } else
+                        fwrite(text, whole, 1, f);
+                text += whole;
+        }
+        memory_need(fclose(f) == 0);
+        return found ? TAKE_PTR(changed) : NULL;
+}
+
+int config_set_line(Context *c, const char *name, const char *section, const char *key, const char *value) {
+        _cleanup_free_ char *line = NEED(strjoin(key, "=", value, NULL)), *text = NULL;
+        _cleanup_(edit_done) Edit e = {};
+        int r = begin(c, name, &e);
+
+        if (r != 0)
+                return r;
+        text = replace_line(e.before, section, key, line) ?: append_line(e.before, section, line);
         return change(c, &e, text);
 }
 

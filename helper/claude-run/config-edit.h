@@ -11,3 +11,6 @@ int config_edit(Context *c, const char *name);
  * check the outcome before it takes the file's place. 0 or an exit status. */
 int config_add_line(Context *c, const char *name, const char *section, const char *line);
 int config_remove_line(Context *c, const char *name, const char *line);
+
+/* Gives a key its value: in the line that has it, else in one at the end, as above. */
+int config_set_line(Context *c, const char *name, const char *section, const char *key, const char *value);

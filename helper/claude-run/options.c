@@ -50,7 +50,7 @@ static const Option own[] = {
         { 'r', "recursive", NULL, "as it does anyway", NULL, "cp", MEMBER(recursive) },
         { 'f', "follow", NULL, "go on as lines come", NULL, "logs", MEMBER(follow) },
         { 0, "only-network", NULL, "what the guest was refused or allowed", NULL, "logs", MEMBER(network) },
-        { 0, "save", NULL, "in the project's ini, too", NULL, "network", MEMBER(save) },
+        { 0, "save", NULL, "in the project's ini, too", NULL, "network set", MEMBER(save) },
         { 'n', "lines", "N", "only the last ones", NULL, "logs", MEMBER(lines) },
         { 0, "since", "TIME", "from this time on", NULL, "logs", MEMBER(since) },
         { 'y', "yes", NULL, "without a question", NULL, "rm discard disk prune forget", MEMBER(yes) },

@@ -21,6 +21,7 @@
 #include "helper/claude-run/say.h"
 #include "helper/claude-run/uninstalled.h"
 #include "helper/claude-run/which-vm.h"
+#include "helper/host/accelerator.h"
 #include "helper/host/config-check.h"
 #include "helper/request/caller-credentials.h"
 
@@ -193,6 +194,19 @@ static int refresh(Context *c, const char *unit, UnitState *state) {
         return reload(c);
 }
 
+/* Says what the start will take, to the person who waits for it; the journal has it from the VM. */
+static void say_emulated(Context *c, const char *id, const char *unit) {
+        _cleanup_free_ char *accelerator = NULL;
+        const char *why = "";
+
+        if (!isatty(STDERR_FILENO) ||
+                        manager_environment(c->manager, unit, settings[SETTING_ACCELERATOR].variable,
+                                        &accelerator) < 0 ||
+                        (accelerator && strcmp(accelerator, "auto") != 0) || accelerator_kvm_works(&why))
+                return;
+        fail(0, "VM '%s' runs under emulation, ten times slower: %s; see: claude-run doctor", id, why);
+}
+
 /* Starts a VM that wants secrets of this environment, and removes them again afterwards. */
 static int start(Context *c, const char *id, const char *unit) {
         _cleanup_free_ char *names = NULL;
@@ -202,6 +216,7 @@ static int start(Context *c, const char *id, const char *unit) {
                 r = lock = caller_credentials_hand_over(c->runtime_dir, id, names);
         if (r < 0)
                 return fail(EXIT_FAILURE, "Failed to hand credentials over to '%s': %s", id, strerror(-r));
+        say_emulated(c, id, unit);
         r = start_job(c, MANAGER_START, id);
         if (lock >= 0) {
                 caller_credentials_remove(c->runtime_dir, id);

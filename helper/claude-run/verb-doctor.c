@@ -203,7 +203,9 @@ static void check_kvm(Doctor *d) {
         const char *why = "";
 
         if (accelerator_kvm_works(&why))
-                say(d, LEVEL_OK, "a virtual CPU runs at full speed");
+                say(d, LEVEL_OK, "a virtual CPU runs at full speed; VMs inside VMs (Nested=yes): %s",
+                                accelerator_nests() ? "possible"
+                                                    : "no, the module's parameter nested is off");
         else if (access("/dev/kvm", F_OK) == 0 && access("/dev/kvm", R_OK | W_OK) < 0)
                 say(d, LEVEL_WARNING,
                                 "you may not open /dev/kvm, so VMs are ten times slower: sudo usermod --append --groups kvm $USER, and log in again");

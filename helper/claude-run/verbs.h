@@ -25,6 +25,7 @@ int verb_resume(Context *c);
 int verb_forget(Context *c);
 int verb_rm(Context *c);
 int verb_run(Context *c);
+int verb_set(Context *c);
 int verb_shell(Context *c);
 int verb_ssh(Context *c);
 int verb_start(Context *c);

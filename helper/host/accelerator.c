@@ -18,6 +18,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/cleanup.h"
+#include "common/whole-file.h"
+
 #define LIMIT_USEC 200000
 #define GUEST_ADDRESS 0x1000
 
@@ -107,6 +110,19 @@ bool accelerator_kvm_works(const char **ret_why) {
                 return true;
         *ret_why = reasons[WIFEXITED(status) && WEXITSTATUS(status) <= NO_RUN ? WEXITSTATUS(status)
                                                                               : NO_RUN];
+        return false;
+}
+
+bool accelerator_nests(void) {
+        static const char *const paths[] = { "/sys/module/kvm_intel/parameters/nested",
+                "/sys/module/kvm_amd/parameters/nested" };
+
+        for (size_t i = 0; i < ELEMENTSOF(paths); i++) {
+                _cleanup_free_ char *text = NULL;
+
+                if (whole_file_read(paths[i], 16, &text) >= 0 && (text[0] == 'Y' || text[0] == '1'))
+                        return true;
+        }
         return false;
 }
 

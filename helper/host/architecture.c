@@ -21,6 +21,7 @@ static const Architecture architectures[] = {
                                         { "q35", "q35", NULL },
                         },
                         .tcg_cpu = "max",
+                        .cpu_without_vms = ",vmx=off,svm=off",
                         /* microvm has no ACPI reset: a triple fault is what ends it */
                         .kernel_words = "reboot=t ",
                         .has_tsc = true,
@@ -33,6 +34,8 @@ static const Architecture architectures[] = {
                         .machines = { { "virt", "virt,gic-version=max", NULL } },
                         /* The real algorithm of pointer authentication costs more than all else under TCG. */
                         .tcg_cpu = "max,pauth-impdef=on",
+                        /* EL2 is an option of the machine, and off */
+                        .cpu_without_vms = "",
                         .kernel_words = "",
         },
 };

@@ -11,12 +11,13 @@ typedef struct MachineType {
 } MachineType;
 
 typedef struct Architecture {
-        const char *name;         /* in guest.json, and the end of qemu-system-NAME */
-        const char *package;      /* of Debian, with that QEMU */
-        MachineType machines[2];  /* the first is Machine=auto; a shorter list ends with an empty one */
-        const char *tcg_cpu;      /* of -cpu, under emulation */
-        const char *kernel_words; /* with a blank at the end, or empty */
-        bool has_tsc;             /* its clock is a counter whose frequency the kernel must find out */
+        const char *name;            /* in guest.json, and the end of qemu-system-NAME */
+        const char *package;         /* of Debian, with that QEMU */
+        MachineType machines[2];     /* the first is Machine=auto; a shorter list ends with an empty one */
+        const char *tcg_cpu;         /* of -cpu, under emulation */
+        const char *cpu_without_vms; /* after that of -cpu; empty: QEMU hides what VMs need by itself */
+        const char *kernel_words;    /* with a blank at the end, or empty */
+        bool has_tsc;                /* its clock is a counter whose frequency the kernel must find out */
 } Architecture;
 
 /* NULL: there are no VMs of this architecture. */

@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/run-program.h"
 #include "common/strjoin.h"
+#include "common/strv.h"
 #include "common/whole-file.h"
 #include "common/why.h"
 #include "config.h"
@@ -205,6 +207,74 @@ int guest_image_find(const char *guest, const char *agent, const char *data_home
                 return r;
         *ret = TAKE_PTR(image);
         return 0;
+}
+
+static const char *const verified[] = { "guest.json", "kernel", "initrd", "cmdline", "root.erofs" };
+
+/* What sha256sum says of the files, a line each: their hashes, in the order of the table. 0; -EINVAL: one of
+ * them could not be read. */
+static int hash_files(const GuestImage *image, const char *sha256sum, char **ret) {
+        _cleanup_strv_free_ char **argv = NULL;
+        int r = strv_extend(&argv, sha256sum, "--", NULL);
+
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(verified); i++)
+                r = strv_appendf(&argv, "%s/%s", image->directory, verified[i]);
+        if (r >= 0)
+                r = run_program_read((const char *const *) argv, ret);
+        return r > 0 ? -EINVAL : r;
+}
+
+/* The next line's; NULL if it has none. A backslash says that the name, which follows, has an odd letter. */
+static const char *next_hash(char **text) {
+        char *line = strsep(text, "\n");
+
+        line += line && line[0] == '\\';
+        if (!line || strspn(line, "0123456789abcdef") != SHA256_DIGITS)
+                return NULL;
+        line[SHA256_DIGITS] = '\0';
+        return line;
+}
+
+static bool json_has_hash(sd_json_variant *json, const char *file, const char *hash) {
+        sd_json_variant *files = sd_json_variant_by_key(json, "files"),
+                        *entry = files ? sd_json_variant_by_key(files, file) : NULL,
+                        *text = entry ? sd_json_variant_by_key(entry, "sha256") : NULL;
+
+        return text && sd_json_variant_is_string(text) && strcmp(sd_json_variant_string(text), hash) == 0;
+}
+
+static int compare_hashes(const GuestImage *image, const char *pinned, char *text, char **ret_why) {
+        _cleanup_json_ sd_json_variant *json = NULL;
+        int r = read_json(image, &json, ret_why);
+
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(verified); i++) {
+                const char *hash = next_hash(&text);
+
+                if (!hash)
+                        return -EBADMSG;
+                if (i == 0 && strcmp(hash, pinned) != 0)
+                        r = why_say(ret_why, -EINVAL,
+                                        "Guest image '%s' is not the one of GuestHash=: its guest.json has sha256:%s. Get the image that it names, or look at this one and change the ini",
+                                        image->directory, hash);
+                else if (i > 0 && !json_has_hash(json, verified[i], hash))
+                        r = why_say(ret_why, -EINVAL,
+                                        "Guest image '%s' is not what its guest.json says: %s is another file, or it has no hash of it. Get the image again",
+                                        image->directory, verified[i]);
+        }
+        return r;
+}
+
+int guest_image_verify(const GuestImage *image, const char *hash, const char *sha256sum, char **ret_why) {
+        _cleanup_free_ char *text = NULL;
+        const char *digits = strchr(hash, ':');
+        int r = digits ? hash_files(image, sha256sum, &text) : -EINVAL;
+
+        if (r >= 0)
+                r = compare_hashes(image, digits + 1, text, ret_why);
+        if (r >= 0 || r == -ENOMEM || *ret_why)
+                return r;
+        return why_say(ret_why, -EINVAL, "Guest image '%s' could not be compared with GuestHash=: %s",
+                        image->directory, r == -EINVAL ? "a file cannot be read" : strerror(-r));
 }
 
 GuestImage *guest_image_free(GuestImage *image) {

@@ -25,6 +25,11 @@ int guest_image_find(const char *guest, const char *agent, const char *data_home
 /* Finds the directory of an image alone. 0 and an owned path; -EINVAL and an owned sentence; -ENOMEM. */
 int guest_image_find_directory(const char *guest, const char *data_home, char **ret, char **ret_why);
 
+/* Reads all that a VM takes of the image and compares it with its guest.json, and that with `hash`, which is
+ * sha256: and digits. `sha256sum` is the program's path. 0; -EINVAL and an owned sentence; other negative
+ * errno. */
+int guest_image_verify(const GuestImage *image, const char *hash, const char *sha256sum, char **ret_why);
+
 GuestImage *guest_image_free(GuestImage *image);
 
 DEFINE_CLEANUP(GuestImage *, guest_image_free, guest_image_cleanup)

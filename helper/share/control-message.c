@@ -1,5 +1,6 @@
 #include "helper/share/control-message.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,9 +13,14 @@ _Static_assert(SHARE_TAG_MAX == 16 && SHARE_RESULT_MAX == 63, "adapt the formats
 
 ControlMessage control_message_parse(const char *text) {
         ControlMessage m = { .word = CONTROL_UNKNOWN };
+        int end = 0;
 
         if (strcmp(text, "SUSPEND") == 0) {
                 m.word = CONTROL_SUSPEND;
+                return m;
+        }
+        if (sscanf(text, "MEMORY=%9" SCNu64 "%n", &m.memory_mib, &end) == 1 && text[end] == '\0') {
+                m.word = CONTROL_MEMORY;
                 return m;
         }
         if (sscanf(text, "SHARE_STARTED=%16[a-z0-9_]", m.tag) == 1)

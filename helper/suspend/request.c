@@ -4,6 +4,8 @@
 #include "helper/suspend/request.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -13,7 +15,7 @@
 #include "common/runtime-path.h"
 #include "common/unix-socket.h"
 
-static int send_request(const char *runtime_dir, const char *id, int reply_fd) {
+static int send_request(const char *runtime_dir, const char *id, const char *text, int reply_fd) {
         _cleanup_free_ char *path = runtime_path_vm_file(runtime_dir, id, "control");
         _cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
         int r;
@@ -23,10 +25,10 @@ static int send_request(const char *runtime_dir, const char *id, int reply_fd) {
         if (fd < 0)
                 return -errno;
         r = unix_connect(fd, path);
-        return r < 0 ? r : unix_send_text_fd(fd, "SUSPEND", reply_fd);
+        return r < 0 ? r : unix_send_text_fd(fd, text, reply_fd);
 }
 
-int suspend_request(const char *runtime_dir, const char *id, char **ret_why) {
+static int request(const char *runtime_dir, const char *id, const char *text, char **ret_why) {
         _cleanup_close_ int ours = -EBADF;
         char reply[SUSPEND_REPLY_MAX];
         int pair[2], r;
@@ -35,7 +37,7 @@ int suspend_request(const char *runtime_dir, const char *id, char **ret_why) {
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
                 return -errno;
         ours = pair[0];
-        r = send_request(runtime_dir, id, pair[1]);
+        r = send_request(runtime_dir, id, text, pair[1]);
         close(pair[1]);
         if (r < 0)
                 return r;
@@ -49,4 +51,15 @@ int suspend_request(const char *runtime_dir, const char *id, char **ret_why) {
                 return 0;
         *ret_why = printable_copy(reply);
         return *ret_why ? -EBUSY : -ENOMEM;
+}
+
+int suspend_request(const char *runtime_dir, const char *id, char **ret_why) {
+        return request(runtime_dir, id, "SUSPEND", ret_why);
+}
+
+int memory_request(const char *runtime_dir, const char *id, uint64_t mib, char **ret_why) {
+        char text[64];
+
+        snprintf(text, sizeof(text), "MEMORY=%" PRIu64, mib);
+        return request(runtime_dir, id, text, ret_why);
 }

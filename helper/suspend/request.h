@@ -1,5 +1,7 @@
-/* Asks the helper of a running VM to suspend it. */
+/* Asks the helper of a running VM to suspend it, or to change its memory. */
 #pragma once
+
+#include <stdint.h>
 
 #define SUSPEND_REPLY_MAX 512U /* bytes of a reply, with its NUL */
 #define SUSPEND_DONE "done"    /* the reply when the state is whole; any other one says why it is not */
@@ -8,3 +10,6 @@
  * sentence; -ENOENT, -ECONNREFUSED: it does not run; -ECONNRESET: it has ended without a reply; -EINTR: a
  * signal came, and the VM is suspended all the same; other negative errno. */
 int suspend_request(const char *runtime_dir, const char *id, char **ret_why);
+
+/* Asks for as much memory in the guest. 0: the guest is asked; the others as above. */
+int memory_request(const char *runtime_dir, const char *id, uint64_t mib, char **ret_why);

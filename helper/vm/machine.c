@@ -21,8 +21,8 @@
 #define CPU_INFO_MAX 4096U
 
 /* Settings that the guest has been started with. */
-static const SettingId kept[] = { SETTING_MEMORY_MIB, SETTING_CPUS, SETTING_MACHINE, SETTING_AGENT,
-        SETTING_AGENT_START, SETTING_DEV_SHELL, SETTING_DISK };
+static const SettingId kept[] = { SETTING_MEMORY_MIB, SETTING_CPUS, SETTING_MACHINE, SETTING_NESTED,
+        SETTING_AGENT, SETTING_AGENT_START, SETTING_DEV_SHELL, SETTING_DISK };
 
 /* An image that has been made again has other times. */
 static int print_file(FILE *f, const char *path) {

@@ -38,6 +38,14 @@ typedef struct Argv {
 #define addf(argv, option, ...)                                                                             \
         ((argv)->failed |= strv_append(&(argv)->v, option) < 0 || strv_appendf(&(argv)->v, __VA_ARGS__) < 0)
 
+/* QEMU shows all that KVM or TCG can do, so a guest could have VMs of its own. KVM's code for those has had
+ * its share of holes, and next to no guest needs it. */
+static const char *cpu_features(const QemuConfig *c) {
+        return setting_is(c->parameters->values, SETTING_NESTED, "yes")
+                        ? ""
+                        : c->image->architecture->cpu_without_vms;
+}
+
 static void add_machine(Argv *a, const QemuConfig *c) {
         uint64_t memory_mib = setting_number(c->parameters->values, SETTING_MEMORY_MIB);
         const Architecture *architecture = c->image->architecture;
@@ -50,7 +58,7 @@ static void add_machine(Argv *a, const QemuConfig *c) {
                         c->kvm ? "kvm" : "tcg");
         if (type->firmware)
                 add(a, "-bios", type->firmware);
-        add(a, "-cpu", c->kvm ? "host" : architecture->tcg_cpu);
+        addf(a, "-cpu", "%s%s", c->kvm ? "host" : architecture->tcg_cpu, cpu_features(c));
         addf(a, "-smp", "%" PRIu64, setting_number(c->parameters->values, SETTING_CPUS));
         addf(a, "-m", "%" PRIu64 "M", memory_mib);
         /* vhost-user daemons map the guest's memory, so it must be a shared file */

@@ -51,6 +51,20 @@ static bool choose_kvm(const Parameters *p, const Architecture *guest) {
         return false;
 }
 
+/* With KVM it is the host's to give; without, the guest's VMs are emulated twice. */
+static void report_nested(const Parameters *p, const Architecture *guest, bool kvm) {
+        if (!setting_is(p->values, SETTING_NESTED, "yes"))
+                return;
+        if (!guest->cpu_without_vms[0])
+                log_message(LOG_WARNING, "Nested=yes does nothing: guests of %s have no VMs", guest->name);
+        else if (!kvm)
+                log_message(LOG_WARNING,
+                                "Nested=yes is of little use without KVM: VMs inside this one are emulated by an emulation");
+        else if (!accelerator_nests())
+                log_message(LOG_WARNING,
+                                "Nested=yes does nothing: KVM of this machine has nesting turned off; an administrator allows it with the parameter nested=1 of kvm_intel or kvm_amd");
+}
+
 /* claude-vm-devshell@.service has already evaluated it, or logged why it could not. The VM starts either
  * way. */
 static void open_dev_shell(Vm *vm) {
@@ -239,6 +253,7 @@ static int run_loop(Vm *vm, const GuestImage *image) {
                 return EXIT_QEMU_FAILED;
         }
         report_shortcoming(vm);
+        report_nested(vm->parameters, image->architecture, kvm);
         sd_notifyf(0, "STATUS=The guest %s (%s)", vm->facts.resuming ? "comes back" : "boots",
                         kvm ? "KVM" : "TCG");
         vm_limit_boot(vm, limit);
@@ -380,6 +395,17 @@ static int suit_image(const GuestImage *image, Parameters *parameters) {
         return r;
 }
 
+/* Each time: what a cache would say of it lies where the image lies, in the hands of the same user. */
+static int verify_image(
+                const RunConfig *config, const GuestImage *image, const Parameters *p, char **ret_why) {
+        const char *hash = setting_value(p->values, SETTING_GUEST_HASH);
+
+        if (!hash)
+                return 0;
+        sd_notify(0, "STATUS=Compares the guest image with GuestHash=");
+        return guest_image_verify(image, hash, config->sha256sum, ret_why);
+}
+
 int run_vm(const RunConfig *config, Parameters *parameters) {
         _cleanup_guest_image_ GuestImage *image = NULL;
         _cleanup_(vm_cleanup) Vm *vm = NULL;
@@ -397,6 +423,8 @@ int run_vm(const RunConfig *config, Parameters *parameters) {
                                 &why);
         if (r >= 0)
                 r = check_architecture(config, parameters, image, &why);
+        if (r >= 0)
+                r = verify_image(config, image, parameters, &why);
         if (r >= 0)
                 r = suit_image(image, parameters);
         if (r < 0)

@@ -7,13 +7,13 @@
 #include "helper/parameters.h"
 
 typedef struct RunConfig {
-        const char *qemu;                             /* for guests of this machine's architecture */
-        const char *qemu_foreign;                     /* for those of the other one */
-        const char *ssh_keygen, *systemd_creds, *git; /* absolute paths */
-        const char *virtiofsd, *ssh;                  /* of units that the VM needs; NULL: not looked for */
-        const char *runtime_dir;                      /* $XDG_RUNTIME_DIR */
-        const char *vm_dir;                           /* $RUNTIME_DIRECTORY, this VM's own */
-        const char *data_home;                        /* $XDG_DATA_HOME */
+        const char *qemu;         /* for guests of this machine's architecture */
+        const char *qemu_foreign; /* for those of the other one */
+        const char *ssh_keygen, *systemd_creds, *git, *sha256sum; /* absolute paths */
+        const char *virtiofsd, *ssh;       /* of units that the VM needs; NULL: not looked for */
+        const char *runtime_dir;           /* $XDG_RUNTIME_DIR */
+        const char *vm_dir;                /* $RUNTIME_DIRECTORY, this VM's own */
+        const char *data_home;             /* $XDG_DATA_HOME */
         const char *state_dir;             /* $STATE_DIRECTORY, of suspended VMs; NULL: there is none */
         const char *secrets_dir;           /* $CREDENTIALS_DIRECTORY, or NULL */
         const char *dev_shell_dir;         /* see helper/devshell/devshell.h */

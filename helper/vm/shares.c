@@ -1,6 +1,6 @@
 /* The socket `control` in the VM's directory, for programs of ours alone: a virtiofsd
  * says that it starts, and is watched by pidfd from then on, and how it ended; and claude-run
- * asks for a suspend. */
+ * asks for a suspend, or for other memory. */
 
 #include <errno.h>
 #include <poll.h>
@@ -159,6 +159,8 @@ static int on_socket(sd_event_source *source, int fd, uint32_t revents, void *us
                 share_has_ended(vm, message.tag, message.result);
         else if (message.word == CONTROL_SUSPEND)
                 vm_suspend(vm, TAKE_FD(passed_fd));
+        else if (message.word == CONTROL_MEMORY)
+                vm_set_memory(vm, message.memory_mib, TAKE_FD(passed_fd));
         return 0;
 }
 

@@ -158,6 +158,10 @@ void vm_suspend(Vm *vm, int reply_fd);
 bool vm_suspend_delays_stop(Vm *vm);
 void vm_suspend_done(Vm *vm);
 
+/* memory.c: asks the guest to do with this much, and says to `reply_fd`, which it takes, whether it could.
+ */
+void vm_set_memory(Vm *vm, uint64_t mib, int reply_fd);
+
 /* idle.c: asks the guest, which is ready, whether it is idle, if the ini says what happens then. */
 void vm_idle_begin(Vm *vm);
 void vm_idle_answer(Vm *vm, bool idle);

@@ -13,7 +13,7 @@
 #include "tests/claude-run/ini.h"
 
 static unsigned n_reloads;
-static const char *in_place;
+static const char *in_place, *in_place_text;
 
 int __wrap_manager_connect(Manager **ret);
 int __wrap_manager_reload(Manager *m);
@@ -25,7 +25,7 @@ int __wrap_manager_connect(Manager **ret) {
 
 /* The manager reads the file that is in place by then. */
 int __wrap_manager_reload(Manager *m) {
-        assert_file(in_place, "good\n");
+        assert_file(in_place, in_place_text);
         n_reloads++;
         return 0;
 }
@@ -35,6 +35,7 @@ static int setup(void **state) {
                 return -1;
         n_reloads = 0;
         in_place = "p.ini";
+        in_place_text = "good\n";
         scratch_write("p.ini", "before\n", 0640);
         ini_setup("p.ini", "p.ini");
         return 0;
@@ -260,6 +261,36 @@ static void test_defaults(void **state) {
         assert_no_directory();
 }
 
+/* What stands before is `before`, and the key of another section stays as it is. */
+static void assert_set(const char *before, const char *value, const char *after) {
+        in_place_text = after;
+        assert_int_equal(unlink(scratch_path("p.ini")), 0);
+        scratch_write("p.ini", before, 0600);
+        assert_int_equal(config_set_line(&ini_context, "p", "VM", "Memory", value), 0);
+        assert_file("p.ini", after);
+        assert_no_directory();
+}
+
+static void test_set_line(void **state) {
+        Capture c;
+        const char *said;
+
+        assert_set("[VM]\nMemory=1G\nCPUs=2\n", "2G", "[VM]\nMemory=2G\nCPUs=2\n");
+        assert_set("[VM]\n  Memory = 1G # x\n", "2G", "[VM]\nMemory=2G\n");
+        assert_set("[VM]\n#Memory=1G\nMemoryX=1", "2G", "[VM]\n#Memory=1G\nMemoryX=1\nMemory=2G\n");
+        assert_set("[Environment]\nMemory=1G\n", "2G", "[Environment]\nMemory=1G\n[VM]\nMemory=2G\n");
+        assert_set("", "2G", "[VM]\nMemory=2G\n");
+        assert_int_equal(n_reloads, 5);
+
+        c = capture_begin(STDERR_FILENO);
+        assert_int_equal(config_set_line(&ini_context, "p", "VM", "Memory", "bad"), EXIT_CONFIGURATION);
+        said = capture_end(c);
+        assert_says(said, "p.ini' is not changed");
+        assert_file("p.ini", "[VM]\nMemory=2G\n");
+        assert_int_equal(n_reloads, 5);
+        assert_no_directory();
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_good, setup, scratch_teardown),
@@ -272,6 +303,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_other_places, setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_link, setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_defaults, setup, scratch_teardown),
+                cmocka_unit_test_setup_teardown(test_set_line, setup, scratch_teardown),
         };
 
         unsetenv("VISUAL");

@@ -143,6 +143,16 @@ static void test_disk(void **state) {
         spoiled(ROW(PRIVATE), "", "must be directories below the work directory");
         spoiled(ROW(SETUP), "/bin/sh", "must be a script below the work directory, like: scripts/setup");
         spoiled(ROW(SETUP), "a/../../b", "must be a script below the work directory, like: scripts/setup");
+        spoiled(ROW(GUEST_HASH), "0123",
+                        "must be sha256: and 64 digits in lower case, as claude-vm-mkguest --verify says");
+        spoiled(ROW(GUEST_HASH), "sha256:0123",
+                        "must be sha256: and 64 digits in lower case, as claude-vm-mkguest --verify says");
+        assert_int_equal(
+                        setting_check(ROW(GUEST_HASH),
+                                        "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+                                        (char[SETTING_WHY_MAX]) {}),
+                        0);
+        assert_true(setting_is_for_all(ROW(GUEST_HASH)));
         assert_true(setting_is_for_all(ROW(DISK)));
         assert_true(setting_is_project_only(ROW(DISK)));
 }

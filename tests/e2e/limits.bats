@@ -42,6 +42,15 @@ wait_memory_below() {
         done
 }
 
+# wait_guest_memory_below NAME KIB: as the guest sees its memory.
+wait_guest_memory_below() {
+        local deadline=$((SECONDS + 120))
+        until [ "$(claude-run exec "$1" -- awk '$1 == "MemTotal:" { print $2 }' /proc/meminfo)" -lt "$2" ]; do
+                [ $SECONDS -lt $deadline ] || { claude-run exec "$1" -- cat /proc/meminfo; return 1; }
+                sleep 0.5
+        done
+}
+
 # Whether the kernel's controller is this session's: a machine with the old hierarchy keeps it.
 have_controller() {
         grep --quiet --word-regexp "$1" "/sys/fs/cgroup/user.slice/user-$(id -u).slice/user@$(id -u).service/cgroup.controllers" ||
@@ -98,4 +107,64 @@ have_controller() {
         run ! grep --quiet 'Killing process' <(vm_journal short)
         systemctl --user reset-failed
         assert_nothing_left short
+}
+
+@test "claude-run set: limits at once, memory by the balloon, the rest by a sentence; over with the VM" {
+        local dir
+        new_project set AgentStart=session '[Service]' CPUQuota=300%
+        dir=$XDG_RUNTIME_DIR/systemd/user.control/claude-vm@set.service.d
+        # one that is down has its ini
+        run -1 claude-run set set cpuquota=200%
+        [[ "$output" == *"does not run"* ]]
+        [ ! -e "$dir" ]
+        systemctl --user start claude-vm@set
+        claude-run set set cpuquota=200% memoryhigh=1400M memory=700M
+        [ "$(vm_property set CPUQuotaPerSecUSec)" = 2s ]
+        [ "$(vm_property set MemoryHigh)" = $((1400 << 20)) ]
+        # the guest gives it back as it can
+        wait_guest_memory_below set $((900 << 10))
+        claude-run set set memory=1536M
+        # nothing of a call with one bad word
+        run -2 claude-run set set cpuquota=100% memoryhihg=1G
+        [[ "$output" == *"did you mean MemoryHigh?"* ]]
+        run -2 claude-run set set cpuquota=100% machine=q35
+        [[ "$output" == *"cannot be changed while a VM runs"* ]]
+        run -2 claude-run set set cpuquota=100% memory=8
+        [[ "$output" == *"like 8G"* ]]
+        run -1 claude-run set set memoryhigh=much
+        run -1 claude-run set set cpuquota=100% cpus=2
+        [[ "$output" == *"machine 'microvm'"*"--save"* ]]
+        run -1 claude-run set set memory=2G
+        [[ "$output" == *"started with 1536 MiB"*"'microvm'"*"--save"* ]]
+        [ "$(vm_property set CPUQuotaPerSecUSec)" = 2s ]
+        # the ini has them for the next start
+        claude-run set set memory=2G cpuquota=250% --save
+        grep --line-regexp Memory=2G ~/.config/claude-microvm/set.ini
+        grep --line-regexp CPUQuota=250% ~/.config/claude-microvm/set.ini
+        [ "$(grep --count CPUQuota ~/.config/claude-microvm/set.ini)" = 1 ]
+        claude-run set set cpuquota=50%
+        systemctl --user stop claude-vm@set
+        [ ! -e "$dir" ]
+        run -0 systemctl --user daemon-reload
+        [ "$(vm_property set CPUQuotaPerSecUSec)" = 2.500000s ]
+        [ "$(vm_property set MemoryHigh)" = infinity ]
+}
+
+@test "GuestHash=: the pinned image starts, another one and a changed one do not" {
+        local image=$HOME/.local/share/claude-microvm/guests/pinned hash file
+        # the files themselves, so that one can be changed
+        mkdir -p "$image"
+        cp --reflink=auto /var/lib/claude-microvm/guests/debian/* "$image"
+        hash=$(sha256sum "$image/guest.json" | cut -d' ' -f1)
+        claude-vm-mkguest --directory "$image" --verify | grep --fixed-strings "$hash"
+        new_project pinned AgentStart=session '[VM]' Guest=pinned "GuestHash=sha256:$hash"
+        systemctl --user start claude-vm@pinned
+        systemctl --user stop claude-vm@pinned
+        for file in cmdline initrd guest.json; do
+                echo >>"$image/$file"
+                run -78 claude-run start pinned
+                [[ "$output" == *"'$image' is not"* ]]
+                cp "/var/lib/claude-microvm/guests/debian/$file" "$image/$file"
+        done
+        rm -r "$image"
 }

@@ -25,6 +25,7 @@ int main(int argc, char **argv) {
                         .qemu_foreign = getenv("WITH_FOREIGN_QEMU"),
                         .virtiofsd = getenv("WITH_VIRTIOFSD"),
                         .ssh_keygen = SSH_KEYGEN_PATH,
+                        .sha256sum = SHA256SUM_PATH,
                         .runtime_dir = argv[3],
                         .vm_dir = argv[3],
                         .data_home = argv[3],

@@ -33,6 +33,36 @@ static bool exists(const char *name) {
         return lstat(in(name), &st) == 0;
 }
 
+/* Those of `claude-run set` go, another's stays, and so does its directory. */
+static void test_limits(void **state) {
+        static const char *const directories[] = { "systemd", "systemd/user.control",
+                "systemd/user.control/claude-vm@web.service.d",
+                "systemd/user.control/claude-vm@other.service.d" };
+        static const char web[] = "systemd/user.control/claude-vm@web.service.d/50-CPUQuota.conf",
+                          high[] = "systemd/user.control/claude-vm@web.service.d/50-MemoryHigh.conf",
+                          own[] = "systemd/user.control/claude-vm@web.service.d/50-Nice.conf",
+                          other[] = "systemd/user.control/claude-vm@other.service.d/50-CPUQuota.conf";
+
+        for (size_t i = 0; i < sizeof(directories) / sizeof(*directories); i++)
+                assert_int_equal(mkdir(in(directories[i]), 0700), 0);
+        create(web);
+        create(high);
+        create(own);
+        create(other);
+        assert_int_equal(gc_run(directory, "web"), 0);
+        assert_false(exists(web));
+        assert_false(exists(high));
+        assert_true(exists(own));
+        assert_true(exists(other));
+        assert_int_equal(gc_run(directory, "other"), 0);
+        assert_false(exists("systemd/user.control/claude-vm@other.service.d"));
+
+        assert_int_equal(unlink(in(own)), 0);
+        assert_int_equal(rmdir(in("systemd/user.control/claude-vm@web.service.d")), 0);
+        assert_int_equal(rmdir(in("systemd/user.control")), 0);
+        assert_int_equal(rmdir(in("systemd")), 0);
+}
+
 static void test_request(void **state) {
         static const char *const directories[] = { "claude-microvm", "claude-microvm/requests", "systemd",
                 "systemd/user", "systemd/user/claude-vm@" ID ".service.d",
@@ -112,6 +142,7 @@ static void test_reasons(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_request),
+                cmocka_unit_test(test_limits),
                 cmocka_unit_test(test_reasons),
         };
         int r;

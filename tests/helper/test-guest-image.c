@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "common/cleanup.h"
+#include "common/run-program.h"
 #include "config.h"
 #include "helper/host/guest-image.h"
 #include "tests/capture.h"
@@ -196,6 +197,9 @@ static void test_too_large(void **state) {
 #define WITH(more)                                                                                          \
         "{\"format\": 1, \"architecture\": \"" HOST_ARCHITECTURE                                            \
         "\", \"agents\": {\"claude\": \"1\"}, " more "}"
+#define WITH_FILES                                                                                          \
+        "{\"format\": 1, \"architecture\": \"" HOST_ARCHITECTURE                                            \
+        "\", \"agents\": {\"claude\": \"1\"}, \"files\": {"
 #define FILES(hash) "\"files\": {\"root.erofs\": {\"sha256\": " hash "}}"
 
 /* Only an image that says so has a disk, and the key is a hash of its root: the guest makes a file of it. */
@@ -225,6 +229,76 @@ static void test_disk(void **state) {
         }
 }
 
+static void hash_of(const char *name, char ret[65]) {
+        _cleanup_free_ char *path = strdup(scratch_path(name)), *text = NULL;
+
+        assert_non_null(path);
+        assert_int_equal(run_program_read((const char *const[]) { SHA256SUM_PATH, path, NULL }, &text), 0);
+        snprintf(ret, 65, "%s", text);
+}
+
+#define IMAGE "claude-microvm/guests/test/"
+
+/* Writes a guest.json that is right, and its pin. */
+static void pin(char ret[80]) {
+        static const char *const all[] = { "kernel", "initrd", "cmdline", "root.erofs" };
+        char json[1024] = "", name[64], hash[65];
+        size_t n = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(all); i++) {
+                snprintf(name, sizeof(name), IMAGE "%s", all[i]);
+                hash_of(name, hash);
+                n += (size_t) snprintf(json + n, sizeof(json) - n, "%s\"%s\": {\"sha256\": \"%s\"}",
+                                i > 0 ? ", " : WITH_FILES, all[i], hash);
+        }
+        snprintf(json + n, sizeof(json) - n, "}}");
+        scratch_write(IMAGE "guest.json", json, 0600);
+        hash_of(IMAGE "guest.json", hash);
+        snprintf(ret, 80, "sha256:%s", hash);
+}
+
+static int verify(const char *hash, const char *program, const char *says) {
+        _cleanup_guest_image_ GuestImage *image = find("test", "claude");
+        _cleanup_free_ char *why = NULL;
+        int r = guest_image_verify(image, hash, program, &why);
+
+        if (says) {
+                assert_int_equal(r, -EINVAL);
+                assert_says(why, says);
+        } else
+                assert_null(why);
+        return r;
+}
+
+static void test_verify(void **state) {
+        static const char *const all[] = { "kernel", "initrd", "cmdline", "root.erofs" };
+        char pinned[80], name[80];
+
+        pin(pinned);
+        assert_int_equal(verify(pinned, SHA256SUM_PATH, NULL), 0);
+        verify("sha256:" HASH, SHA256SUM_PATH, "not the one of GuestHash=");
+        for (size_t i = 0; i < ELEMENTSOF(all); i++) {
+                pin(pinned);
+                snprintf(name, sizeof(name), IMAGE "%s", all[i]);
+                scratch_write(name, all[i], 0600);
+                verify(pinned, SHA256SUM_PATH, all[i]);
+        }
+        /* a guest.json that fits the other files has another hash */
+        strcpy(name, pinned);
+        pin(pinned);
+        verify(name, SHA256SUM_PATH, "not the one of GuestHash=");
+        /* one that does not say what its files are */
+        scratch_write(IMAGE "guest.json", GOOD, 0600);
+        hash_of(IMAGE "guest.json", pinned + strlen("sha256:"));
+        verify(pinned, SHA256SUM_PATH, "kernel is another file, or it has no hash of it");
+        /* no program, one that fails, one that says nothing of use */
+        pin(pinned);
+        verify(pinned, "/nonexistent", "could not be compared");
+        verify(pinned, "/bin/false", "could not be compared");
+        verify(pinned, "/bin/true", "could not be compared");
+        verify(pinned, "/bin/echo", "could not be compared");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_found, setup, scratch_teardown),
@@ -235,6 +309,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_links_are_resolved, setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_json, setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_disk, setup, scratch_teardown),
+                cmocka_unit_test_setup_teardown(test_verify, setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_too_large, setup, scratch_teardown),
         };
 

@@ -75,7 +75,7 @@ static void test_whole(void **state) {
                         "-M microvm,pcie=on,rtc=on,accel=tcg,memory-backend=mem,mem-merge=off,"
                         "dump-guest-core=off -bios "
                         "qboot.rom "
-                        "-cpu max -smp 2 -m 2048M -object memory-backend-memfd,id=mem,share=on,size=2048M "
+                        "-cpu max,vmx=off,svm=off -smp 2 -m 2048M -object memory-backend-memfd,id=mem,share=on,size=2048M "
                         "-kernel /g/kernel -initrd /g/initrd "
                         "-append 'console=hvc0 reboot=t panic=-1 quiet more words' "
                         "-blockdev "
@@ -104,7 +104,7 @@ static void test_variants(void **state) {
         config.disk_fd = 13;
         text = argv_of(&config);
         assert_non_null(strstr(text, " -M q35,accel=kvm,"));
-        assert_non_null(strstr(text, " -cpu host "));
+        assert_non_null(strstr(text, " -cpu host,vmx=off,svm=off "));
         assert_null(strstr(text, "qboot"));
         assert_non_null(strstr(text,
                         " -add-fd fd=12,set=1 -blockdev "
@@ -131,6 +131,7 @@ static void check_option(const char *text, const char *option, const char *value
 }
 
 #define REST ",memory-backend=mem,mem-merge=off,dump-guest-core=off"
+#define ALONE ",vmx=off,svm=off"
 
 /* All that an architecture changes, and nothing else: what is left over is the same for all. */
 static void test_architectures(void **state) {
@@ -139,11 +140,12 @@ static void test_architectures(void **state) {
                 bool kvm;
                 const char *type, *bios, *cpu, *kernel;
         } vms[] = {
-                { "x86_64", "auto", false, "microvm,pcie=on,rtc=on,accel=tcg" REST, "qboot.rom", "max",
+                { "x86_64", "auto", false, "microvm,pcie=on,rtc=on,accel=tcg" REST, "qboot.rom", "max" ALONE,
                                 "'console=hvc0 reboot=t panic=-1 quiet tsc=reliable tsc_early_khz=2500000 more words'" },
-                { "x86_64", "microvm", true, "microvm,pcie=on,rtc=on,accel=kvm" REST, "qboot.rom", "host",
+                { "x86_64", "microvm", true, "microvm,pcie=on,rtc=on,accel=kvm" REST, "qboot.rom",
+                                "host" ALONE,
                                 "'console=hvc0 reboot=t panic=-1 quiet tsc=reliable tsc_early_khz=2500000 more words'" },
-                { "x86_64", "q35", true, "q35,accel=kvm" REST, NULL, "host",
+                { "x86_64", "q35", true, "q35,accel=kvm" REST, NULL, "host" ALONE,
                                 "'console=hvc0 reboot=t panic=-1 quiet tsc=reliable tsc_early_khz=2500000 more words'" },
                 { "aarch64", "auto", false, "virt,gic-version=max,accel=tcg" REST, NULL,
                                 "max,pauth-impdef=on", "'console=hvc0 panic=-1 quiet more words'" },
@@ -305,9 +307,24 @@ static void test_injection(void **state) {
         }
 }
 
+static void test_nested(void **state) {
+        Parameters variant = parameters;
+        QemuConfig config = config_of(true);
+        _cleanup_free_ char *kvm = NULL, *tcg = NULL;
+
+        variant.values[SETTING_NESTED] = (char *) "yes";
+        config.parameters = &variant;
+        kvm = argv_of(&config);
+        assert_non_null(strstr(kvm, " -cpu host -smp "));
+        config.kvm = false;
+        tcg = argv_of(&config);
+        assert_non_null(strstr(tcg, " -cpu max -smp "));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup(test_variants, setup),
+                cmocka_unit_test_setup(test_nested, setup),
                 cmocka_unit_test_setup(test_whole, setup),
                 cmocka_unit_test_setup(test_whole_aarch64, setup),
                 cmocka_unit_test_setup(test_architectures, setup),

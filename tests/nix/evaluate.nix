@@ -116,7 +116,7 @@ rec {
     overlay = force (drvPath (self.overlays.default pkgs pkgs).claude-microvm);
     absolutePaths = check (
       builtins.all (
-        flag: builtins.match "-D[a-z_]+=(/.*|no|nixos|debian|enabled|disabled)" flag != null
+        flag: builtins.match "-D[a-z0-9_]+=(/.*|no|nixos|debian|enabled|disabled)" flag != null
       ) packages.claude-vm.attrs.mesonFlags
     );
 

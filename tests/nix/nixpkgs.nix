@@ -11,6 +11,7 @@ let
     "claude-code"
     "cmocka"
     "codex"
+    "coreutils"
     "dnsmasq"
     "dtach"
     "erofs-utils"
