@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define LABEL_MAX 63U /* RFC 1035 */
 
@@ -79,7 +80,7 @@ static int parse_name(const char *text, AllowRule *rule, char *ret_why) {
                 n -= 2;
         }
         /* behind `*.` there could be what without it means an address or this machine */
-        if (n == 0 || n > ALLOW_NAME_MAX || strspn(text, "0123456789.") == n || strcmp(text, "host") == 0)
+        if (n == 0 || n > ALLOW_NAME_MAX || strspn(text, "0123456789.") == n || strcasecmp(text, "host") == 0)
                 return refuse(ret_why, "must be a host name, an address, host:PORT or @LIST");
         for (size_t i = 0; i < n; i++)
                 rule->name[i] = (char) tolower((unsigned char) text[i]);
@@ -117,7 +118,7 @@ int allow_rule_parse(const char *text, AllowRule *ret, char ret_why[static ALLOW
                 r = refuse(ret_why, "an IPv6 address cannot be allowed: guests have IPv4");
         else if (take_port(copy, &rule.port) < 0)
                 r = refuse(ret_why, "the port behind ':' must be a number from 1 to 65535");
-        else if (strcmp(copy, "host") == 0) {
+        else if (strcasecmp(copy, "host") == 0) {
                 rule.kind = ALLOW_HOST;
                 r = rule.port > 0 ? 0 : refuse(ret_why, "the host needs a port, like host:5432");
         } else if (strspn(copy, "0123456789./") == strlen(copy))

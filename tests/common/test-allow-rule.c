@@ -31,6 +31,7 @@ static void test_good(void **state) {
         good("10.0.0.0/8:65535", "10.0.0.0/8:65535");
         good("8.8.8.8:53", "8.8.8.8:53");
         good("host:5432", "host:5432");
+        good("Host:5432", "host:5432");
         good("@npm", "@npm");
         /* names that only begin like something else */
         good("host.example", "host.example");
@@ -41,7 +42,7 @@ static void test_good(void **state) {
 static void test_bad(void **state) {
         static const char *const bad[] = { "", ".", "a..b", ".a", "a.", "-a.example", "a-.example", "a b",
                 "a/b", "a#b", "a,b", "a;b", "a{b", "a}b", "a\"b", "a\nb", "*", "*.", "*.2", "*.10.0.0.1",
-                "*.host", "*.*.a", "a.*.b", "host", "host:", "host:0", "host:65536", "a:b", "a:1:2", "a:+1",
+                "*.host", "*.*.a", "a.*.b", "host", "hosT", "host:", "host:0", "host:65536", "a:b", "a:1:2", "a:+1",
                 "a: 1", "1.2.3", "1.2.3.4.5", "1.2.3.256", "1.2.3.4/0", "1.2.3.4/33", "1.2.3.4/x",
                 "1.2.3.4/", "/24", "[::1]", "::1", "[::1]:80", "2001:db8::1", "@", "@../x", "@A/b", "@a.b",
                 "bücher.example" };
