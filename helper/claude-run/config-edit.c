@@ -316,9 +316,8 @@ static char *replace_line(const char *text, const char *section, const char *key
         _cleanup_free_ char *header = NEED(strjoin("[", section, "]", NULL)), *changed = NULL;
         bool inside = false, found = false;
         size_t size;
-        FILE *f = open_memstream(&changed, &size);
+        FILE *f = NEED(open_memstream(&changed, &size));
 
-        memory_need(!!f);
         while (*text) {
                 size_t n = strcspn(text, "\n"), whole = n + (text[n] == '\n');
 
