@@ -64,8 +64,8 @@ main_pid() {
         run -0 as_tester meson install -C /build/ubuntu --destdir /build/ubuntu/root --quiet
         mkdir -p /run/systemd/user
         cp -r /build/ubuntu/root/usr/lib/systemd/user/. /run/systemd/user/
-        # without the VM that it belongs to
-        sed -i '/^BindsTo=/d' /run/systemd/user/claude-vm-ssh@.service
+        # without the VM or the network that it belongs to
+        sed -i '/^BindsTo=/d' /run/systemd/user/claude-vm-*@.service
         for unit in claude-vm@ claude-vm-ssh@ claude-vm-virtiofsd@ claude-vm-net@ claude-vm-pasta@ claude-vm-dns@ claude-vm-proxy@; do
                 mkdir -p /run/systemd/user/$unit.service.d
                 # to a file: the journal may not know the unit of a process that has ended at once
@@ -89,13 +89,15 @@ $(readlink "/proc/$(systemctl show --property MainPID --value user@1000)/ns/mnt"
         run -0 grep --text --no-filename --only-matching --extended-regexp '/usr/(s?bin|libexec)/[a-z0-9_-]+' \
                 "$tree/usr/libexec/claude-vm-helper" "$tree/usr/bin/claude-run"
         [ "${#lines[@]}" -gt 8 ]
-        for program in $(printf '%s\n' "${lines[@]}" | grep --invert-match --extended-regexp 'claude-vm|/env$|/bash$' | sort -u); do
+        for program in $(printf '%s\n' "${lines[@]}" | grep --invert-match --extended-regexp 'claude-vm|/env$|/bash$|/qemu-system-aarch64$' | sort -u); do
                 package=$(dpkg --search "$program" "${program#/usr}" 2>/dev/null | head -n 1 | cut -d: -f1) || true
                 echo "$program: $package"
                 # essential: on each machine anyway
                 [ "$(dpkg-query --show --showformat '${Essential}' "$package")" != yes ] || continue
                 grep --quiet --line-regexp "$package" <<<"$control"
         done
+        # guests of the other architecture are for who wants them
+        grep --quiet '^Suggests:.*qemu-system-arm' "$tree/DEBIAN/control"
 }
 
 @test "installed: the first claude-run of a user starts a VM" {
