@@ -156,6 +156,7 @@ in
         [
           "claude-vm-agent"
           "claude-vm-control"
+          "claude-vm-drawn"
           "claude-vm-project-setup"
           "claude-vm-ready"
           "claude-vm-setup"

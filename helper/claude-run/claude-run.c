@@ -57,6 +57,7 @@ static const Verb verbs[] = {
         { "list", "", "projects and VMs", verb_list },
         { "status", "[NAME]", "what systemd says of a VM", verb_status },
         { "logs", "[NAME]", "the journal of a VM, host and guest", verb_logs },
+        { "boot", "[NAME]", "where the time of the last start went", verb_boot },
         { "rename", "OLD NEW", "give a project another name", verb_rename },
         { "rm", "NAME…", "remove projects and their agents' homes", verb_rm },
         { "prune", "", "show what no project uses any more, and remove it", verb_prune },

@@ -13,6 +13,7 @@ typedef struct RunOptions {
         const char *user;      /* in the guest */
         const char *since;     /* for logs */
         const char *lines;     /* the same */
+        const char *svg;       /* a file, for boot */
         const char *directory; /* instead of the working directory */
         const char *host;      /* of another machine; it is taken before any other option */
         const char *name;      /* of the project to make of an ad-hoc VM */

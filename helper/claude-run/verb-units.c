@@ -4,8 +4,6 @@
 #include <string.h>
 
 #include "common/cleanup.h"
-#include "common/run-program.h"
-#include "common/strjoin.h"
 #include "common/strv.h"
 #include "common/vm-name.h"
 #include "helper/claude-run/context.h"
@@ -73,35 +71,6 @@ int verb_restart(Context *c) {
         return which_vm_each(c, restart_one);
 }
 
-/* The VM that was last on this directory, owned; NULL if the journal has none. */
-static char *find_last(Context *c) {
-        _cleanup_free_ char *directory = NULL, *match = NULL, *text = NULL;
-
-        if (which_vm_directory(c, &directory) != 0)
-                return NULL;
-        match = NEED(strjoin("CLAUDE_VM_DIRECTORY=", directory, NULL));
-        if (run_program_read((const char *const[]) { c->options->journalctl, "--user", "--quiet",
-                                             "--no-pager", "--reverse", "--lines=1", "--output=cat",
-                                             "--output-fields=CLAUDE_VM", match, NULL },
-                            &text) != 0)
-                return NULL;
-        text[strcspn(text, "\n")] = '\0';
-        return vm_name_is_id(text) ? TAKE_PTR(text) : NULL;
-}
-
-/* The VM of the command line or of this directory, or the last one that was there. */
-static int find_logged(Context *c, char **ret) {
-        int r;
-
-        if (c->options->n_words > 0)
-                return which_vm_only(c, ret);
-        r = which_vm_here(c, ret);
-        if (r != 0 || *ret)
-                return r;
-        *ret = find_last(c);
-        return *ret ? 0 : which_vm_only(c, ret);
-}
-
 /* The VM, its network, its shares and its ssh master, in order. */
 int verb_logs(Context *c) {
         static const char *const units[][2] = { { "claude-vm", "" }, { "claude-vm-devshell", "" },
@@ -110,7 +79,7 @@ int verb_logs(Context *c) {
                 { "claude-vm-suspend", "" }, { "claude-vm-virtiofsd", ":*" } };
         _cleanup_strv_free_ char **argv = NULL;
         _cleanup_free_ char *id = NULL;
-        int r = find_logged(c, &id);
+        int r = which_vm_or_last(c, &id);
 
         if (r != 0)
                 return r;

@@ -4,6 +4,7 @@
 #include "helper/claude-run/context.h"
 
 int verb_attach(Context *c);
+int verb_boot(Context *c);
 int verb_changes(Context *c);
 int verb_diff(Context *c);
 int verb_apply(Context *c);

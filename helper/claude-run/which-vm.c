@@ -7,7 +7,9 @@
 
 #include "common/cleanup.h"
 #include "common/drop-in.h"
+#include "common/run-program.h"
 #include "common/runtime-path.h"
+#include "common/strjoin.h"
 #include "common/strv.h"
 #include "common/vm-name.h"
 #include "helper/claude-run/context.h"
@@ -204,4 +206,32 @@ bool which_vm_has_sessions(const Context *c, const char *id) {
         _cleanup_free_ char *path = NEED(runtime_path_vm_file(c->runtime_dir, id, "ssh/control"));
 
         return access(path, F_OK) == 0;
+}
+
+/* The VM that was last on this directory, owned; NULL if the journal has none. */
+static char *find_last(Context *c) {
+        _cleanup_free_ char *directory = NULL, *match = NULL, *text = NULL;
+
+        if (which_vm_directory(c, &directory) != 0)
+                return NULL;
+        match = NEED(strjoin("CLAUDE_VM_DIRECTORY=", directory, NULL));
+        if (run_program_read((const char *const[]) { c->options->journalctl, "--user", "--quiet",
+                                             "--no-pager", "--reverse", "--lines=1", "--output=cat",
+                                             "--output-fields=CLAUDE_VM", match, NULL },
+                            &text) != 0)
+                return NULL;
+        text[strcspn(text, "\n")] = '\0';
+        return vm_name_is_id(text) ? TAKE_PTR(text) : NULL;
+}
+
+int which_vm_or_last(Context *c, char **ret) {
+        int r;
+
+        if (c->options->n_words > 0)
+                return which_vm_only(c, ret);
+        r = which_vm_here(c, ret);
+        if (r != 0 || *ret)
+                return r;
+        *ret = find_last(c);
+        return *ret ? 0 : which_vm_only(c, ret);
 }

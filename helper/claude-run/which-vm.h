@@ -27,6 +27,9 @@ int which_vm_only(Context *c, char **ret);
 /* The same for the directory alone. `ret` is NULL if there is none. */
 int which_vm_here(Context *c, char **ret);
 
+/* As which_vm_only(); without a word also the VM that was last on this directory. */
+int which_vm_or_last(Context *c, char **ret);
+
 /* Calls `run` for each VM of the command line; the last status that is not 0. */
 int which_vm_each(Context *c, int (*run)(Context *c, const char *id));
 

@@ -23,6 +23,8 @@ GuestMessage guest_notify_parse(char *line) {
 
         if (strcmp(line, "READY=1") == 0)
                 m.word = GUEST_READY;
+        else if (strcmp(line, "DRAWN=1") == 0)
+                m.word = GUEST_DRAWN;
         else if (strcmp(line, "IDLE=0") == 0 || strcmp(line, "IDLE=1") == 0) {
                 m.word = GUEST_IDLE;
                 m.number = line[strlen("IDLE=")] - '0';

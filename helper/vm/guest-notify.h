@@ -1,5 +1,5 @@
-/* What the guest says on its notify port: the words of systemd's VM interface, and two for its disk and
- * Setup=. */
+/* What the guest says on its notify port: the words of systemd's VM interface, and some for its disk,
+ * Setup=, Idle= and the agent's first frame. */
 #pragma once
 
 typedef enum GuestWord {
@@ -9,6 +9,7 @@ typedef enum GuestWord {
         GUEST_IDLE,        /* number, 0 or 1: since it was asked before */
         GUEST_DISK,        /* text, as it came: a word that vm_disk_say() knows, or not */
         GUEST_SETUP,       /* number: the exit status of Setup=, -1: it begins */
+        GUEST_DRAWN,       /* the agent's first frame */
         GUEST_UNKNOWN,     /* not believed */
 } GuestWord;
 

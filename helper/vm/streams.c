@@ -94,6 +94,11 @@ static void on_notify_line(void *userdata, const char *line) {
         case GUEST_SETUP:
                 vm_setup_say(vm, message.number);
                 break;
+        case GUEST_DRAWN:
+                if (vm->facts.ready && !vm->facts.drawn)
+                        log_message(LOG_INFO, "The agent has drawn its first frame");
+                vm->facts.drawn = vm->facts.ready;
+                break;
         case GUEST_UNKNOWN:
                 /* not logged either: the console is the place for a guest's words */
                 break;

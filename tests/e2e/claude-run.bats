@@ -44,6 +44,11 @@ type_in() {
         wait_screen tui 'The agent starts'
         wait_agent tui ready
         run ! grep --quiet 'The agent starts' <(screen tui)
+        wait_journal tui 'The agent has drawn its first frame'
+        run -0 jq --raw-output '[.phases[].name, (.readyUSec > 0 and .readyUSec < .firstFrameUSec), .failedUSec] | join("|")' <(claude-run boot tui --json)
+        [ "$output" = "network|helper|QEMU|kernel, initrd|guest's units|agent|true|" ]
+        claude-run boot tui --svg "$BATS_TEST_TMPDIR/boot.svg"
+        python3 -c 'import sys, xml.etree.ElementTree as tree; tree.parse(sys.argv[1])' "$BATS_TEST_TMPDIR/boot.svg"
         type_in tui 'write: tui.txt typed'
         tmux send-keys -t tui Enter
         wait_agent tui wrote
@@ -177,14 +182,16 @@ type_in() {
         ln -sf /var/lib/claude-microvm/guests/debian/root.erofs "$image/root.erofs"
         # a kernel without its initrd finds no root file system
         head -c 512 /dev/zero >"$image/initrd"
-        new_project boot '[VM]' "Guest=$image"
-        run -75 claude-run start boot
-        [[ "$output" == *"Failed to start 'boot'"* ]]
+        new_project panics '[VM]' "Guest=$image"
+        run -75 claude-run start panics
+        [[ "$output" == *"Failed to start 'panics'"* ]]
         # marked as the guest's
         [[ "$output" == *$'\n'"guest| "*"Kernel panic"* ]]
+        run -0 claude-run boot panics
+        [[ "$output" == *": failed after "*$'\n'"QEMU "* && "$output" != *agent* ]]
         rm -r "$image"
         systemctl --user reset-failed
-        assert_nothing_left boot
+        assert_nothing_left panics
 }
 
 # bats test_tags=no-vm

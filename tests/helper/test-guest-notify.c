@@ -23,6 +23,7 @@ static void test_words(void **state) {
         assert_int_equal(m.word, GUEST_IDLE);
         assert_int_equal(m.number, 1);
         assert_int_equal(parse("IDLE=0").number, 0);
+        assert_int_equal(parse("DRAWN=1").word, GUEST_DRAWN);
         m = parse("SETUP=begin");
         assert_int_equal(m.word, GUEST_SETUP);
         assert_int_equal(m.number, -1);
@@ -38,7 +39,8 @@ static void test_others_are_not_believed(void **state) {
         static const char *const bad[] = { "", "READY", "READY=", "READY=10", " READY=1", "ready=1",
                 "EXIT_STATUS=", "EXIT_STATUS=256", "EXIT_STATUS=-1", "EXIT_STATUS= 1", "EXIT_STATUS=1 ",
                 "EXIT_STATUS=0x1", "EXIT_STATUS=0001", "MAINPID=1", "STOPPING=1", "FDSTORE=1", "IDLE",
-                "IDLE=", "IDLE=2", "IDLE=10", "IDLE=1 ", "SETUP=", "SETUP=-1", "SETUP=beginning" };
+                "DRAWN=0", "DRAWN=", "IDLE=", "IDLE=2", "IDLE=10", "IDLE=1 ", "SETUP=", "SETUP=-1",
+                "SETUP=beginning" };
 
         for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
                 assert_int_equal(parse(bad[i]).word, GUEST_UNKNOWN);
