@@ -22,6 +22,7 @@
 #include "helper/claude-run/memory.h"
 #include "helper/claude-run/verbs.h"
 #include "helper/claude-run/which-vm.h"
+#include "helper/host/architecture.h"
 #include "helper/suspend/request.h"
 
 typedef struct Change {
@@ -163,7 +164,9 @@ static int set_cpus(Context *c, const Changes *changes, const char *unit) {
                 return 0;
         if (manager_environment(c->manager, unit, settings[SETTING_MACHINE].variable, &machine) < 0)
                 return fail(EXIT_FAILURE, "Failed to look at '%s'", unit);
-        why = NEED(strjoin("QEMU's machine '", machine && strcmp(machine, "auto") != 0 ? machine : "microvm",
+        why = NEED(strjoin("QEMU's machine '",
+                        machine && strcmp(machine, "auto") != 0 ? machine
+                                                                : architecture_of_host()->machines[0].word,
                         "' has the CPUs that it was started with (CPUQuota= limits their time at once)",
                         NULL));
         return not_now(c, changes->id, change->setting, change->value, why);

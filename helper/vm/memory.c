@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "helper/host/architecture.h"
 #include "helper/json.h"
 #include "helper/log.h"
 #include "helper/suspend/request.h"
@@ -24,6 +25,14 @@ static const char *find_obstacle(const Vm *vm) {
         if (vm->migration.active)
                 return "it is being suspended or resumed";
         return vm->facts.ready ? NULL : "it is not ready yet";
+}
+
+static const char *machine_of(const Vm *vm) {
+        const MachineType *type = architecture_machine(
+                        architecture_of_host(), setting_value(vm->parameters->values, SETTING_MACHINE));
+
+        /* one that this machine's guests have not is named by the ini */
+        return type ? type->word : setting_value(vm->parameters->values, SETTING_MACHINE);
 }
 
 static int inflate(Vm *vm, uint64_t mib) {
@@ -46,9 +55,7 @@ static void set_memory(Vm *vm, uint64_t mib, char ret[static SUSPEND_REPLY_MAX])
                 snprintf(ret, SUSPEND_REPLY_MAX,
                                 "it was started with %" PRIu64
                                 " MiB, and QEMU's machine '%s' cannot get more while it runs",
-                                most,
-                                setting_is(vm->parameters->values, SETTING_MACHINE, "q35") ? "q35"
-                                                                                           : "microvm");
+                                most, machine_of(vm));
                 return;
         }
         r = inflate(vm, mib);
