@@ -80,7 +80,8 @@ static int parse_name(const char *text, AllowRule *rule, char *ret_why) {
                 n -= 2;
         }
         /* behind `*.` there could be what without it means an address or this machine */
-        if (n == 0 || n > ALLOW_NAME_MAX || strspn(text, "0123456789.") == n || strcasecmp(text, "host") == 0)
+        if (n == 0 || n > ALLOW_NAME_MAX || strspn(text, "0123456789.") == n ||
+                        strcasecmp(text, "host") == 0)
                 return refuse(ret_why, "must be a host name, an address, host:PORT or @LIST");
         for (size_t i = 0; i < n; i++)
                 rule->name[i] = (char) tolower((unsigned char) text[i]);

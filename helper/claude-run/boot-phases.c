@@ -87,14 +87,14 @@ static bool take_word(const char **p, const char *word) {
 
 void boot_times_take_startup(BootTimes *times, const char *line, uint64_t when) {
         const char *p = strstr(line, "Startup finished in ");
-        uint64_t kernel, userspace;
+        uint64_t kernel, userspace, latest = times->at[BOOT_READY] > 0 ? times->at[BOOT_READY] : when;
 
         if (!p)
                 return;
         p += strlen("Startup finished in ");
         if (!take_span(&p, &kernel) || !take_word(&p, " (kernel) + ") || !take_span(&p, &userspace) ||
                         !take_word(&p, " (userspace) = ") || kernel + userspace >= when ||
-                        when - kernel - userspace < times->at[BOOT_QEMU])
+                        when - kernel - userspace < times->at[BOOT_QEMU] || when - userspace > latest)
                 return;
         times->at[BOOT_USERSPACE] = when - userspace;
         times->at[BOOT_KERNEL] = times->at[BOOT_USERSPACE] - kernel;

@@ -29,7 +29,8 @@ typedef struct BootPhase {
 } BootPhase;
 
 /* Takes "Startup finished in 8.359s (kernel) + 3.269s (userspace) = 11.628s." of the guest's systemd, which
- * said so at `when`. What does not fit between QEMU's start and `when` is not believed. */
+ * said so at `when`. What does not fit between QEMU's start and READY is not believed, so the host's own
+ * events must be known by now. */
 void boot_times_take_startup(BootTimes *times, const char *line, uint64_t when);
 
 /* Fills `ret` and returns how many there are. An event that is not known, or earlier than the one before it,

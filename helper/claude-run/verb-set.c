@@ -50,7 +50,7 @@ static char *lower(const char *word) {
         return copy;
 }
 
-static int unknown_key(const char *key) {
+static void say_unknown(const char *key) {
         _cleanup_free_ char *given = lower(key), *list = NEED(strdup(""));
         unsigned best = SIMILAR_NONE;
         const char *nearest = NULL;
@@ -67,23 +67,27 @@ static int unknown_key(const char *key) {
                         nearest = settings[i].key;
         }
         if (nearest)
-                return fail(EXIT_USAGE, "unknown key '%s', did you mean %s?", key, nearest);
-        return fail(EXIT_USAGE, "unknown key '%s'; a running VM can change: %s", key, list);
+                fail(EXIT_USAGE, "unknown key '%s', did you mean %s?", key, nearest);
+        else
+                fail(EXIT_USAGE, "unknown key '%s'; a running VM can change: %s", key, list);
 }
 
-static int find_setting(const char *id, const char *key, const Setting **ret) {
+/* NULL: it has said why not. */
+static const Setting *find_setting(const char *id, const char *key) {
         const Setting *s = settings;
 
         while (s < settings + N_SETTINGS && strcasecmp(s->key, key) != 0)
                 s++;
-        if (s == settings + N_SETTINGS)
-                return unknown_key(key);
-        if (!can_change(s))
-                return fail(EXIT_USAGE,
-                                "%s= cannot be changed while a VM runs: write it with claude-run config edit %s, then claude-run restart %s",
-                                s->key, id, id);
-        *ret = s;
-        return 0;
+        if (s == settings + N_SETTINGS) {
+                say_unknown(key);
+                return NULL;
+        }
+        if (can_change(s))
+                return s;
+        fail(EXIT_USAGE,
+                        "%s= cannot be changed while a VM runs: write it with claude-run config edit %s, then claude-run restart %s",
+                        s->key, id, id);
+        return NULL;
 }
 
 /* Limits are text for systemd, which checks them. */
@@ -104,13 +108,15 @@ static int check_value(Change *change) {
 static int take_word(Changes *changes, char *word) {
         Change *change = &changes->items[changes->n];
         char *value = strchr(word, '=');
-        int r;
+        int r = 0;
 
         if (!value)
                 return fail(EXIT_USAGE, "'%s' is not KEY=VALUE, like memory=2G", word);
         *value++ = '\0';
         change->value = value;
-        r = find_setting(changes->id, word, &change->setting);
+        change->setting = find_setting(changes->id, word);
+        if (!change->setting)
+                return EXIT_USAGE;
         for (size_t i = 0; r == 0 && i < changes->n; i++)
                 if (changes->items[i].setting == change->setting)
                         r = fail(EXIT_USAGE, "%s= is there twice", change->setting->key);

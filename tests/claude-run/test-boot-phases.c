@@ -30,7 +30,9 @@ static void test_startup(void **state) {
                                 0, 0 }, /* began before QEMU */
                 { "systemd[1]: Startup finished in 8.359s (kernel) + 2.5s (userspace) = 10.859s.",
                                 10859 * MS, 2500 * MS },
-                { "Startup finished in 900ms (kernel) + 20us (userspace) = 900.02ms.", 900 * MS + 20, 20 },
+                { "Startup finished in 900ms (kernel) + 1.2s 20us (userspace) = 2.1s.", 2100 * MS + 20,
+                                1200 * MS + 20 },
+                { "Startup finished in 2s (kernel) + 900ms (userspace) = 2.9s.", 0, 0 }, /* after READY */
                 { "Startup finished in 1min 2.5s (kernel) + 1s (userspace) = 1min 3.5s.", 0, 0 },
                 { "Startup finished in  (kernel) +  (userspace) = .", 0, 0 },
                 { "Startup finished in 1 (kernel) + 1 (userspace) = 2.", 0, 0 },
