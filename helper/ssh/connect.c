@@ -97,7 +97,7 @@ int connect_run(const char *runtime_dir, const char *host) {
         r = fd = net_connect_ssh(runtime_dir, id);
         if (r == -ENOENT || r == -ECONNREFUSED) {
                 log_message(LOG_ERR,
-                                "VM '%s' is not running; to start it: systemctl --user start claude-vm@%s",
+                                "VM '%s' is not running; to start it: systemctl --user start claude-vm@%s; which there are says: claude-run list",
                                 id, id);
                 return EXIT_FAILURE;
         }

@@ -1,5 +1,6 @@
-/* The helper's `run` with another QEMU, the virtiofsd of $WITH_VIRTIOFSD, the $WITH_FOREIGN_QEMU for guests
- * of the other architecture and shorter limits: run-with QEMU ID DIRECTORY BOOT-MS STEP-MS */
+/* The helper's `run` with another QEMU, the programs of $WITH_VIRTIOFSD and $WITH_SSH, the
+ * $WITH_FOREIGN_QEMU for guests of the other architecture and shorter limits: run-with QEMU ID DIRECTORY
+ * BOOT-MS STEP-MS */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@ int main(int argc, char **argv) {
                         .qemu = argv[1],
                         .qemu_foreign = getenv("WITH_FOREIGN_QEMU"),
                         .virtiofsd = getenv("WITH_VIRTIOFSD"),
+                        .ssh = getenv("WITH_SSH"),
                         .ssh_keygen = SSH_KEYGEN_PATH,
                         .sha256sum = SHA256SUM_PATH,
                         .runtime_dir = argv[3],

@@ -152,6 +152,7 @@ static void test_no_vm(void **state) {
         assert_int_equal(run("claude-vm.gone", &passed, &said), EXIT_FAILURE);
         assert_says(said, "'gone'");
         assert_says(said, "systemctl --user start claude-vm@gone");
+        assert_says(said, "claude-run list");
         assert_int_equal(run("../p", &passed, &said), EXIT_CONFIGURATION);
         assert_says(said, "'../p'");
         assert_int_equal(run("claude-vm/", &passed, &said), EXIT_CONFIGURATION);
