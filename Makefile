@@ -30,7 +30,7 @@ golden: build ## write the golden files of the generator; read the diff
 format: ## clang-format on all C sources
 	tests/host/run --no-boot --writable --root -- sh -c 'cd /src && find common generator helper tests -name "*.[ch]" -exec clang-format -i {} +'
 
-bench: ## measure; PARTS="start network sessions memory manager load" for some of it
+bench: ## measure; PARTS="start network files sessions memory manager load" for some of it
 	tests/bench/bench $(PARTS)
 
 campaign: ## FAULTS=100 faults at random moments, from SEED on

@@ -74,6 +74,30 @@ class Table:
         return "\n".join(lines)
 
 
+class Matrix:
+    """Operations down, places across; each cell is the median's ratio to that of the yardstick's column."""
+
+    def __init__(self, title, about, yardstick):
+        self.title, self.about, self.yardstick, self.raw = title, about, yardstick, {}
+
+    def add(self, place, seconds):
+        """Seconds of each operation of one run."""
+        for operation, value in seconds.items():
+            self.raw.setdefault(place, {}).setdefault(operation, []).append(round(value, 4))
+
+    def markdown(self):
+        median = {place: {o: statistics.median(v) for o, v in rows.items()} for place, rows in self.raw.items()}
+        base = median[self.yardstick]
+        lines = [f"## {self.title}", "", self.about, "", f"| what | {self.yardstick} | " + " | ".join(p for p in median if p != self.yardstick) + " |",
+                 "|---|" + "---:|" * len(median)]
+        for operation, yardstick in base.items():
+            cells = [f"{rows[operation] / yardstick:.2f}" if operation in rows else ""
+                     for place, rows in median.items() if place != self.yardstick]
+            lines.append(f"| {operation} | {yardstick:.2f} s | " + " | ".join(cells) + " |")
+        runs = ",\n".join(f"  {json.dumps(place)}: {json.dumps(rows)}" for place, rows in self.raw.items())
+        return "\n".join([*lines, "", f"<details><summary>Each run</summary>\n\n```json\n{{\n{runs}\n}}\n```\n</details>", ""])
+
+
 class Project:
     """A project of this user for the benchmark, whose agent is past its first questions."""
 

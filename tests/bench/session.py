@@ -14,7 +14,7 @@ import traceback
 
 from measure import image, run, say
 
-PARTS = ["start", "network", "sessions", "memory", "manager", "load"]
+PARTS = ["start", "network", "files", "sessions", "memory", "manager", "load"]
 
 
 def first_line(*command):
