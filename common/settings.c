@@ -10,6 +10,7 @@
 #include "common/agents-table.h"
 #include "common/cleanup.h"
 #include "common/obeyed-names.h"
+#include "common/sha256.h"
 #include "common/vm-name.h"
 #include "config.h"
 
@@ -29,8 +30,6 @@
         },
 
 const Setting settings[N_SETTINGS] = { SETTINGS(ROW) };
-
-#define SHA256_DIGITS 64U
 
 typedef char Value[SETTING_VALUE_MAX];
 typedef char Why[SETTING_WHY_MAX];
@@ -236,11 +235,8 @@ static int check_script(const Setting *s, const char *value, char *ret_why) {
 static int check_hash(const Setting *s, const char *value, char *ret_why) {
         static const char begin[] = "sha256:";
 
-        if (strncmp(value, begin, strlen(begin)) == 0) {
-                value += strlen(begin);
-                if (strlen(value) == SHA256_DIGITS && strspn(value, "0123456789abcdef") == SHA256_DIGITS)
-                        return 0;
-        }
+        if (strncmp(value, begin, strlen(begin)) == 0 && sha256_is(value + strlen(begin)))
+                return 0;
         snprintf(ret_why, SETTING_WHY_MAX,
                         "must be sha256: and 64 digits in lower case, as claude-vm-mkguest --verify says");
         return -EINVAL;

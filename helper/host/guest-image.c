@@ -8,6 +8,7 @@
 
 #include "common/cleanup.h"
 #include "common/run-program.h"
+#include "common/sha256.h"
 #include "common/strjoin.h"
 #include "common/strv.h"
 #include "common/whole-file.h"
@@ -19,7 +20,6 @@
 #define CMDLINE_MAX 1024U
 #define FORMAT 2        /* has /work as a link to the work directory, wherever that is */
 #define FORMAT_OLDEST 1 /* has it at /work alone */
-#define SHA256_DIGITS 64U
 
 /* 1 and an owned path when the image is below `parent`. */
 static int look_in(const char *parent, size_t size, const char *guest, char **ret) {
@@ -146,18 +146,23 @@ static bool has_feature(sd_json_variant *json, const char *feature) {
         return false;
 }
 
+/* What guest.json says of a file of the image; NULL: nothing. */
+static const char *file_hash(sd_json_variant *json, const char *file) {
+        sd_json_variant *files = sd_json_variant_by_key(json, "files"),
+                        *entry = files ? sd_json_variant_by_key(files, file) : NULL,
+                        *hash = entry ? sd_json_variant_by_key(entry, "sha256") : NULL;
+
+        return hash && sd_json_variant_is_string(hash) ? sd_json_variant_string(hash) : NULL;
+}
+
 /* The hash of the root file system, and not the recipe: one recipe gives another system when Debian has
  * newer packages. */
 static int read_disk_key(GuestImage *image, sd_json_variant *json) {
-        sd_json_variant *files = sd_json_variant_by_key(json, "files"),
-                        *root = files ? sd_json_variant_by_key(files, "root.erofs") : NULL,
-                        *hash = root ? sd_json_variant_by_key(root, "sha256") : NULL;
-        const char *text = hash && sd_json_variant_is_string(hash) ? sd_json_variant_string(hash) : "";
+        const char *hash = file_hash(json, "root.erofs");
 
-        if (!has_feature(json, "disk") || strlen(text) != SHA256_DIGITS ||
-                        strspn(text, "0123456789abcdef") != SHA256_DIGITS)
+        if (!has_feature(json, "disk") || !hash || !sha256_is(hash))
                 return 0;
-        image->disk_key = strdup(text);
+        image->disk_key = strdup(hash);
         return image->disk_key ? 0 : -ENOMEM;
 }
 
@@ -229,18 +234,10 @@ static const char *next_hash(char **text) {
         char *line = strsep(text, "\n");
 
         line += line && line[0] == '\\';
-        if (!line || strspn(line, "0123456789abcdef") != SHA256_DIGITS)
+        if (!line || !sha256_begins(line))
                 return NULL;
         line[SHA256_DIGITS] = '\0';
         return line;
-}
-
-static bool json_has_hash(sd_json_variant *json, const char *file, const char *hash) {
-        sd_json_variant *files = sd_json_variant_by_key(json, "files"),
-                        *entry = files ? sd_json_variant_by_key(files, file) : NULL,
-                        *text = entry ? sd_json_variant_by_key(entry, "sha256") : NULL;
-
-        return text && sd_json_variant_is_string(text) && strcmp(sd_json_variant_string(text), hash) == 0;
 }
 
 static int compare_hashes(const GuestImage *image, const char *pinned, char *text, char **ret_why) {
@@ -256,7 +253,7 @@ static int compare_hashes(const GuestImage *image, const char *pinned, char *tex
                         r = why_say(ret_why, -EINVAL,
                                         "Guest image '%s' is not the one of GuestHash=: its guest.json has sha256:%s. Get the image that it names, or look at this one and change the ini",
                                         image->directory, hash);
-                else if (i > 0 && !json_has_hash(json, verified[i], hash))
+                else if (i > 0 && strcmp(file_hash(json, verified[i]) ?: "", hash) != 0)
                         r = why_say(ret_why, -EINVAL,
                                         "Guest image '%s' is not what its guest.json says: %s is another file, or it has no hash of it. Get the image again",
                                         image->directory, verified[i]);
