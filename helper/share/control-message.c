@@ -44,3 +44,8 @@ void control_message_send(const char *runtime_dir, const char *id, const char *m
         (void) sendto(fd, message, strlen(message), MSG_NOSIGNAL, (const struct sockaddr *) &address,
                         sizeof(address));
 }
+
+void control_reply(int fd, const char *text) {
+        if (fd >= 0)
+                (void) send(fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL);
+}

@@ -27,3 +27,6 @@ ControlMessage control_message_parse(const char *text);
 
 /* The messages are in helper/vm/shares.c. A missing helper is not an error. */
 void control_message_send(const char *runtime_dir, const char *id, const char *message);
+
+/* Answers on the socket that came with a request. A negative descriptor: nobody waits. */
+void control_reply(int fd, const char *text);

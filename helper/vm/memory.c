@@ -8,13 +8,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "common/cleanup.h"
 #include "helper/host/architecture.h"
 #include "helper/json.h"
 #include "helper/log.h"
+#include "helper/share/control-message.h"
 #include "helper/suspend/request.h"
 #include "helper/vm/vm.h"
 
@@ -68,8 +67,6 @@ void vm_set_memory(Vm *vm, uint64_t mib, int reply_fd) {
         char reply[SUSPEND_REPLY_MAX];
 
         set_memory(vm, mib, reply);
-        if (reply_fd < 0)
-                return;
-        (void) send(reply_fd, reply, strlen(reply), MSG_DONTWAIT | MSG_NOSIGNAL);
-        close(reply_fd);
+        control_reply(reply_fd, reply);
+        close_cleanup(&reply_fd);
 }

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/sendfile.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 
@@ -17,6 +16,7 @@
 #include "common/vm-name.h"
 #include "common/whole-file.h"
 #include "helper/log.h"
+#include "helper/share/control-message.h"
 #include "helper/suspend/request.h"
 #include "helper/suspend/state.h"
 #include "helper/vm/machine.h"
@@ -25,11 +25,6 @@
 
 #define SAVE_LIMIT (60 * SEC)
 #define SAVE_MIB_PER_SEC 16U /* of a slow disk */
-
-static void reply(int fd, const char *text) {
-        if (fd >= 0)
-                (void) send(fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL);
-}
 
 /* Says how it went to the one who asked and to the journal. */
 static void __attribute__((format(printf, 2, 3))) refuse(Vm *vm, const char *format, ...) {
@@ -41,7 +36,7 @@ static void __attribute__((format(printf, 2, 3))) refuse(Vm *vm, const char *for
         va_end(ap);
         printable_clean(why);
         log_message(LOG_WARNING, "Not suspended: %s", why);
-        reply(vm->reply_fd, why);
+        control_reply(vm->reply_fd, why);
         close_cleanup(&vm->reply_fd);
         vm->reply_fd = -EBADF;
 }
@@ -163,7 +158,7 @@ static void on_saved(Vm *vm, const char *error) {
         }
         vm->facts.suspended = true;
         log_message(LOG_INFO, "The guest's memory is saved");
-        reply(vm->reply_fd, SUSPEND_DONE);
+        control_reply(vm->reply_fd, SUSPEND_DONE);
         sd_notify(0, "STOPPING=1\nSTATUS=Suspended");
         vm_end(vm);
 }
@@ -175,7 +170,7 @@ void vm_suspend(Vm *vm, int reply_fd) {
 
         /* the first one who asked waits for the answer */
         if (vm->migration.active) {
-                reply(reply_fd,
+                control_reply(reply_fd,
                                 vm->migration.incoming ? "it is being resumed"
                                                        : "it is being suspended already");
                 close_cleanup(&reply_fd);
