@@ -359,18 +359,14 @@ static void print_wants(UnitWriter *w, const Project *p) {
 
 /* The VM's network is there before the VM is, and ends after it; so is a proxy that has secrets to read. */
 static void print_network_dependencies(UnitWriter *w, const Project *p) {
-        static const char *const directives[] = { "Wants", "After" };
-
-        for (size_t i = 0; i < sizeof(directives) / sizeof(directives[0]); i++) {
-                unit_writer_print_raw(w, directives[i]);
-                unit_writer_print_literal(w, "=claude-vm-net@");
+        print_want(w, p, "net");
+        unit_writer_print_literal(w, "After=claude-vm-net@");
+        unit_writer_print_raw(w, p->id);
+        if (p->api) {
+                unit_writer_print_literal(w, ".service claude-vm-proxy@");
                 unit_writer_print_raw(w, p->id);
-                if (i == 1 && p->api) {
-                        unit_writer_print_literal(w, ".service claude-vm-proxy@");
-                        unit_writer_print_raw(w, p->id);
-                }
-                unit_writer_print_literal(w, ".service\n");
         }
+        unit_writer_print_literal(w, ".service\n");
 }
 
 /* The copy is made before the VM starts, by a unit that has nothing to do if there is one. */
