@@ -77,7 +77,6 @@ def prepare(project):
     work = project.directory / "work"
     (work / "tree.tar").write_bytes(archive())
     (work / "files.sh").write_text(WORK)
-    return work
 
 
 def on_host(project):

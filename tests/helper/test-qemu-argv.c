@@ -62,6 +62,20 @@ static QemuConfig config_of(bool kvm) {
         };
 }
 
+/* What both architectures have. */
+#define DEVICES                                                                                             \
+        "-device virtio-blk-pci,drive=root -device virtio-serial-pci "                                      \
+        "-chardev socket,id=console,fd=6 -device virtconsole,chardev=console "                              \
+        "-chardev socket,id=notify,fd=4 -device "                                                           \
+        "virtserialport,chardev=notify,name=claude-vm.notify "                                              \
+        "-chardev socket,id=control,fd=5 "                                                                  \
+        "-device virtserialport,chardev=control,name=claude-vm.control "                                    \
+        "-chardev socket,id=fs-work,path=/run/user/1000/claude-vm-fs/p:work.sock "                          \
+        "-device vhost-user-fs-pci,chardev=fs-work,tag=work "                                               \
+        "-netdev tap,id=net0,fd=7 -device virtio-net-pci,netdev=net0,romfile=,host_mtu=65520 "              \
+        "-device virtio-rng-pci -device virtio-balloon-pci,free-page-reporting=on "                         \
+        "-fw_cfg name=opt/io.systemd.credentials/system.machine_id,file=/proc/self/fd/9"
+
 static void test_whole(void **state) {
         QemuConfig config = config_of(false);
         _cleanup_free_ char *text = argv_of(&config);
@@ -79,18 +93,7 @@ static void test_whole(void **state) {
                         "-kernel /g/kernel -initrd /g/initrd "
                         "-append 'console=hvc0 reboot=t panic=-1 quiet more words' "
                         "-blockdev "
-                        "driver=file,node-name=root,filename=/g,,x/root.erofs,read-only=on,locking=off "
-                        "-device virtio-blk-pci,drive=root -device virtio-serial-pci "
-                        "-chardev socket,id=console,fd=6 -device virtconsole,chardev=console "
-                        "-chardev socket,id=notify,fd=4 -device "
-                        "virtserialport,chardev=notify,name=claude-vm.notify "
-                        "-chardev socket,id=control,fd=5 "
-                        "-device virtserialport,chardev=control,name=claude-vm.control "
-                        "-chardev socket,id=fs-work,path=/run/user/1000/claude-vm-fs/p:work.sock "
-                        "-device vhost-user-fs-pci,chardev=fs-work,tag=work "
-                        "-netdev tap,id=net0,fd=7 -device virtio-net-pci,netdev=net0,romfile=,host_mtu=65520 "
-                        "-device virtio-rng-pci -device virtio-balloon-pci,free-page-reporting=on "
-                        "-fw_cfg name=opt/io.systemd.credentials/system.machine_id,file=/proc/self/fd/9");
+                        "driver=file,node-name=root,filename=/g,,x/root.erofs,read-only=on,locking=off " DEVICES);
 }
 
 static void test_variants(void **state) {
@@ -188,17 +191,7 @@ static void test_whole_aarch64(void **state) {
                         "-M virt,gic-version=max,accel=tcg" REST " -cpu max,pauth-impdef=on -smp 2 -m 2048M "
                         "-object memory-backend-memfd,id=mem,share=on,size=2048M "
                         "-kernel /g/kernel -initrd /g/initrd -append 'console=hvc0 panic=-1 quiet more words' "
-                        "-blockdev driver=file,node-name=root,filename=/g,,x/root.erofs,read-only=on,locking=off "
-                        "-device virtio-blk-pci,drive=root -device virtio-serial-pci "
-                        "-chardev socket,id=console,fd=6 -device virtconsole,chardev=console "
-                        "-chardev socket,id=notify,fd=4 -device virtserialport,chardev=notify,name=claude-vm.notify "
-                        "-chardev socket,id=control,fd=5 "
-                        "-device virtserialport,chardev=control,name=claude-vm.control "
-                        "-chardev socket,id=fs-work,path=/run/user/1000/claude-vm-fs/p:work.sock "
-                        "-device vhost-user-fs-pci,chardev=fs-work,tag=work "
-                        "-netdev tap,id=net0,fd=7 -device virtio-net-pci,netdev=net0,romfile=,host_mtu=65520 "
-                        "-device virtio-rng-pci -device virtio-balloon-pci,free-page-reporting=on "
-                        "-fw_cfg name=opt/io.systemd.credentials/system.machine_id,file=/proc/self/fd/9");
+                        "-blockdev driver=file,node-name=root,filename=/g,,x/root.erofs,read-only=on,locking=off " DEVICES);
 }
 
 /* Machine= has words of both architectures, and each is good for one. */
