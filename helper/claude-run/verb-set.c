@@ -42,28 +42,20 @@ static bool can_change(const Setting *s) {
                         setting_is_live_limit(s);
 }
 
-static char *lower(const char *word) {
-        char *copy = NEED(strdup(word));
-
-        for (char *p = copy; *p; p++)
-                *p = (char) tolower((unsigned char) *p);
-        return copy;
-}
-
 static void say_unknown(const char *key) {
-        _cleanup_free_ char *given = lower(key), *list = NEED(strdup(""));
+        _cleanup_free_ char *list = NEED(strdup(""));
         unsigned best = SIMILAR_NONE;
         const char *nearest = NULL;
 
         for (size_t i = 0; i < N_SETTINGS; i++) {
-                _cleanup_free_ char *other = lower(settings[i].key), *longer = NULL;
+                _cleanup_free_ char *longer = NULL;
 
                 if (!can_change(&settings[i]))
                         continue;
                 longer = NEED(strjoin(list, list[0] ? " " : "", settings[i].key, NULL));
                 free(list);
                 list = TAKE_PTR(longer);
-                if (similar_is_nearer(given, other, &best))
+                if (similar_is_nearer(key, settings[i].key, &best))
                         nearest = settings[i].key;
         }
         if (nearest)
@@ -215,7 +207,8 @@ static int check_up(Context *c, const Changes *changes) {
         int r = which_vm_check(c, changes->id);
 
         if (r == 0 && c->options->save && !vm_name_is_project(changes->id))
-                r = fail(EXIT_USAGE, "--save: '%s' is an ad-hoc VM, which has no ini", changes->id);
+                r = fail(EXIT_USAGE, "--save needs an ini, which the ad-hoc VM '%s' does not have",
+                                changes->id);
         if (r == 0)
                 r = context_vm_is_down(c, changes->id, &is_down);
         if (r == 0 && is_down)
