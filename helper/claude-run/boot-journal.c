@@ -141,7 +141,7 @@ int boot_journal_read(const char *id, BootTimes *ret) {
         if (times.at[BOOT_BEGINS] == 0)
                 return -ENODATA;
         boot_times_take_startup(&times, r.startup, r.startup_when);
-        /* what failed later is no failed start */
+        /* a VM that failed after READY has started */
         if (times.at[BOOT_READY] > 0)
                 times.failed = 0;
         *ret = times;

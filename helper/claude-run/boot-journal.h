@@ -3,5 +3,5 @@
 
 #include "helper/claude-run/boot-phases.h"
 
-/* 0; -ENODATA: the journal has no start of this VM; other negative errno. */
+/* 0; -ENODATA: the journal does not mention a start of this VM; other negative errno. */
 int boot_journal_read(const char *id, BootTimes *ret);

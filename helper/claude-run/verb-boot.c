@@ -89,8 +89,8 @@ int verb_boot(Context *c) {
         error = boot_journal_read(id, &times);
         if (error == -ENODATA)
                 return fail(EXIT_CONFIGURATION,
-                                "the journal has no start of VM '%s'; to start it: claude-run start %s", id,
-                                id);
+                                "the journal does not mention a start of VM '%s'; to start it: claude-run start %s",
+                                id, id);
         if (error < 0)
                 return fail(EXIT_FAILURE, "Failed to read the journal: %s", strerror(-error));
         return show(c, &times, id);

@@ -22,7 +22,7 @@ static const Architecture architectures[] = {
                         },
                         .tcg_cpu = "max",
                         .cpu_without_vms = ",vmx=off,svm=off",
-                        /* microvm has no ACPI reset: a triple fault is what ends it */
+                        /* microvm cannot reset by ACPI: a triple fault ends it */
                         .kernel_words = "reboot=t ",
                         .has_tsc = true,
         },

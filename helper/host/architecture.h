@@ -20,7 +20,7 @@ typedef struct Architecture {
         bool has_tsc;                /* its clock is a counter whose frequency the kernel must find out */
 } Architecture;
 
-/* NULL: there are no VMs of this architecture. */
+/* Returns NULL for an architecture that we cannot run. */
 const Architecture *architecture_find(const char *name);
 
 /* That of this machine. */
