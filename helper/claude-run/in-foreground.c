@@ -167,6 +167,8 @@ static int end(Context *c, Keeper *keeper, const char *id, bool ready, int statu
         _cleanup_free_ char *why = NULL, *log = NULL;
         int ended = keeper_end(keeper, &why, &log);
 
+        if (!why && end_signal)
+                why = NEED(strjoin("Stopped by SIG", sigabbrev_np(end_signal) ?: "?", NULL));
         if (why)
                 fail(0, ready ? "VM '%s': %s" : "Failed to start '%s': %s", id, why);
         if (log && !ready && (ended == EXIT_BOOT_TIMEOUT || ended == EXIT_QEMU_FAILED))

@@ -272,9 +272,14 @@ static int on_front(sd_event_source *source, int fd, uint32_t revents, void *use
         return 0;
 }
 
+/* An engine signals one process after the other. So this may be the last to hear of it: what the signal did to
+ * the others is no reason then. */
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
-        stop_because(userdata, 128 + (int) info->ssi_signo, "Stopped by SIG%s",
-                        sigabbrev_np((int) info->ssi_signo) ?: "?");
+        Kept *k = userdata;
+
+        stop(k, EXIT_SUCCESS);
+        k->status = 128 + (int) info->ssi_signo;
+        snprintf(k->why, sizeof(k->why), "Stopped by SIG%s", sigabbrev_np((int) info->ssi_signo) ?: "?");
         return 0;
 }
 

@@ -153,6 +153,7 @@ assert_nothing() {
         [ $((SECONDS - begun)) -le 10 ]
         # and neither a lost share nor a lost network
         run -0 cat "$BATS_TEST_TMPDIR/stderr"
+        echo "claude-run said: $output"
         [[ "$output" == "claude-run: VM '"*"': Stopped by SIGTERM" ]]
         assert_nothing
 }
