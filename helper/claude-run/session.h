@@ -3,10 +3,11 @@
 
 #include <stdbool.h>
 
+#include "helper/host/viewers.h"
+
 typedef struct Context Context;
 
-/* Programs of ours in the guest. */
-#define PROGRAM_ATTACH "/usr/lib/claude-vm/attach"
+/* A program of ours in the guest, as PROGRAM_ATTACH is. */
 #define PROGRAM_AGENT "/usr/lib/claude-vm/agent-exec"
 
 typedef struct Session {

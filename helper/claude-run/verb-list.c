@@ -1,17 +1,11 @@
 /* Lists projects and VMs: a row each, for people or as JSON. */
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/drop-in.h"
-#include "common/runtime-path.h"
 #include "common/strjoin.h"
 #include "common/strv.h"
 #include "common/usec.h"
@@ -22,12 +16,12 @@
 #include "helper/claude-run/fail.h"
 #include "helper/claude-run/memory.h"
 #include "helper/claude-run/say.h"
-#include "helper/claude-run/session.h"
 #include "helper/claude-run/suspended.h"
 #include "helper/claude-run/verbs.h"
 #include "helper/claude-run/vm-network.h"
 #include "helper/claude-run/which-vm.h"
 #include "helper/copy/make.h"
+#include "helper/host/viewers.h"
 #include "helper/json.h"
 
 #define CELL_MAX 32
@@ -81,39 +75,6 @@ static void print_memory(const UnitState *state, char ret[static CELL_MAX]) {
                 snprintf(ret, CELL_MAX, "%lluM", (unsigned long long) (state->memory >> 20));
         else
                 strcpy(ret, "-");
-}
-
-/* Counts only processes of this user, not those that another user has named so: ssh with the VM's
- * configuration, showing the agent's terminal. */
-static bool is_viewer(const char *pid, const char *vm_dir) {
-        char path[sizeof("/proc//cmdline") + NAME_MAX], line[1024];
-        _cleanup_close_ int fd = -EBADF;
-        struct stat st;
-        ssize_t n;
-
-        snprintf(path, sizeof(path), "/proc/%s/cmdline", pid);
-        fd = open(path, O_RDONLY | O_CLOEXEC);
-        if (fd < 0 || fstat(fd, &st) < 0 || st.st_uid != getuid())
-                return false;
-        n = read(fd, line, sizeof(line));
-        return n > 0 && memmem(line, (size_t) n, vm_dir, strlen(vm_dir)) &&
-                        memmem(line, (size_t) n, PROGRAM_ATTACH, strlen(PROGRAM_ATTACH));
-}
-
-static unsigned count_viewers(const Context *c, const char *id) {
-        _cleanup_closedir_ DIR *proc = opendir("/proc");
-        _cleanup_free_ char *vm_dir = NEED(runtime_path_vm(c->runtime_dir, id));
-        unsigned n = 0;
-
-        while (proc) {
-                const struct dirent *entry = readdir(proc);
-
-                if (!entry)
-                        break;
-                if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9')
-                        n += is_viewer(entry->d_name, vm_dir);
-        }
-        return n;
 }
 
 /* An owned or borrowed text that is empty or missing is null. */
@@ -259,7 +220,7 @@ static int look_at(Context *c, Row *row) {
         int r = manager_state(c->manager, unit, &row->state);
 
         if (r >= 0 && is_active(&row->state))
-                row->viewers = count_viewers(c, row->name);
+                row->viewers = viewers_count(c->runtime_dir, row->name);
         return r;
 }
 
