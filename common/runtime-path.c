@@ -12,6 +12,10 @@ char *runtime_path_vm_file(const char *runtime_dir, const char *id, const char *
         return strjoin(runtime_dir, "/claude-vm/", id, "/", name, NULL);
 }
 
+char *runtime_path_clipboard(const char *runtime_dir, const char *id) {
+        return strjoin(runtime_dir, "/claude-vm-clipboard/", id, ".sock", NULL);
+}
+
 char *runtime_path_requests(const char *runtime_dir) {
         return strjoin(runtime_dir, "/claude-microvm/requests", NULL);
 }

@@ -5,6 +5,9 @@
 char *runtime_path_vm(const char *runtime_dir, const char *id);
 char *runtime_path_vm_file(const char *runtime_dir, const char *id, const char *name);
 
+/* The socket of claude-vm-clipboard@ID.socket. */
+char *runtime_path_clipboard(const char *runtime_dir, const char *id);
+
 /* The directory of the requests of ad-hoc VMs, and what lies there for one: its `ini`, its `owner` … */
 char *runtime_path_requests(const char *runtime_dir);
 char *runtime_path_request(const char *runtime_dir, const char *id, const char *suffix);

@@ -16,6 +16,7 @@
 #include "common/strv.h"
 #include "common/vm-name.h"
 #include "config.h"
+#include "helper/clipboard/server.h"
 #include "helper/copy/make.h"
 #include "helper/core-dump.h"
 #include "helper/devshell/devshell.h"
@@ -326,6 +327,24 @@ static int verb_proxy(const char *id) {
         return net_become_haproxy(&config, id, environ);
 }
 
+/* The first descriptor that systemd passes is 3. */
+static int verb_clipboard(const char *id) {
+        const ClipboardConfig config = {
+                .id = id,
+                .runtime_dir = runtime_dir(),
+                .wl_paste = WL_PASTE_PATH,
+                .xclip = XCLIP_PATH,
+        };
+        int r;
+
+        log_set_vm(id, "");
+        if (!vm_name_is_id(id) || sd_listen_fds(1) != 1)
+                return refuse("There is no socket: this program is run by claude-vm-clipboard@.service");
+        r = clipboard_serve(&config, SD_LISTEN_FDS_START);
+        log_status(LOG_ERR, "Failed to wait for the guest: %s", strerror(-r));
+        return EXIT_FAILURE;
+}
+
 static int verb_dns_ready(const char *id) {
         return vm_name_is_id(id) ? net_wait_for_dnsmasq(runtime_dir(), id,
                                                    (pid_t) strtol(getenv("MAINPID") ?: "0", NULL, 10))
@@ -372,6 +391,8 @@ static const Verb verbs[] = {
         { "dns", "VM", "become its dnsmasq (claude-vm-dns@.service)", verb_dns },
         { "proxy", "VM", "become its haproxy (claude-vm-proxy@.service)", verb_proxy },
         { "dns-ready", "VM", "wait until it answers", verb_dns_ready },
+        { "clipboard", "VM", "give the guest images of the clipboard (claude-vm-clipboard@.service)",
+                        verb_clipboard },
         { "connect", "VM", "connect ssh to a VM (ProxyCommand)", verb_connect },
         { "master", "VM", "become the ssh master (claude-vm-ssh@.service)", verb_master },
         { "try", "WHAT", "say whether namespaces or network work here, for claude-run doctor", try_run },

@@ -355,3 +355,8 @@ int manager_environment(Manager *m, const char *unit, const char *variable, char
         *ret = strdup(value);
         return *ret ? 1 : -ENOMEM;
 }
+
+int manager_own_environment(Manager *m, char ***ret) {
+        return sd_bus_get_property_strv(
+                        m->bus, DESTINATION, PATH, MANAGER_INTERFACE, "Environment", NULL, ret);
+}

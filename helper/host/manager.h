@@ -71,3 +71,6 @@ int manager_environments(Manager *m, const char *unit, char ***ret);
 
 /* The value of a variable of Environment=, owned. 1; 0 if it is not set; negative errno. */
 int manager_environment(Manager *m, const char *unit, const char *variable, char **ret);
+
+/* The environment that the manager gives to each unit, as it is now: owned NAME=VALUE. 0, negative errno. */
+int manager_own_environment(Manager *m, char ***ret);
