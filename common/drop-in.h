@@ -38,6 +38,8 @@
 #define PARAMETER_ENVIRONMENT_PREFIX "CLAUDE_VM_ENVIRONMENT_" /* + NAME = value, for the agent */
 /* Where the user's ssh agent is in the guest; guest/libexec/setup makes the directory. */
 #define GUEST_SSH_AGENT "/run/claude-vm/forward/ssh-agent"
+/* Where a guest asks for the image of the host's clipboard; the variable tells it to make the directory. */
+#define GUEST_CLIPBOARD "/run/claude-vm/forward/clipboard"
 #define PARAMETER_ENCRYPTED_PREFIX "CLAUDE_VM_ENCRYPTED_" /* + NAME = file of systemd-creds */
 
 /* Blank-separated names of secrets that claude-run takes from its environment when it starts the VM. */

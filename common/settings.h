@@ -30,6 +30,7 @@
         X(AGENT_START,     "Project", "AgentStart",      WORD,      "boot session", "boot", VARIABLE, 0, NULL, NULL, NULL) \
         X(AGENT_ARGUMENTS, "Project", "AgentArguments",  ARGUMENTS, NULL,       NULL,    CODE,      0, NULL, NULL, NULL) \
         X(AGENT_FORWARD,   "Project", "AgentForward",    BOOLEAN,   "no yes",   "no",    CODE,      0, "agent-forward", NULL, "lend the VM your ssh agent") \
+        X(CLIPBOARD,       "Project", "Clipboard",       WORD,      "no image",  "no",    CODE,      0, "clipboard", "WHAT", NULL) \
         X(USER_CONFIG,     "Project", "UserConfig",      BOOLEAN,   "no yes",   "yes",   CODE,      0, "user-config", "YES|NO", NULL) \
         X(READ_ONLY,       "Project", "ReadOnly",        BOOLEAN,   "no yes",   "no",    CODE,      0, NULL, NULL, NULL) \
         X(PROTECT,         "Project", "Protect",         PROTECT,   NULL,       "yes",   VARIABLE,  0, "protect", "NAMES", "what stays read-only for the guest") \

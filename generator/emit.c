@@ -106,6 +106,17 @@ static void print_agent_forward(UnitWriter *w, const Project *p) {
                                 w, PARAMETER_ENVIRONMENT_PREFIX "SSH_AUTH_SOCK", GUEST_SSH_AGENT);
 }
 
+static bool has_clipboard(const Project *p) {
+        return setting_is(p->values, SETTING_CLIPBOARD, "image");
+}
+
+/* The same for the clipboard. */
+static void print_clipboard(UnitWriter *w, const Project *p) {
+        if (has_clipboard(p))
+                unit_writer_print_environment(
+                                w, PARAMETER_ENVIRONMENT_PREFIX "CLAUDE_VM_CLIPBOARD", GUEST_CLIPBOARD);
+}
+
 /* Names of variables with blanks between, one variable of the unit. */
 typedef struct NameList {
         UnitWriter *writer;
@@ -273,6 +284,7 @@ static void print_vm(UnitWriter *w, const Project *p) {
                 unit_writer_print_environment(w, PARAMETER_GIT_WORKTREE, p->worktree);
         print_agent(w, p);
         print_agent_forward(w, p);
+        print_clipboard(w, p);
         print_credentials(w, p, false);
         print_caller_credentials(w, p, true);
         if (p->api) {
@@ -327,6 +339,17 @@ static void print_want(UnitWriter *w, const Project *p, const char *part) {
         unit_writer_end_line(w, "");
 }
 
+/* The socket is there before the VM's ssh master looks for it; the service ends with the VM because of this.
+ */
+static void print_clipboard_wants(UnitWriter *w, const Project *p) {
+        if (!has_clipboard(p))
+                return;
+        unit_writer_print_literal(w, "Wants=claude-vm-clipboard@");
+        unit_writer_print_raw(w, p->id);
+        unit_writer_print_literal(w, ".socket\n");
+        print_want(w, p, "clipboard");
+}
+
 /* Leaves ad-hoc VMs out: a later start finds no ini of theirs. */
 static bool suspends_at_shutdown(const Project *p) {
         return !p->is_request && setting_is(p->values, SETTING_SHUTDOWN, "suspend");
@@ -355,6 +378,7 @@ static void print_wants(UnitWriter *w, const Project *p) {
                 print_want(w, p, "devshell");
         if (suspends_at_shutdown(p))
                 print_want(w, p, "suspend");
+        print_clipboard_wants(w, p);
 }
 
 /* The VM's network is there before the VM is, and ends after it; so is a proxy that has secrets to read. */
@@ -412,14 +436,23 @@ static int add_dev_shell(UnitWriter *w, const Project *p) {
         return unit_writer_end(w);
 }
 
-/* Lends the user's ssh agent to the ssh master. It may have its socket in /tmp. */
+static bool lends_agent(const Project *p) {
+        return setting_is(p->values, SETTING_AGENT_FORWARD, "yes");
+}
+
+/* Lends the user's ssh agent, which may have its socket in /tmp, and the clipboard to the ssh master. */
 static int add_ssh(UnitWriter *w, const Project *p) {
         int r = begin_part(w, p, "ssh");
 
         if (r < 0)
                 return r;
-        unit_writer_print_literal(w, "\n[Service]\nPrivateTmp=no\n");
-        unit_writer_print_environment(w, settings[SETTING_AGENT_FORWARD].variable, "yes");
+        unit_writer_print_literal(w, "\n[Service]\n");
+        if (lends_agent(p)) {
+                unit_writer_print_literal(w, "PrivateTmp=no\n");
+                unit_writer_print_environment(w, settings[SETTING_AGENT_FORWARD].variable, "yes");
+        }
+        if (has_clipboard(p))
+                unit_writer_print_environment(w, settings[SETTING_CLIPBOARD].variable, "image");
         return unit_writer_end(w);
 }
 
@@ -554,7 +587,7 @@ static int add_vm(UnitWriter *w, const Project *p) {
                 r = add_copy(w, p);
         if (r >= 0 && suspends_at_shutdown(p))
                 r = add_suspend(w, p);
-        if (r >= 0 && setting_is(p->values, SETTING_AGENT_FORWARD, "yes"))
+        if (r >= 0 && (lends_agent(p) || has_clipboard(p)))
                 r = add_ssh(w, p);
         if (r >= 0 && p->values[SETTING_WANTED_BY]) {
                 unit_name(p->id, unit);

@@ -76,6 +76,8 @@ static int check_plan(const Plan *plan) {
         if (plan_variable(plan, "", PARAMETER_PUBLISH_PREFIX "0"))
                 return fail(EXIT_CONFIGURATION,
                                 "Publish= is not for --foreground: no ssh master forwards ports");
+        if (plan_wants(plan, "clipboard"))
+                fail(0, "Clipboard= does nothing in the foreground: no ssh master carries the image");
         if (directive)
                 fail(0, "%s of [Service] is not applied in the foreground: the limits of the caller's cgroup count",
                                 directive);

@@ -27,7 +27,8 @@
 #include "config.h"
 #include "helper/claude-run/memory.h"
 
-static const char *const templates[] = { "app-claude.slice", "claude-vm@.service", "claude-vm-copy@.service",
+static const char *const templates[] = { "app-claude.slice", "claude-vm@.service",
+        "claude-vm-clipboard@.service", "claude-vm-clipboard@.socket", "claude-vm-copy@.service",
         "claude-vm-devshell@.service", "claude-vm-net@.service", "claude-vm-pasta@.service",
         "claude-vm-dns@.service", "claude-vm-proxy@.service", "claude-vm-ssh@.service",
         "claude-vm-suspend@.service", "claude-vm-virtiofsd@.service", "claude-vm-virtiofsd@.socket" };

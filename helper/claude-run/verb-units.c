@@ -76,7 +76,8 @@ int verb_logs(Context *c) {
         static const char *const units[][2] = { { "claude-vm", "" }, { "claude-vm-devshell", "" },
                 { "claude-vm-copy", "" }, { "claude-vm-net", "" }, { "claude-vm-pasta", "" },
                 { "claude-vm-dns", "" }, { "claude-vm-proxy", "" }, { "claude-vm-ssh", "" },
-                { "claude-vm-suspend", "" }, { "claude-vm-virtiofsd", ":*" } };
+                { "claude-vm-clipboard", "" }, { "claude-vm-suspend", "" },
+                { "claude-vm-virtiofsd", ":*" } };
         _cleanup_strv_free_ char **argv = NULL;
         _cleanup_free_ char *id = NULL;
         int r = which_vm_or_last(c, &id);

@@ -206,10 +206,9 @@ static int build_ssh_root(const SshSandbox *s) {
                 r = add_file(s->helper);
         for (const char *const *file = s->files; r >= 0 && *file; file++)
                 r = private_root_add_optional(*file, ROOT_READ);
-        if (r >= 0)
-                r = private_root_add_optional(s->socket, ROOT_READ);
-        if (r >= 0 && s->agent)
-                r = private_root_add_optional(s->agent, ROOT_READ);
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(s->sockets); i++)
+                if (s->sockets[i])
+                        r = private_root_add_optional(s->sockets[i], ROOT_READ);
         return r < 0 ? r : private_root_add(s->directory, ROOT_WRITE);
 }
 

@@ -25,8 +25,8 @@ typedef struct SshSandbox {
         const char *point;
         const char *ssh, *helper; /* programs */
         const char *directory;    /* the only one in which it may make anything: its control socket */
-        const char *socket;       /* that gives out connections to the guest */
-        const char *agent;        /* the user's ssh agent, lent to this VM; or NULL */
+        const char *sockets[3]; /* that it connects to: to the guest, and those that it lends to it; or NULL
+                                 */
         const char *const *files; /* that it reads, up to a NULL; those that do not exist are left out */
 } SshSandbox;
 

@@ -44,15 +44,37 @@ static const char *find_agent(const char *id) {
         return NULL;
 }
 
-static int add_agent(char ***argv, const char *agent) {
-        _cleanup_free_ char *forward = strjoin(GUEST_SSH_AGENT, ":", agent, NULL);
+/* What the guest reaches of this machine through its ssh master: sockets, NULL for those that it may not. */
+typedef struct Lent {
+        const char *agent;
+        char *clipboard; /* owned */
+} Lent;
 
+static void lent_done(Lent *lent) {
+        free(lent->clipboard);
+}
+
+/* The clipboard's socket, if the drop-in of this unit has a word of it. */
+static int find_clipboard(const char *runtime_dir, const char *id, char **ret) {
+        const char *lends = getenv(settings[SETTING_CLIPBOARD].variable);
+
+        if (!lends || strcmp(lends, "image") != 0)
+                return 0;
+        *ret = runtime_path_clipboard(runtime_dir, id);
+        return *ret ? 0 : -ENOMEM;
+}
+
+static int add_socket(char ***argv, const char *guest, const char *socket) {
+        _cleanup_free_ char *forward = socket ? strjoin(guest, ":", socket, NULL) : NULL;
+
+        if (!socket)
+                return 0;
         return forward ? strv_extend(argv, "-R", forward, NULL) : -ENOMEM;
 }
 
 /* ssh's command line: a connection in the background that every session is a channel of. */
 static int master_argv(
-                const char *ssh, const char *vm_dir, const PortList *list, const char *agent, char ***ret) {
+                const char *ssh, const char *vm_dir, const PortList *list, const Lent *lent, char ***ret) {
         _cleanup_free_ char *config = strjoin(vm_dir, "/ssh.config", NULL);
         _cleanup_strv_free_ char **argv = NULL;
         int r;
@@ -68,8 +90,10 @@ static int master_argv(
                 ports_print_entry(&list->items[i], text);
                 r = strv_extend(&argv, list->items[i].reverse ? "-R" : "-L", text, NULL);
         }
-        if (r >= 0 && agent)
-                r = add_agent(&argv, agent);
+        if (r >= 0)
+                r = add_socket(&argv, GUEST_SSH_AGENT, lent->agent);
+        if (r >= 0)
+                r = add_socket(&argv, GUEST_CLIPBOARD, lent->clipboard);
         if (r >= 0)
                 r = strv_extend(&argv, "-N", "-f", "claude-vm", NULL);
         if (r < 0)
@@ -78,8 +102,8 @@ static int master_argv(
         return 0;
 }
 
-/* The master's own directory, the socket that connects it to its guest, and the agent that it lends. */
-static int enter_sandbox(const char *ssh, const char *vm_dir, const char *socket, const char *agent) {
+/* The master's own directory, the socket that connects it to its guest, and those that it lends. */
+static int enter_sandbox(const char *ssh, const char *vm_dir, const char *socket, const Lent *lent) {
         static const char *const names[] = { "ssh.config", "ssh.key", "ssh.known_hosts" };
         _cleanup_free_ char *point = strjoin(vm_dir, "/root", NULL), *own = strjoin(vm_dir, "/ssh", NULL);
         char *files[ELEMENTSOF(names) + 1] = {};
@@ -99,8 +123,7 @@ static int enter_sandbox(const char *ssh, const char *vm_dir, const char *socket
                                 .ssh = ssh,
                                 .helper = HELPER_PATH,
                                 .directory = own,
-                                .socket = socket,
-                                .agent = agent,
+                                .sockets = { socket, lent->agent, lent->clipboard },
                                 .files = (const char *const *) files,
                 });
         for (size_t i = 0; i < ELEMENTSOF(names); i++)
@@ -110,7 +133,7 @@ static int enter_sandbox(const char *ssh, const char *vm_dir, const char *socket
 
 /* Returns only if it fails: negative errno. */
 static int become_ssh(
-                const char *ssh, const char *vm_dir, const char *socket, const char *agent, char **argv) {
+                const char *ssh, const char *vm_dir, const char *socket, const Lent *lent, char **argv) {
         static const char *const variables[] = { "SHELL", "XDG_RUNTIME_DIR", NULL };
         _cleanup_strv_free_ char **environment = NULL;
         int r;
@@ -121,7 +144,7 @@ static int become_ssh(
                 return -errno;
         r = child_environment(variables, &environment);
         if (r >= 0)
-                r = enter_sandbox(ssh, vm_dir, socket, agent);
+                r = enter_sandbox(ssh, vm_dir, socket, lent);
         if (r < 0)
                 return r;
         execve(ssh, argv, environment);
@@ -149,7 +172,7 @@ static void read_list(const char *vm_dir, PortList *ret) {
 int master_exec(const char *ssh, const char *runtime_dir, const char *id) {
         _cleanup_strv_free_ char **argv = NULL;
         _cleanup_free_ char *vm_dir = NULL, *socket = net_path(runtime_dir, id, "ssh");
-        const char *agent;
+        _cleanup_(lent_done) Lent lent = {};
         PortList list;
         int r;
 
@@ -159,14 +182,16 @@ int master_exec(const char *ssh, const char *runtime_dir, const char *id) {
         }
         log_set_vm(id, "");
         vm_dir = runtime_path_vm(runtime_dir, id);
-        agent = find_agent(id);
+        lent.agent = find_agent(id);
         r = vm_dir && socket ? remove_control(vm_dir) : -ENOMEM;
+        if (r >= 0)
+                r = find_clipboard(runtime_dir, id, &lent.clipboard);
         if (r >= 0) {
                 read_list(vm_dir, &list);
-                r = master_argv(ssh, vm_dir, &list, agent, &argv);
+                r = master_argv(ssh, vm_dir, &list, &lent, &argv);
         }
         if (r >= 0)
-                r = become_ssh(ssh, vm_dir, socket, agent, argv);
+                r = become_ssh(ssh, vm_dir, socket, &lent, argv);
         if (r == -EUSERS)
                 log_status(LOG_ERR,
                                 "This kernel gives ordinary users no namespaces, which ssh is confined with; see: claude-run doctor");

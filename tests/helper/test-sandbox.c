@@ -201,7 +201,7 @@ static void test_ssh(void **state) {
                 .ssh = "/usr/bin/ssh",
                 .helper = "/usr/bin/env",
                 .directory = in("run/claude-vm/p/ssh"),
-                .socket = in("run/claude-vm/p/qemu/ssh.sock"),
+                .sockets = { in("run/claude-vm/p/qemu/ssh.sock") },
                 .files = files,
         };
         pid_t parent = getpid(), pid = fork();
