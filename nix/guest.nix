@@ -29,6 +29,13 @@ let
     )}
   '';
 
+  # As guest/debian/customize has them.
+  clipboard = pkgs.runCommand "claude-vm-guest-clipboard" { } ''
+    mkdir -p $out/bin
+    ln -s ${files}/lib/claude-vm/clipboard $out/bin/xclip
+    ln -s ${files}/lib/claude-vm/clipboard $out/bin/wl-paste
+  '';
+
   guestJson = {
     inherit (cfg) name;
     format = 2;
@@ -280,6 +287,8 @@ in
     # -- what a project needs -------------------------------------------------------------------------
 
     environment.systemPackages = [
+      # the real ones, if there are, come first
+      (lib.lowPrio clipboard)
       pkgs.dtach
       pkgs.file
       pkgs.jq

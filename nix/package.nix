@@ -24,6 +24,8 @@
   qemu_kvm,
   systemd,
   virtiofsd,
+  wl-clipboard,
+  xclip,
   # QEMU for guests of the other architecture, under emulation: the path of its qemu-system-ARCH; null: none
   qemuForeign ? null,
   # a guest image (see mk-guest.nix), which `Guest=` then means by default; null: those of claude-vm-mkguest
@@ -106,6 +108,8 @@ stdenv.mkDerivation {
     (lib.mesonOption "nft" "${nftables}/bin/nft")
     (lib.mesonOption "pasta" "${passt}/bin/pasta")
     (lib.mesonOption "dnsmasq" "${dnsmasq}/bin/dnsmasq")
+    (lib.mesonOption "wl_paste" "${wl-clipboard}/bin/wl-paste")
+    (lib.mesonOption "xclip" "${xclip}/bin/xclip")
     (lib.mesonOption "guest_dirs" (lib.concatStringsSep ":" (guests ++ [ "/var/lib/claude-microvm/guests" ])))
     (lib.mesonOption "default_guest" (if guest == null then "debian" else "nixos"))
     (lib.mesonEnable "tests" doCheck)

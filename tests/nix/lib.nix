@@ -273,6 +273,7 @@ let
     concatMapStrings = f: list: concatStringsSep "" (map f list);
     escapeShellArg = value: "'${builtins.replaceStrings [ "'" ] [ "'\\''" ] (toString value)}'";
     getName = package: package.pname or (builtins.parseDrvName package.name).name;
+    lowPrio = package: package // { meta = (package.meta or { }) // { priority = 10; }; };
     getExe = package: "${package}/bin/${package.meta.mainProgram or (lib.getName package)}";
     mesonOption = name: value: "-D${name}=${value}";
     mesonEnable = name: enable: "-D${name}=${if enable then "enabled" else "disabled"}";

@@ -44,6 +44,8 @@ let
     "util-linux"
     "valgrind"
     "virtiofsd"
+    "wl-clipboard"
+    "xclip"
   ];
 
   pkgsFor =
