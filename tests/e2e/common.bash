@@ -106,17 +106,20 @@ wait_file() {
 
 # Nothing of a VM may remain: process, socket, runtime directory, running unit.
 assert_nothing_left() {
-        local name=$1 left
+        local name=$1 left tag unit
         wait_inactive "$name"
         # the share units end when QEMU has hung up, a moment after it
         for tag in work home; do
                 wait_inactive "$name" "claude-vm-virtiofsd@$name:$tag.service"
                 wait_inactive "$name" "claude-vm-virtiofsd@$name:$tag.socket"
         done
-        wait_inactive "$name" "claude-vm-ssh@$name.service"
+        for unit in ssh@$name.service clipboard@$name.service clipboard@$name.socket; do
+                wait_inactive "$name" "claude-vm-$unit"
+        done
         left=$(
                 pgrep --full --list-full "claude-vm(-helper)?[ @/].*$name" | grep -v "$BATS_TEST_FILENAME" || true
-                ls -d "$XDG_RUNTIME_DIR/claude-vm/$name" "$XDG_RUNTIME_DIR/claude-vm-fs/$name:"* 2>/dev/null || true
+                ls -d "$XDG_RUNTIME_DIR/claude-vm/$name" "$XDG_RUNTIME_DIR/claude-vm-fs/$name:"* \
+                        "$XDG_RUNTIME_DIR/claude-vm-clipboard/$name.sock" 2>/dev/null || true
                 systemctl --user list-units --plain --no-legend --state=active,activating,deactivating,failed \
                         "claude-vm-*@$name*" "claude-vm-virtiofsd@$name:*"
         )

@@ -94,8 +94,9 @@ assert_nothing() {
 
 @test "a job without a bus: the agent's answer, its file, and nothing left" {
         export ANTHROPIC_API_KEY=sk-test-key
-        run -0 --separate-stderr "${JOB[@]}" --credential ANTHROPIC_API_KEY -- -p --dangerously-skip-permissions 'write: hello.txt hello' </dev/null
+        run -0 --separate-stderr "${JOB[@]}" --credential ANTHROPIC_API_KEY --clipboard image -- -p --dangerously-skip-permissions 'write: hello.txt hello' </dev/null
         [[ "$output" == "Done: "* ]]
+        [[ "$stderr" == *"Clipboard= does nothing in the foreground"* ]]
         [ "$(cat hello.txt)" = hello ]
         assert_nothing
         [ -z "$(systemctl --user list-units --plain --no-legend 'claude-vm*@????????-*')" ]

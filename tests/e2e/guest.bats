@@ -14,13 +14,15 @@ setup_file() {
         ssh-add -q "$BATS_FILE_TMPDIR/lent"
         echo "$SSH_AGENT_PID" >"$BATS_FILE_TMPDIR/agent"
         systemctl --user set-environment SSH_AUTH_SOCK=/tmp/tester-agent
-        new_project day_1 AgentForward=yes 'AgentArguments=--dangerously-skip-permissions'
+        new_project day_1 AgentForward=yes Clipboard=image 'AgentArguments=--dangerously-skip-permissions'
         claude-run start day_1
 }
 
 teardown_file() {
         claude-run stop day_1
-        systemctl --user unset-environment SSH_AUTH_SOCK
+        assert_nothing_left day_1
+        systemctl --user unset-environment SSH_AUTH_SOCK WAYLAND_DISPLAY
+        rm -rf "$CLIPBOARD"
         kill "$(<"$BATS_FILE_TMPDIR/agent")"
         rm -f "$HOME/.gitconfig"
         stop_api
@@ -64,6 +66,163 @@ attach() {
         timeout 180 bash -c 'until claude-run exec day_1 -- ssh-add -l; do sleep 0.2; done' | grep lent
         # the private half stays here
         run ! guest sh -c 'ssh-add -L | grep -q PRIVATE'
+}
+
+# --- the clipboard: fake-wl-paste gives out what is in this directory -------------------------------
+
+CLIPBOARD=~/fake-clipboard
+
+# begin_clipboard: an empty one, and none of the questions asked that a guest may ask
+begin_clipboard() {
+        rm -rf $CLIPBOARD
+        mkdir -p $CLIPBOARD/image $CLIPBOARD/text
+        systemctl --user set-environment WAYLAND_DISPLAY=tests
+        systemctl --user restart claude-vm-clipboard@day_1.service
+        CLIPBOARD_CURSOR=$(journalctl --user --lines=0 --show-cursor | sed -n 's/^-- cursor: //p')
+}
+
+# asked: what the host's program was asked since then
+asked() {
+        journalctl --user --output=cat --identifier=fake-clipboard --after-cursor="$CLIPBOARD_CURSOR"
+}
+
+# make_png FILE BYTES: one of about so many, of noise
+make_png() {
+        python3 - "$1" "$2" <<-'PYTHON'
+	import os, struct, sys, zlib
+	def chunk(kind, data):
+	    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+	width, height = 1000, max(1, int(sys.argv[2]) // 3001)
+	pixels = b"".join(b"\0" + os.urandom(3 * width) for _ in range(height))
+	with open(sys.argv[1], "wb") as file:
+	    file.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+	               + chunk(b"IDAT", zlib.compress(pixels, 0)) + chunk(b"IEND", b""))
+	PYTHON
+}
+
+# in_terminal_of_guest SCRIPT: as a person in a session
+in_terminal_of_guest() {
+        printf '%s\n' "$1" >"$(project_dir day_1)/script"
+        "$BATS_TEST_DIRNAME/in-terminal" -- claude-run exec -t day_1 -- bash script | tr -d '\r' |
+                # how claude-run leaves a terminal
+                sed "/$(printf '\033')/d"
+}
+
+@test "Clipboard=image: xclip and wl-paste of the guest have the image of the host's clipboard, and no text" {
+        local sum
+        begin_clipboard
+        make_png $CLIPBOARD/image/png 3000000
+        echo secret >$CLIPBOARD/text/plain
+        sum=$(sha256sum <$CLIPBOARD/image/png)
+        run -0 in_terminal_of_guest 'xclip -selection clipboard -o -t TARGETS; xclip -selection clipboard -o -t image/png | sha256sum
+                wl-paste --list-types; wl-paste --type image/png | sha256sum; wl-paste; echo $?; xclip -selection clipboard -o; echo $?
+                xclip -o -t image/png; echo hello | xclip -selection clipboard -i; wl-paste --type text/plain; echo $?'
+        [ "${lines[0]}" = image/png ]
+        [ "${lines[1]}" = "$sum" ]
+        [ "${lines[2]}" = image/png ]
+        [ "${lines[3]}" = "$sum" ]
+        [ "$(grep -c 'only images can be read' <<<"$output")" = 5 ]
+        [[ "$output" != *secret* ]]
+        # and no question of its own gets to the host
+        [ "$(asked | sort -u)" = $'wl-paste --list-types\nwl-paste --no-newline --type image/png' ]
+        wait_journal claude-vm-clipboard@day_1.service "The guest has the image of the clipboard: 1000 by 999 pixels, $(stat --format=%s $CLIPBOARD/image/png) bytes"
+        run -0 claude-run logs day_1 --since=today
+        [[ "$output" = *"The guest has the image of the clipboard"* ]]
+}
+
+@test "Ctrl+V pastes it into the agent" {
+        begin_clipboard
+        make_png $CLIPBOARD/image/png 30000
+        run -0 attach 'expect:bypass permissions' 'send:\x16' 'expect:Image\S*#1' 'send:\x1c' --
+        wait_journal claude-vm-clipboard@day_1.service 'The guest has the image of the clipboard'
+}
+
+@test "a clipboard with text, with nothing or with another image has nothing for the guest" {
+        begin_clipboard
+        echo secret >$CLIPBOARD/text/plain
+        echo jpeg >$CLIPBOARD/image/jpeg
+        run -0 in_terminal_of_guest 'xclip -selection clipboard -o -t TARGETS; echo $?; wl-paste --list-types; echo $?
+                xclip -selection clipboard -o -t image/png | wc -c; wl-paste -t image/png | wc -c'
+        [ "$output" = "TARGETS
+0
+wl-paste: There is no image/png in the clipboard
+1
+xclip: Error: target image/png not available
+0
+wl-paste: There is no image/png in the clipboard
+0" ]
+}
+
+@test "what is too large, no PNG or too slow is refused and logged, and what follows a PNG stays here" {
+        begin_clipboard
+        make_png $CLIPBOARD/image/png 17000000
+        run -0 in_terminal_of_guest 'xclip -selection clipboard -o -t image/png | wc -c'
+        [ "$output" = $'xclip: no clipboard: the image is larger than 16 MiB\n0' ]
+        wait_journal claude-vm-clipboard@day_1.service 'the image is larger than 16 MiB'
+        echo secret >$CLIPBOARD/image/png
+        run -0 in_terminal_of_guest 'wl-paste --type image/png | wc -c'
+        [ "$output" = "wl-paste: no clipboard: what the host's clipboard has as a PNG is none"$'\n0' ]
+        make_png $CLIPBOARD/image/png 3000
+        cp $CLIPBOARD/image/png "$BATS_TEST_TMPDIR/alone"
+        echo secret >>$CLIPBOARD/image/png
+        run -0 in_terminal_of_guest 'wl-paste --type image/png | sha256sum'
+        [ "$output" = "$(sha256sum <"$BATS_TEST_TMPDIR/alone")" ]
+        touch $CLIPBOARD/hangs
+        run -0 in_terminal_of_guest 'xclip -selection clipboard -o -t TARGETS; echo $?'
+        [ "$output" = "xclip: no clipboard: the host's clipboard did not answer in time"$'\n1' ]
+        # nor does anything stay that hangs
+        run -1 pgrep --full '^sleep 1000'
+}
+
+@test "a guest that nobody looks at is told nothing of the clipboard" {
+        begin_clipboard
+        make_png $CLIPBOARD/image/png 3000
+        run -1 --separate-stderr guest xclip -selection clipboard -o -t TARGETS
+        [ "$output" = "" ]
+        [ "$stderr" = "xclip: no clipboard: only while a terminal of claude-run is open in this VM" ]
+        [ "$(asked)" = "" ]
+        wait_journal claude-vm-clipboard@day_1.service 'only while a terminal of claude-run is open'
+}
+
+@test "a guest that floods the clipboard is refused, and the clipboard is there again afterwards" {
+        begin_clipboard
+        make_png $CLIPBOARD/image/png 12000000
+        # silent, without an end, and one that does not read what it gets
+        run -0 in_terminal_of_guest 'python3 - <<END
+import socket
+kept = []
+def connect():
+    s = socket.socket(socket.AF_UNIX)
+    s.settimeout(100)
+    s.connect("/run/claude-vm/forward/clipboard")
+    kept.append(s)
+    return s
+connect().sendall(b"image\\n")
+for i in range(6):
+    try:
+        connect().sendall(b"x" * 4000000 if i % 2 else b"")
+    except OSError:
+        pass
+last = b""
+while b"refused more than" not in last:
+    try:
+        s = connect()
+        s.sendall(b"types\\n")
+        last = s.recv(200)
+    except OSError:
+        pass
+print(last.decode())
+END'
+        [[ "$output" = *"refused more than 10 questions in ten seconds, or 120 in an hour"* ]]
+        [ "$(journalctl --user --output=cat --unit claude-vm-clipboard@day_1.service --since "@$BATS_TEST_STARTED" | grep -c 'asks for the clipboard more than')" = 1 ]
+        [ "$(asked | grep -c .)" -le 11 ]
+        # whoever dies
+        systemctl --user kill --signal=KILL claude-vm-clipboard@day_1.service
+        wait_journal claude-vm-clipboard@day_1.service 'killed'
+        systemctl --user kill --signal=KILL claude-vm-ssh@day_1
+        timeout 180 bash -c 'until claude-run exec day_1 -- true; do sleep 0.2; done'
+        run -0 in_terminal_of_guest 'xclip -selection clipboard -o -t image/png | sha256sum'
+        [ "$output" = "$(sha256sum <$CLIPBOARD/image/png)" ]
 }
 
 @test "the guest's name is the VM's, and resolves" {

@@ -9,7 +9,7 @@ EXPOSURE_MAX=40
 # bats test_tags=no-vm
 @test "the units' exposure is at most 4.0" {
         local name unit report
-        for name in claude-vm@ claude-vm-virtiofsd@ claude-vm-ssh@ claude-vm-suspend@ claude-vm-copy@; do
+        for name in claude-vm@ claude-vm-virtiofsd@ claude-vm-ssh@ claude-vm-suspend@ claude-vm-copy@ claude-vm-clipboard@; do
                 unit=/usr/lib/systemd/user/$name.service
                 report=$(systemd-analyze --user --no-pager security --offline=true "$unit" | tail -n 1)
                 echo "# $report" >&3

@@ -37,6 +37,16 @@ serve_in_guest() {
         [[ "$output" == *-claude-microvm-placeholder-* ]]
 }
 
+@test "xclip and wl-paste say what lets the guest have an image of the clipboard" {
+        local program
+        for program in 'xclip -selection clipboard -o -t TARGETS' 'wl-paste --list-types' 'wl-paste --type image/png'; do
+                # shellcheck disable=SC2086 # words
+                run -1 --separate-stderr claude-run exec in -- $program
+                [ "$output" = "" ]
+                [ "$stderr" = "${program%% *}: this VM may not see the host's clipboard; Clipboard=image in its ini allows images" ]
+        done
+}
+
 @test "words with spaces, quotes, newlines and bytes that are no UTF-8 arrive unchanged" {
         run -0 claude-run exec in -- printf '<%s>' 'a  b' "'" '"' $'x\ny' '$(id)' '' '\'
         [ "$output" = "<a  b><'><\"><x"$'\n'"y><\$(id)><><\\>" ]
