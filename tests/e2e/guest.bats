@@ -130,13 +130,6 @@ in_terminal_of_guest() {
         [[ "$output" = *"The guest has the image of the clipboard"* ]]
 }
 
-@test "Ctrl+V pastes it into the agent" {
-        begin_clipboard
-        make_png $CLIPBOARD/image/png 30000
-        run -0 attach 'expect:bypass permissions' 'send:\x16' 'expect:Image\S*#1' 'send:\x1c' --
-        wait_journal claude-vm-clipboard@day_1.service 'The guest has the image of the clipboard'
-}
-
 @test "a clipboard with text, with nothing or with another image has nothing for the guest" {
         begin_clipboard
         echo secret >$CLIPBOARD/text/plain
@@ -347,6 +340,14 @@ clock_offset() {
                 [[ "$output" == *"Detached; the agent goes on"* ]]
         done
         run -0 attach 'expect:bypass permissions' 'send:\x1b[200~one\x1ctwo\x1b[201~' 'expect:two' 'send:\x15\x1c' --
+}
+
+@test "Ctrl+V pastes the image of the clipboard into the agent" {
+        begin_clipboard
+        make_png $CLIPBOARD/image/png 30000
+        # Ctrl+C empties the prompt for who comes next
+        run -0 attach 'expect:bypass permissions' 'send:\x16' 'expect:Image\S*#1' 'send:\x03' 'send:\x1c' --
+        wait_journal claude-vm-clipboard@day_1.service 'The guest has the image of the clipboard'
 }
 
 @test "an agent that is killed for memory says so, to its terminals too" {
