@@ -3,11 +3,9 @@
 
 #include <stdbool.h>
 
-#include "helper/host/viewers.h"
-
 typedef struct Context Context;
 
-/* A program of ours in the guest, as PROGRAM_ATTACH is. */
+/* Programs of ours in the guest. */
 #define PROGRAM_AGENT "/usr/lib/claude-vm/agent-exec"
 
 typedef struct Session {
