@@ -291,6 +291,8 @@ static bool take_key(Watch *w, char key) {
                 else
                         w->question = NEED(strdup(row->name));
                 break;
+        default:
+                break;
         }
         return true;
 }

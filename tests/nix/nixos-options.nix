@@ -88,6 +88,7 @@ in
     environment.etc = set (types.submodule {
       options = {
         text = d (types.nullOr types.lines) null;
+        source = d (types.nullOr types.path) null;
         mode = d types.str "symlink";
       };
     });
