@@ -208,7 +208,8 @@ print(last.decode())
 END'
         [[ "$output" = *"refused more than 10 questions in ten seconds, or 120 in an hour"* ]]
         [ "$(journalctl --user --output=cat --unit claude-vm-clipboard@day_1.service --since "@$BATS_TEST_STARTED" | grep -c 'asks for the clipboard more than')" = 1 ]
-        [ "$(asked | grep -c .)" -le 11 ]
+        # on a slow machine it is the hour that ends it
+        [ "$(asked | grep -c .)" -le 121 ]
         # whoever dies
         systemctl --user kill --signal=KILL claude-vm-clipboard@day_1.service
         wait_journal claude-vm-clipboard@day_1.service 'killed'
