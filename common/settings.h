@@ -36,6 +36,7 @@
         X(WORKSPACE,       "Project", "Workspace",       WORD,      "direct copy", "direct", VARIABLE, 0, "workspace", "HOW", NULL) \
         X(COPY_MAX_MIB,    "Project", "CopyMax",         MEMORY,    "1M 16T",   "8G",    VARIABLE,  0, NULL, NULL, NULL) \
         X(NOTIFY,          "Project", "Notify",          BOOLEAN,   "no yes",   "yes",   VARIABLE,  0, NULL, NULL, NULL) \
+        X(DESKTOP_NOTICE,  "Project", "DesktopNotice",   BOOLEAN,   "no yes",   "no",    VARIABLE,  0, "desktop-notice", NULL, "a notice on the desktop when the agent waits or has ended") \
         X(WORKTREE,        "Project", "Worktree",        BOOLEAN,   "no yes",   "yes",   CODE,      0, NULL, NULL, NULL) \
         X(DEV_SHELL,       "Project", "DevShell",        BOOLEAN,   "no yes devenv", "no", VARIABLE, 0, NULL, NULL, NULL) \
         X(SHARE,           "Project", "Share",           SHARE,     NULL,       NULL,    CODE,      0, "share", "TAG:DIR:GUESTDIR[:ro]", "one more directory") \

@@ -71,7 +71,8 @@ static int check_config(char **ret_why) {
 static int verb_run(const char *id) {
         _cleanup_(parameters_cleanup) Parameters *p = NULL;
         _cleanup_free_ char *why = NULL, *data = path_xdg("XDG_DATA_HOME", "/.local/share"),
-                            *dev_shells = dev_shell_dir(), *name = NULL;
+                            *dev_shells = dev_shell_dir(), *settings_id = config_print_id(environ),
+                            *name = NULL;
         RunConfig config = {
                 .qemu = QEMU_PATH,
                 .qemu_foreign = QEMU_FOREIGN_PATH,
@@ -83,6 +84,7 @@ static int verb_run(const char *id) {
                 .git = GIT_PATH,
                 .runtime_dir = runtime_dir(),
                 .vm_dir = getenv("RUNTIME_DIRECTORY"),
+                .settings_id = settings_id,
                 .data_home = data,
                 .state_dir = getenv("STATE_DIRECTORY"),
                 .secrets_dir = getenv("CREDENTIALS_DIRECTORY"),
@@ -99,7 +101,7 @@ static int verb_run(const char *id) {
         log_set_directory(getenv(PARAMETER_WORK_DIRECTORY) ?: "");
         if (!vm_name_is_id(id))
                 return refuse("The instance is not a valid VM name: use letters, digits, '_', '.' and '-', at most 40");
-        if (!config.vm_dir || !data || !dev_shells)
+        if (!config.vm_dir || !data || !dev_shells || !settings_id)
                 return refuse("RUNTIME_DIRECTORY is not set: this program is run by claude-vm@.service");
         /* no drop-in: the UUID of a project, or an unknown name */
         name = !getenv(PARAMETER_UUID) && vm_name_is_uuid(id) ? proxy_find(GENERATOR_PATH, id) : NULL;
@@ -258,9 +260,9 @@ static int read_policy_variables(const char *id, char ***ret) {
 }
 
 /* In the foreground there is no manager, and they are in the environment. */
-static int run_net(const NetConfig *config, const char *id) {
+static int run_net(NetConfig *config, const char *id) {
         _cleanup_strv_free_ char **variables = NULL;
-        _cleanup_free_ char *why = NULL;
+        _cleanup_free_ char *why = NULL, *settings_id = NULL;
         char *const *policy = environ;
 
         if (!getenv(PARAMETER_UUID)) {
@@ -273,12 +275,15 @@ static int run_net(const NetConfig *config, const char *id) {
         log_set_vm(id, strv_value(policy, PARAMETER_UUID));
         if (config_check(policy, &why) < 0)
                 return refuse(why ?: "No memory");
+        config->settings_id = settings_id = config_print_id(policy);
+        if (!settings_id)
+                return refuse("No memory");
         return net_run(config, id, policy);
 }
 
 static int verb_net(const char *id) {
         _cleanup_free_ char *config_home = path_xdg("XDG_CONFIG_HOME", "/.config");
-        const NetConfig config = {
+        NetConfig config = {
                 .nft = NFT_PATH,
                 .haproxy = HAPROXY_PATH,
                 .runtime_dir = getenv("RUNTIME_DIRECTORY"),

@@ -21,6 +21,7 @@ let
     mkdir -p $out/lib/claude-vm/agents $out/lib/systemd
     install -m 0755 ${../guest/libexec}/* $out/lib/claude-vm/
     install -m 0644 ${../guest/sshd_config} $out/lib/claude-vm/sshd_config
+    install -m 0644 ${../guest/claude-hooks.json} $out/lib/claude-vm/claude-hooks.json
     cp -r --no-preserve=mode ${../guest/units} $out/lib/systemd/system
     ${lib.concatStrings (
       lib.mapAttrsToList (name: agent: ''
@@ -220,6 +221,9 @@ in
     environment.localBinInPath = true;
     # descriptions of the terminals that a user may sit at
     environment.enableAllTerminfo = true;
+
+    # Claude Code says what it does; an administrator's settings count beside the user's and the project's.
+    environment.etc."claude-code/managed-settings.d/claude-vm.json".source = ../guest/claude-hooks.json;
 
     # The guest's journal is the host's.
     services.journald.storage = "volatile";

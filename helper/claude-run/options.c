@@ -44,6 +44,8 @@ static const Option own[] = {
                         MEMBER(json) },
         { 0, "wide", NULL, "with disk, copy, viewers, UUID and the whole directory", NULL, "list",
                         MEMBER(wide) },
+        { 0, "watch", NULL, "again each second, with keys to attach, suspend and stop", NULL, "list",
+                        MEMBER(watch) },
         { 't', "tty", NULL, "with a terminal", NULL, "exec", MEMBER(terminal) },
         { 'd', "detach", NULL, "in the background", NULL, "run exec", MEMBER(detach) },
         { 'u', "user", "USER", "as root instead of claude", NULL, "exec shell ssh cp", MEMBER(user) },

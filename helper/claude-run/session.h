@@ -6,7 +6,6 @@
 typedef struct Context Context;
 
 /* Programs of ours in the guest. */
-#define PROGRAM_ATTACH "/usr/lib/claude-vm/attach"
 #define PROGRAM_AGENT "/usr/lib/claude-vm/agent-exec"
 
 typedef struct Session {

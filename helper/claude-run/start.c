@@ -27,6 +27,7 @@
 
 #define START_LIMIT (1400 * SEC) /* the unit's own is 180 s, its dev shell's 300 s, its copy's 900 s */
 #define STOP_LIMIT (60 * SEC)    /* the unit's own is 45 s */
+#define NETWORK_LIMIT (10 * SEC) /* the unit's own is 5 s */
 
 typedef struct Progress {
         Context *context;
@@ -211,6 +212,22 @@ static int start(Context *c, const char *id, const char *unit) {
         return r;
 }
 
+/* One that stops is waited for, and its network: a start meanwhile would keep that, and what it lets
+ * through. The VM itself refuses one of other settings. */
+static int wait_for_end(Context *c, const char *id, const char *unit) {
+        _cleanup_free_ char *state = NULL, *network = NEED(strjoin("claude-vm-net@", id, ".service", NULL));
+        int r = manager_active_state(c->manager, unit, &state);
+
+        if (r >= 0 && strcmp(state, "deactivating") == 0)
+                r = manager_wait_inactive(c->manager, unit, STOP_LIMIT, &context_interrupted);
+        else if (r < 0 || !manager_is_down(state))
+                return r;
+        if (r >= 0)
+                r = manager_wait_inactive(c->manager, network, NETWORK_LIMIT, &context_interrupted);
+        /* the start says what is wrong with a unit that does not end */
+        return r == -ETIMEDOUT ? 0 : r;
+}
+
 int start_vm(Context *c, const char *id) {
         _cleanup_free_ char *unit = NEED(vm_unit_name(id));
         UnitState state = {};
@@ -221,9 +238,12 @@ int start_vm(Context *c, const char *id) {
                 r = provide_units(c);
         if (r != 0)
                 return r;
-        r = manager_state(c->manager, unit, &state);
+        r = wait_for_end(c, id, unit);
+        if (r >= 0)
+                r = manager_state(c->manager, unit, &state);
         if (r < 0)
-                return fail(EXIT_FAILURE, "Failed to look at '%s': %s", unit, strerror(-r));
+                return r == -EINTR ? 128 + SIGINT
+                                   : fail(EXIT_FAILURE, "Failed to look at '%s': %s", unit, strerror(-r));
         active = strcmp(state.active_state, "active") == 0;
         r = refresh(c, unit, &state);
         unit_state_done(&state);

@@ -24,6 +24,7 @@
 #include "helper/claude-run/suspended.h"
 #include "helper/claude-run/verbs.h"
 #include "helper/claude-run/which-vm.h"
+#include "helper/host/viewers.h"
 #include "helper/request/files.h"
 
 #define END_LIMIT (30 * SEC) /* from the agent's end to the VM's */

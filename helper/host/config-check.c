@@ -99,18 +99,19 @@ static int compare_defaults(const char *value, char **ret_why) {
         return 0;
 }
 
-static int check_defaults(char *const *variables, char **ret_why) {
+static const char *get_defaults(char *const *variables, unsigned i) {
         char name[sizeof(PARAMETER_DEFAULTS_PREFIX) + 3 * sizeof(unsigned)];
+
+        snprintf(name, sizeof(name), PARAMETER_DEFAULTS_PREFIX "%u", i);
+        return strv_value(variables, name);
+}
+
+static int check_defaults(char *const *variables, char **ret_why) {
         const char *value;
         int r = 0;
 
-        for (unsigned i = 0; r >= 0; i++) {
-                snprintf(name, sizeof(name), PARAMETER_DEFAULTS_PREFIX "%u", i);
-                value = strv_value(variables, name);
-                if (!value)
-                        break;
+        for (unsigned i = 0; r >= 0 && (value = get_defaults(variables, i)); i++)
                 r = compare_defaults(value, ret_why);
-        }
         return r;
 }
 
@@ -131,6 +132,19 @@ int config_check(char *const *variables, char **ret_why) {
         }
         r = compare(path, id, ret_why);
         return r < 0 ? r : check_defaults(variables, ret_why);
+}
+
+char *config_print_id(char *const *variables) {
+        char *text = strdup(strv_value(variables, PARAMETER_CONFIG_ID) ?: "");
+        const char *value;
+
+        for (unsigned i = 0; text && (value = get_defaults(variables, i)); i++) {
+                char *longer = strjoin(text, " ", value, NULL);
+
+                free(text);
+                text = longer;
+        }
+        return text;
 }
 
 bool config_knows_git_link(char *const *variables) {

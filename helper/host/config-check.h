@@ -8,6 +8,10 @@
  * with an owned sentence for the user in `ret_why`. -ENOMEM. */
 int config_check(char *const *variables, char **ret_why);
 
+/* Which settings they are, as one line that differs for others: the hashes of the ini and of the defaults.
+ * Owned; NULL without memory. */
+char *config_print_id(char *const *variables);
+
 /* True if a file `.git` in the work directory says what it said when systemd read the projects, or is still
  * not there. It decides whether the repository is shared, and a start with the old answer is safe. */
 bool config_knows_git_link(char *const *variables);

@@ -120,6 +120,8 @@ static int read_state(Manager *m, const char *path, UnitState *s) {
         if (r >= 0)
                 r = get_trivial(m, path, SERVICE_INTERFACE, "MemoryCurrent", 't', &s->memory);
         if (r >= 0)
+                r = get_trivial(m, path, SERVICE_INTERFACE, "CPUUsageNSec", 't', &s->cpu_nsec);
+        if (r >= 0)
                 r = get_configured(m, path, &s->configured);
         s->need_daemon_reload = reload;
         return r;

@@ -17,6 +17,7 @@ typedef struct UnitState {
         int32_t exec_main_status;
         uint64_t active_enter_usec; /* CLOCK_REALTIME, 0: never */
         uint64_t memory;            /* bytes of its processes, UINT64_MAX: not known */
+        uint64_t cpu_nsec;          /* time of its processes, UINT64_MAX: not known */
         bool need_daemon_reload;
         bool configured; /* it has a drop-in of the generator */
 } UnitState;

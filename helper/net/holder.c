@@ -335,7 +335,11 @@ static void resolver_has_started(Holder *h) {
         h->resolver_waiter = -EBADF;
 }
 
+/* A VM that is started while an earlier one stops may find the network of that one, and its ini may be
+ * another. */
 static int answer_tap(Holder *h, int fd, const char *word, char *rest) {
+        if (strcmp(rest, h->config->settings_id) != 0)
+                return send_text(fd, "stale");
         return send_fds(fd, &h->namespaces.tap_fd, 1);
 }
 

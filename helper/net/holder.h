@@ -1,7 +1,7 @@
 /* `net ID`: makes a VM's network and keeps it. It answers on two sockets of its runtime directory, a message
  * each way (SOCK_SEQPACKET):
  *
- *   control   tap              the guest's interface, for QEMU
+ *   control   tap ID           the guest's interface, for QEMU; `stale` if the policy is of other settings
  *             namespaces       user and network namespace, for dnsmasq
  *             resolver-log     where dnsmasq's log goes
  *             resolver         dnsmasq's configuration
@@ -20,6 +20,7 @@ typedef struct NetConfig {
         const char *haproxy;     /* likewise; it need not be installed */
         const char *runtime_dir; /* $RUNTIME_DIRECTORY, of this network alone */
         const char *config_home; /* $XDG_CONFIG_HOME */
+        const char *settings_id; /* of the policy, see config_print_id() */
 } NetConfig;
 
 /* Returns an exit status. */

@@ -25,7 +25,10 @@ GuestMessage guest_notify_parse(char *line) {
                 m.word = GUEST_READY;
         else if (strcmp(line, "DRAWN=1") == 0)
                 m.word = GUEST_DRAWN;
-        else if (strcmp(line, "IDLE=0") == 0 || strcmp(line, "IDLE=1") == 0) {
+        else if (strcmp(line, "AGENT=working") == 0 || strcmp(line, "AGENT=waiting") == 0) {
+                m.word = GUEST_AGENT;
+                m.number = line[strlen("AGENT=w")] == 'a';
+        } else if (strcmp(line, "IDLE=0") == 0 || strcmp(line, "IDLE=1") == 0) {
                 m.word = GUEST_IDLE;
                 m.number = line[strlen("IDLE=")] - '0';
         } else if (strncmp(line, "STATUS=", strlen("STATUS=")) == 0) {

@@ -69,10 +69,15 @@ static int check_proxy(const Vm *vm, char **ret_why) {
 }
 
 int vm_network_begin(Vm *vm, char **ret_why) {
-        int fds[NET_FDS_MAX],
-                        r = net_request_fds(vm->config->runtime_dir, vm->parameters->id, "tap", fds,
-                                        &vm->network_fd);
+        _cleanup_free_ char *words = strjoin("tap ", vm->config->settings_id, NULL);
+        int fds[NET_FDS_MAX], r;
 
+        if (!words)
+                return -ENOMEM;
+        r = net_request_fds(vm->config->runtime_dir, vm->parameters->id, words, fds, &vm->network_fd);
+        if (r == -EPROTO)
+                return why_say(ret_why, -EINVAL,
+                                "The network is still the one of earlier settings, because this start came while the VM was stopping. It stops now; start the VM again");
         if (r == -ENOENT || r == -ECONNREFUSED || r == -ECONNRESET)
                 return explain(vm, ret_why);
         if (r < 0)

@@ -215,6 +215,7 @@ static int settle(Vm *vm) {
         vm->facts.console_line = vm->console.last;
         vm->facts.qemu_message = vm->errors.last;
         status = outcome_of(&vm->facts, &text);
+        vm_agent_notice_end(vm, status);
         log_status(status == 0 ? LOG_INFO : LOG_ERR, "%s", text ?: "");
         return status;
 }
@@ -365,6 +366,7 @@ static void vm_free(Vm *vm) {
         vm_clock_done(vm);
         vm_host_changes_done(vm);
         vm_idle_done(vm);
+        vm_agent_done(vm);
         vm_migration_done(vm);
         vm_suspend_done(vm);
         free(vm->machine);

@@ -14,6 +14,7 @@ typedef struct RunConfig {
         const char *runtime_dir;           /* $XDG_RUNTIME_DIR */
         const char *vm_dir;                /* $RUNTIME_DIRECTORY, this VM's own */
         const char *data_home;             /* $XDG_DATA_HOME */
+        const char *settings_id;           /* see config_print_id() */
         const char *state_dir;             /* $STATE_DIRECTORY, of suspended VMs; NULL: there is none */
         const char *secrets_dir;           /* $CREDENTIALS_DIRECTORY, or NULL */
         const char *dev_shell_dir;         /* see helper/devshell/devshell.h */

@@ -25,13 +25,18 @@ static int on_poweroff_limit(sd_event_source *source, uint64_t usec, void *userd
 }
 
 /* What the user should know stands behind it. */
-static void say_ready(const Vm *vm) {
+void vm_say_status(const Vm *vm) {
+        static const char *const runs[] = {
+                [AGENT_UNKNOWN] = "The agent runs",
+                [AGENT_WORKING] = "The agent works",
+                [AGENT_WAITING] = "The agent waits for its user",
+        };
         _cleanup_free_ char *disk = vm_disk_note(vm), *setup = vm_setup_note(vm);
 
-        sd_notifyf(0, "READY=1\nSTATUS=%s%s%s%s%s",
+        sd_notifyf(0, "STATUS=%s%s%s%s%s",
                         setting_is(vm->parameters->values, SETTING_AGENT_START, "session")
                                         ? "Ready for sessions"
-                                        : "The agent runs",
+                                        : runs[vm->agent.state],
                         disk ? ". " : "", disk ?: "", setup ? ". " : "", setup ?: "");
 }
 
@@ -43,7 +48,8 @@ void vm_guest_is_ready(Vm *vm) {
         if (vm->facts.agent_status < 0 && !vm->ending)
                 vm->timer = sd_event_source_disable_unref(vm->timer);
         vm->status_pending = false;
-        say_ready(vm);
+        vm_say_status(vm);
+        sd_notify(0, "READY=1");
         log_message(LOG_INFO, "%s", vm->facts.resumed ? "The guest is back" : "The guest is ready");
         if (vm_clock_begin(vm) < 0)
                 log_message(LOG_WARNING, "The guest's clock is not kept right");
@@ -56,6 +62,7 @@ static void agent_has_ended(Vm *vm, int status) {
         if (vm->facts.agent_status >= 0)
                 return;
         vm->facts.agent_status = status;
+        vm_agent_ended(vm);
         vm->status_pending = false;
         sd_notifyf(0, "STATUS=The agent exited with status %d", status);
         if (!vm->ending)
@@ -83,6 +90,9 @@ static void on_notify_line(void *userdata, const char *line) {
                 break;
         case GUEST_IDLE:
                 vm_idle_answer(vm, message.number != 0);
+                break;
+        case GUEST_AGENT:
+                vm_agent_says(vm, message.number ? AGENT_WAITING : AGENT_WORKING);
                 break;
         case GUEST_EXIT_STATUS:
                 agent_has_ended(vm, message.number);

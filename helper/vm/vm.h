@@ -2,12 +2,14 @@
 #pragma once
 
 #include <stdbool.h>
+#include <systemd/sd-bus.h>
 #include <systemd/sd-event.h>
 
 #include "common/drop-in.h"
 #include "common/share-tag.h"
 #include "common/usec.h"
 #include "helper/guest-lines.h"
+#include "helper/host/agent-state.h"
 #include "helper/host/guest-image.h"
 #include "helper/line-limit.h"
 #include "helper/ssh/files.h"
@@ -46,6 +48,17 @@ typedef struct Migration {
         void (*done)(Vm *vm, const char *error);
 } Migration;
 
+/* What the agent does; see agent.c. */
+typedef struct AgentWatch {
+        AgentState state, told;    /* as it says, and what the host has heard of it */
+        uint64_t since_usec;       /* CLOCK_REALTIME */
+        uint64_t noticed_usec;     /* CLOCK_MONOTONIC; 0: the desktop has heard nothing yet */
+        sd_event_source *interval; /* until the host may hear of it again; NULL: it may */
+        sd_event_source *notice;   /* when the desktop hears of it; NULL: not to be */
+        sd_bus *bus;
+        bool end_was_seen; /* by a viewer */
+} AgentWatch;
+
 struct Vm {
         const RunConfig *config;
         const char *qemu; /* the one for this guest */
@@ -72,6 +85,7 @@ struct Vm {
         bool setup_begun, setup_ended;
         int setup_status;      /* of Setup=; 0: it was good, or did not run */
         char setup_words[256]; /* its last ones, if it was not */
+        AgentWatch agent;
         char guest_status[256];
         bool status_pending; /* systemd has not heard of it yet */
         char share_tag[SHARE_TAG_MAX + 1], share_result[64];
@@ -131,6 +145,17 @@ void vm_control_done(Vm *vm);
 
 /* QEMU has ended: waits for the virtiofsds, which end with it, and kills one that hangs. */
 void vm_shares_end(const Vm *vm);
+
+/* streams.c: the unit's status of a guest that is ready. */
+void vm_say_status(const Vm *vm);
+
+/* agent.c: the agent works, or waits for its user. */
+void vm_agent_says(Vm *vm, AgentState state);
+
+/* It has ended; later the VM has, with this exit status. */
+void vm_agent_ended(Vm *vm);
+void vm_agent_notice_end(Vm *vm, int status);
+void vm_agent_done(Vm *vm);
 
 /* Ends the VM and names the ended share as the reason. */
 void vm_share_has_died(Vm *vm);

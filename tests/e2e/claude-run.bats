@@ -7,7 +7,7 @@ load common
 # can run alone.
 setup_file() {
         start_api
-        new_project tui 'AgentArguments=--dangerously-skip-permissions'
+        new_project tui 'AgentArguments=--dangerously-skip-permissions' DesktopNotice=yes
 }
 
 teardown_file() {
@@ -194,6 +194,59 @@ type_in() {
         assert_nothing_left panics
 }
 
+# wait_file_line FILE TEXT
+wait_file_line() {
+        timeout 240 grep --quiet --max-count=1 -e "$2" <(tail --lines=+1 --follow=name --retry "$1" 2>/dev/null) || { cat "$1"; return 1; }
+}
+
+@test "whether the agent works or waits: in a list that renews itself, in the status, on the desktop; then its end" {
+        local bus=$BATS_TEST_TMPDIR/bus
+        busctl --user monitor --match "interface='org.freedesktop.Notifications'" >"$bus" 2>&1 3>&- 4>&- &
+        wait_file_line "$bus" Monitoring
+        attach_terminal says
+        terminal watch "$HOME" 80 12
+        tmux send-keys -t watch 'claude-run list --watch; echo status=$?' Enter
+        wait_screen watch '^[> ] tui .* active  *waiting '
+        type_in says 'run: touch begun; while test ! -e go; do sleep 1; done'
+        tmux send-keys -t says Enter
+        wait_file "$(project_dir tui)/begun"
+        wait_screen watch '^[> ] tui .* active  *working .* 1$'
+        [ "$(claude-run list --json | jq --raw-output '.[] | select(.name == "tui") | "\(.agent) \(.agentSinceUSec > 0)"')" = "working true" ]
+        [ "$(vm_property tui StatusText)" = "The agent works" ]
+
+        # not while somebody looks
+        tmux send-keys -t says 'C-\'
+        wait_screen watch ' tui .* 0$'
+        run ! grep --quiet tui "$bus"
+        touch "$(project_dir tui)/go"
+        wait_screen watch ' tui .* waiting '
+        wait_file_line "$bus" 'STRING "tui: the agent waits for you"'
+
+        until grep --quiet '^> tui ' <(screen watch); do
+                tmux send-keys -t watch Down
+                sleep 0.2
+        done
+        tmux send-keys -t watch Enter
+        wait_agent watch ready
+        tmux send-keys -t watch 'C-\'
+        wait_screen watch '^> tui .* active '
+        tmux send-keys -t watch x
+        wait_screen watch "^Stop 'tui'? What the agent does now ends. y/n"
+        tmux send-keys -t watch n
+        wait_screen watch 'Enter attach'
+        tmux resize-window -t watch -x 40 -y 8
+        wait_screen watch '^  NAME .* AGENT    U$'
+
+        # of a session the desktop hears nothing, however it ends
+        run -0 claude-run exec tui -- bash -c 'kill "$(</run/claude-vm/agent/pid)"'
+        wait_file_line "$bus" 'STRING "tui: the agent has ended with status [0-9]*"'
+        [ "$(grep --count 'STRING "tui' "$bus")" = 2 ]
+        wait_screen watch '^> tui  *[a-z]* *-'
+        tmux send-keys -t watch q
+        wait_screen watch 'status=0'
+        kill %?busctl
+}
+
 # bats test_tags=no-vm
 @test "claude-run says what is wrong and what to do" {
         run -2 claude-run </dev/null
@@ -203,6 +256,8 @@ type_in() {
         run -2 claude-run --bogus
         [[ "$output" == *"--bogus"*"--help"* ]]
         run -2 claude-run attach 'a/b'
+        run -2 claude-run list --watch </dev/null
+        [[ "$output" == *"--watch needs a terminal"* ]]
         run -78 claude-run start no-such-project
         [[ "$output" == *no-such-project.ini* ]]
         new_project notty

@@ -246,3 +246,24 @@ while True:
         run -0 "${ask[@]}"
         [ "$output" != 000 ]
 }
+
+@test "a start while the VM stops never has the network of the settings before" {
+        local mode='claude-run network turned --json | jq --raw-output .mode'
+        new_project turned AgentStart=session '[Network]' Mode=internet
+        systemctl --user start claude-vm@turned
+        [ "$(eval "$mode")" = internet ]
+        systemctl --user stop --no-block claude-vm@turned
+        sed -i 's/^Mode=internet/Mode=none/' ~/.config/claude-microvm/turned.ini
+        systemctl --user daemon-reload
+        # systemd keeps a network that it has not begun to stop
+        if systemctl --user start claude-vm@turned; then
+                [ "$(eval "$mode")" = none ]
+        else
+                [[ "$(vm_property turned StatusText)" == "The network is still the one of earlier settings"* ]]
+        fi
+        systemctl --user stop --no-block claude-vm@turned
+        claude-run start turned
+        [ "$(eval "$mode")" = none ]
+        systemctl --user stop claude-vm@turned
+        assert_nothing_left turned
+}

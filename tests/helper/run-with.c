@@ -30,6 +30,7 @@ int main(int argc, char **argv) {
                         .sha256sum = SHA256SUM_PATH,
                         .runtime_dir = argv[3],
                         .vm_dir = argv[3],
+                        .settings_id = getenv("CLAUDE_VM_CONFIG_ID") ?: "",
                         .data_home = argv[3],
                         .state_dir = getenv("STATE_DIRECTORY"),
                         .qemu_variables = variables,

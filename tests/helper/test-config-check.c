@@ -86,6 +86,15 @@ static void test_no_identity(void **state) {
         assert_int_equal(config_check(variables, &why), -ENODATA);
 }
 
+static void test_id(void **state) {
+        char *variables[] = { (char *) "CLAUDE_VM_DEFAULTS_1=2:/b", (char *) "CLAUDE_VM_CONFIG_ID=0",
+                (char *) "CLAUDE_VM_DEFAULTS_0=1:/a", NULL };
+        _cleanup_free_ char *id = config_print_id(variables), *none = config_print_id(variables + 3);
+
+        assert_string_equal(id, "0 1:/a 2:/b");
+        assert_string_equal(none, "");
+}
+
 static bool knows(const char *link) {
         _cleanup_strv_free_ char **variables = NULL;
 
@@ -125,6 +134,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_defaults, setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_links, setup, scratch_teardown),
                 cmocka_unit_test(test_no_identity),
+                cmocka_unit_test(test_id),
                 cmocka_unit_test_setup_teardown(test_git_link, setup, scratch_teardown),
         };
 

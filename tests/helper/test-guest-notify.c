@@ -24,6 +24,10 @@ static void test_words(void **state) {
         assert_int_equal(m.number, 1);
         assert_int_equal(parse("IDLE=0").number, 0);
         assert_int_equal(parse("DRAWN=1").word, GUEST_DRAWN);
+        assert_int_equal(parse("AGENT=working").word, GUEST_AGENT);
+        assert_int_equal(parse("AGENT=working").number, 0);
+        assert_int_equal(parse("AGENT=waiting").word, GUEST_AGENT);
+        assert_int_equal(parse("AGENT=waiting").number, 1);
         m = parse("SETUP=begin");
         assert_int_equal(m.word, GUEST_SETUP);
         assert_int_equal(m.number, -1);
@@ -40,7 +44,7 @@ static void test_others_are_not_believed(void **state) {
                 "EXIT_STATUS=", "EXIT_STATUS=256", "EXIT_STATUS=-1", "EXIT_STATUS= 1", "EXIT_STATUS=1 ",
                 "EXIT_STATUS=0x1", "EXIT_STATUS=0001", "MAINPID=1", "STOPPING=1", "FDSTORE=1", "IDLE",
                 "DRAWN=0", "DRAWN=", "IDLE=", "IDLE=2", "IDLE=10", "IDLE=1 ", "SETUP=", "SETUP=-1",
-                "SETUP=beginning" };
+                "SETUP=beginning", "AGENT=", "AGENT=working ", "AGENT=Waiting", "AGENT=w" };
 
         for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
                 assert_int_equal(parse(bad[i]).word, GUEST_UNKNOWN);
