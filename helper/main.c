@@ -11,6 +11,7 @@
 #include "common/drop-in.h"
 #include "common/exit-status.h"
 #include "common/path.h"
+#include "common/progress-status.h"
 #include "common/settings.h"
 #include "common/strjoin.h"
 #include "common/strv.h"
@@ -151,10 +152,11 @@ static int verb_devshell(const char *id) {
 }
 
 /* What `systemctl status` and a claude-run that waits show. */
-static void show_copied(uint64_t bytes, uint64_t total, uint64_t files) {
-        sd_notifyf(0, "STATUS=Copies the work directory: %llu of %llu MiB, %llu files",
-                        (unsigned long long) (bytes >> 20), (unsigned long long) (total >> 20),
-                        (unsigned long long) files);
+static void show_copied(uint64_t bytes, uint64_t total) {
+        char text[PROGRESS_STATUS_MAX];
+
+        progress_status_print("Copies the work directory", bytes, total, text);
+        sd_notifyf(0, "STATUS=%s", text);
 }
 
 static void report_copy(const char *origin, const CopyResult *result) {
@@ -209,7 +211,7 @@ static int verb_suspend(const char *id) {
         int r;
 
         log_set_vm(id, "");
-        r = vm_name_is_id(id) ? suspend_request(runtime_dir(), id, &why) : -EINVAL;
+        r = vm_name_is_id(id) ? suspend_request(runtime_dir(), id, NULL, NULL, &why) : -EINVAL;
         /* a VM that does not run, or has just ended, is no failure */
         if (r == 0 || r == -ENOENT || r == -ECONNREFUSED || r == -ECONNRESET)
                 return EXIT_SUCCESS;

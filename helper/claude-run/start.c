@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,6 +17,7 @@
 #include "helper/claude-run/context.h"
 #include "helper/claude-run/fail.h"
 #include "helper/claude-run/memory.h"
+#include "helper/claude-run/progress-line.h"
 #include "helper/claude-run/say.h"
 #include "helper/claude-run/uninstalled.h"
 #include "helper/claude-run/which-vm.h"
@@ -29,18 +29,11 @@
 #define STOP_LIMIT (60 * SEC)    /* the unit's own is 45 s */
 #define NETWORK_LIMIT (10 * SEC) /* the unit's own is 5 s */
 
-static void __attribute__((format(printf, 1, 2))) print_progress(const char *format, ...) {
-        va_list ap;
-
-        va_start(ap, format);
-        say_after(stderr, "\r\033[K", format, ap);
-        va_end(ap);
-}
-
 typedef struct Progress {
         Context *context;
         const char *id;
         bool has_copy; /* which is made before the VM has anything to say */
+        ProgressLine line;
 } Progress;
 
 /* The status text of the unit that makes the copy, owned; NULL if it has none. */
@@ -54,17 +47,15 @@ static char *copy_status(Context *c, const char *id) {
         return TAKE_PTR(text);
 }
 
-/* Prints a line that the next one overwrites, and nothing without a terminal. */
 static void show_progress(void *userdata, const char *status_text, uint64_t elapsed_usec) {
-        const Progress *p = userdata;
+        Progress *p = userdata;
         _cleanup_free_ char *copied = NULL;
 
         if (!isatty(STDERR_FILENO))
                 return;
         if (!status_text[0] && p->has_copy)
                 copied = copy_status(p->context, p->id);
-        print_progress("%s: %s … %llu s", p->id, status_text[0] ? status_text : copied ?: "waiting",
-                        (unsigned long long) (elapsed_usec / SEC));
+        progress_line_draw_status(&p->line, p->id, status_text[0] ? status_text : copied ?: "waiting");
 }
 
 static bool has_copy(Context *c, const char *unit) {
@@ -72,11 +63,6 @@ static bool has_copy(Context *c, const char *unit) {
 
         return manager_environment(c->manager, unit, settings[SETTING_WORKSPACE].variable, &workspace) > 0 &&
                         strcmp(workspace, "copy") == 0;
-}
-
-static void end_progress(void) {
-        if (isatty(STDERR_FILENO))
-                fputs("\r\033[K", stderr);
 }
 
 /* What the guest said last, if it came that far, and marked as the guest's: no line of it may pass for one
@@ -133,12 +119,12 @@ int start_job(Context *c, ManagerJob job, const char *id) {
         uint64_t limit = job == MANAGER_STOP ? STOP_LIMIT : START_LIMIT;
         const char *result = "";
         uint64_t begun_usec = usec_now(CLOCK_REALTIME);
-        Progress progress = { c, id, job != MANAGER_STOP && has_copy(c, unit) };
+        Progress progress = { .context = c, .id = id, .has_copy = job != MANAGER_STOP && has_copy(c, unit) };
         int r;
 
         r = manager_job(c->manager, job, unit, limit, &context_interrupted, show_progress, &progress,
                         &result);
-        end_progress();
+        progress_line_end(&progress.line);
         if (r >= 0)
                 return 0;
         if (r == -EINTR) {

@@ -17,6 +17,7 @@
 #include "helper/claude-run/disks.h"
 #include "helper/claude-run/fail.h"
 #include "helper/claude-run/memory.h"
+#include "helper/claude-run/progress-line.h"
 #include "helper/claude-run/say.h"
 #include "helper/claude-run/verbs.h"
 #include "helper/claude-run/which-vm.h"
@@ -138,21 +139,25 @@ static int show(Disk *d, const char *tag) {
 
 /* --- copies ---------------------------------------------------------------------------- */
 
-static int print_progress(void *userdata, uint64_t copied, uint64_t total) {
-        char size[DISK_SIZE_MAX];
+typedef struct CopyProgress {
+        const Disk *disk;
+        ProgressLine line;
+} CopyProgress;
 
-        disk_print_size(total, size);
-        if (isatty(STDERR_FILENO))
-                fprintf(stderr, "\r%3u %% of %s%s", total ? (unsigned) (100 * copied / total) : 100, size,
-                                copied >= total ? "\n" : "");
+static int show_progress(void *userdata, uint64_t copied, uint64_t total) {
+        CopyProgress *p = userdata;
+
+        progress_line_draw(&p->line, p->disk->project, "copies the disk", copied, total);
         return context_interrupted;
 }
 
 /* A file without a name, so that nothing is left of a copy that is interrupted. */
 static int copy(const Disk *d, int from, int *ret) {
         _cleanup_close_ int fd = openat(d->files.directory, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-        int r = fd < 0 ? -errno : disk_copy(from, fd, print_progress, NULL);
+        CopyProgress progress = { .disk = d };
+        int r = fd < 0 ? -errno : disk_copy(from, fd, show_progress, &progress);
 
+        progress_line_end(&progress.line);
         if (r > 0)
                 return fail(EXIT_FAILURE, "interrupted; nothing has changed");
         if (r < 0)

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/usec.h"
@@ -12,6 +13,7 @@
 #include "helper/claude-run/context.h"
 #include "helper/claude-run/fail.h"
 #include "helper/claude-run/memory.h"
+#include "helper/claude-run/progress-line.h"
 #include "helper/claude-run/say.h"
 #include "helper/claude-run/start.h"
 #include "helper/claude-run/suspended.h"
@@ -25,11 +27,8 @@
 static int say_suspended(Context *c, const char *id) {
         _cleanup_free_ char *unit = NEED(vm_unit_name(id));
         char text[SUSPENDED_TEXT_MAX];
-        int r = context_manager(c);
+        int r = manager_wait_inactive(c->manager, unit, END_LIMIT, &context_interrupted);
 
-        if (r != 0)
-                return r;
-        r = manager_wait_inactive(c->manager, unit, END_LIMIT, &context_interrupted);
         if (r < 0)
                 return fail(EXIT_FAILURE, "VM '%s' is suspended, but does not end: %s", id, strerror(-r));
         if (suspended_print(id, text))
@@ -43,13 +42,41 @@ static int does_not_run(const char *id) {
         return fail(EXIT_FAILURE, "VM '%s' does not run", id);
 }
 
+typedef struct Progress {
+        Context *context;
+        const char *id, *unit;
+        ProgressLine line;
+} Progress;
+
+static void show_progress(void *userdata) {
+        Progress *p = userdata;
+        UnitState state = {};
+
+        if (manager_state(p->context->manager, p->unit, &state) >= 0 && state.status_text)
+                progress_line_draw_status(&p->line, p->id, state.status_text);
+        unit_state_done(&state);
+}
+
+/* The helper says in its unit's status how far it is. */
+static int request(Context *c, const char *id, char **ret_why) {
+        _cleanup_free_ char *unit = NEED(vm_unit_name(id));
+        Progress progress = { .context = c, .id = id, .unit = unit };
+        int r = suspend_request(c->runtime_dir, id, isatty(STDERR_FILENO) ? show_progress : NULL, &progress,
+                        ret_why);
+
+        progress_line_end(&progress.line);
+        return r;
+}
+
 static int suspend_one(Context *c, const char *id) {
         _cleanup_free_ char *why = NULL;
         int r = which_vm_check(c, id);
 
+        if (r == 0)
+                r = context_manager(c);
         if (r != 0)
                 return r;
-        r = suspend_request(c->runtime_dir, id, &why);
+        r = request(c, id, &why);
         switch (r) {
         case 0:
                 return say_suspended(c, id);

@@ -68,7 +68,7 @@ static void tell(Maker *m) {
         if (!m->request->progress || now - m->told_usec < SEC)
                 return;
         m->told_usec = now;
-        m->request->progress(m->result.bytes, m->total.bytes, m->result.files);
+        m->request->progress(m->result.bytes, m->total.bytes);
 }
 
 /* --- entries ---------------------------------------------------------------------------- */

@@ -16,7 +16,7 @@ typedef struct CopyRequest {
         const char *origin; /* the work directory */
         uint64_t max_mib;   /* to copy; what shares its blocks with the original does not count */
         /* Called now and then; NULL: not called. `total`: 0 while that is not known. */
-        void (*progress)(uint64_t bytes, uint64_t total, uint64_t files);
+        void (*progress)(uint64_t bytes, uint64_t total);
 } CopyRequest;
 
 typedef struct CopyResult {

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -14,6 +15,8 @@
 #include "common/printable.h"
 #include "common/runtime-path.h"
 #include "common/unix-socket.h"
+
+#define WAITING_MSEC 200
 
 static int send_request(const char *runtime_dir, const char *id, const char *text, int reply_fd) {
         _cleanup_free_ char *path = runtime_path_vm_file(runtime_dir, id, "control");
@@ -28,7 +31,18 @@ static int send_request(const char *runtime_dir, const char *id, const char *tex
         return r < 0 ? r : unix_send_text_fd(fd, text, reply_fd);
 }
 
-static int request(const char *runtime_dir, const char *id, const char *text, char **ret_why) {
+/* Until there is something to read, or the other end is closed. */
+static int wait_for_reply(int fd, suspend_waiting waiting, void *userdata) {
+        struct pollfd pollfd = { .fd = fd, .events = POLLIN };
+        int r;
+
+        while ((r = poll(&pollfd, 1, waiting ? WAITING_MSEC : -1)) == 0)
+                waiting(userdata);
+        return r < 0 ? -errno : 0;
+}
+
+static int request(const char *runtime_dir, const char *id, const char *text, suspend_waiting waiting,
+                void *userdata, char **ret_why) {
         _cleanup_close_ int ours = -EBADF;
         char reply[SUSPEND_REPLY_MAX];
         int pair[2], r;
@@ -39,6 +53,8 @@ static int request(const char *runtime_dir, const char *id, const char *text, ch
         ours = pair[0];
         r = send_request(runtime_dir, id, text, pair[1]);
         close(pair[1]);
+        if (r >= 0)
+                r = wait_for_reply(ours, waiting, userdata);
         if (r < 0)
                 return r;
         n = recv(ours, reply, sizeof(reply) - 1, 0);
@@ -53,13 +69,14 @@ static int request(const char *runtime_dir, const char *id, const char *text, ch
         return *ret_why ? -EBUSY : -ENOMEM;
 }
 
-int suspend_request(const char *runtime_dir, const char *id, char **ret_why) {
-        return request(runtime_dir, id, "SUSPEND", ret_why);
+int suspend_request(const char *runtime_dir, const char *id, suspend_waiting waiting, void *userdata,
+                char **ret_why) {
+        return request(runtime_dir, id, "SUSPEND", waiting, userdata, ret_why);
 }
 
 int memory_request(const char *runtime_dir, const char *id, uint64_t mib, char **ret_why) {
         char text[64];
 
         snprintf(text, sizeof(text), "MEMORY=%" PRIu64, mib);
-        return request(runtime_dir, id, text, ret_why);
+        return request(runtime_dir, id, text, NULL, NULL, ret_why);
 }

@@ -1,15 +1,21 @@
 /* The guest's memory goes to a file, or comes from one: QEMU's migration, with a file's descriptor instead
  * of another machine. Each command waits for the reply to the one before; an event says when QEMU is done.
- */
+ *
+ * While it saves, QEMU is asked how far it is, which no event says. By then it may belong to the guest: of
+ * its answer two numbers count, and what they may lead to is a percentage between 0 and 100 in our own
+ * words. While it loads it does not know. */
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <systemd/sd-daemon.h>
 
 #include "common/cleanup.h"
+#include "common/progress-status.h"
 #include "helper/json.h"
 #include "helper/vm/vm.h"
 
+#define POLL_USEC (SEC / 4)
 #define FIRST_SET 100U /* of descriptors; the command line has the ones below */
 
 static void step(Vm *vm);
@@ -20,8 +26,58 @@ static void finish(Vm *vm, const char *error) {
         if (!m->active)
                 return;
         m->active = false;
-        m->timer = sd_event_source_disable_unref(m->timer);
+        vm_migration_done(vm);
         m->done(vm, error);
+}
+
+/* A number of bytes of the answer. */
+static bool read_bytes(sd_json_variant *object, const char *name, uint64_t *ret) {
+        sd_json_variant *v = object && sd_json_variant_is_object(object)
+                        ? sd_json_variant_by_key(object, name)
+                        : NULL;
+
+        if (!v || !sd_json_variant_is_unsigned(v))
+                return false;
+        *ret = sd_json_variant_unsigned(v);
+        return true;
+}
+
+/* `remaining` and not `transferred`, in which a page of zeroes is missing. No guest has more memory than its
+ * ini says, but for what the machine adds to it, so a larger total is none. */
+static void on_progress(void *userdata, sd_json_variant *result, const char *error) {
+        Vm *vm = userdata;
+        sd_json_variant *ram = result && sd_json_variant_is_object(result)
+                        ? sd_json_variant_by_key(result, "ram")
+                        : NULL;
+        uint64_t total, remaining, most = setting_number(vm->parameters->values, SETTING_MEMORY_MIB) << 21;
+        char text[PROGRESS_STATUS_MAX];
+
+        vm->migration.asked = false;
+        if (!vm->migration.active || !read_bytes(ram, "total", &total) ||
+                        !read_bytes(ram, "remaining", &remaining) || total == 0 || total > most)
+                return;
+        progress_status_print("Saves the guest's memory", total - (remaining < total ? remaining : total),
+                        total, text);
+        sd_notifyf(0, "STATUS=%s", text);
+}
+
+static int on_poll(sd_event_source *source, uint64_t usec, void *userdata) {
+        Vm *vm = userdata;
+
+        /* one that does not answer is not asked again */
+        if (!vm->migration.asked && qmp_execute(vm->qmp, "query-migrate", NULL, NULL, on_progress) >= 0)
+                vm->migration.asked = true;
+        (void) sd_event_source_set_time_relative(source, POLL_USEC);
+        return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+/* Saving goes on without it. */
+static void begin_polling(Vm *vm) {
+        Migration *m = &vm->migration;
+
+        if (!m->incoming)
+                (void) sd_event_add_time_relative(
+                                vm->event, &m->poll, CLOCK_MONOTONIC, POLL_USEC, 0, on_poll, vm);
 }
 
 static void on_reply(void *userdata, sd_json_variant *result, const char *error) {
@@ -79,8 +135,10 @@ static void step(Vm *vm) {
         Migration *m = &vm->migration;
         int r;
 
-        if (m->step == ELEMENTSOF(steps))
+        if (m->step == ELEMENTSOF(steps)) {
+                begin_polling(vm);
                 return;
+        }
         r = steps[m->step++](vm);
         if (r < 0)
                 finish(vm, strerror(-r));
@@ -146,5 +204,6 @@ void vm_migration_event(Vm *vm, sd_json_variant *data) {
 }
 
 void vm_migration_done(Vm *vm) {
+        vm->migration.poll = sd_event_source_disable_unref(vm->migration.poll);
         vm->migration.timer = sd_event_source_disable_unref(vm->migration.timer);
 }

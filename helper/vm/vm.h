@@ -43,7 +43,8 @@ typedef struct Migration {
         unsigned step;
         int fd; /* of the file, borrowed */
         unsigned set;
-        sd_event_source *timer;
+        sd_event_source *timer, *poll;
+        bool asked; /* how far it is, and QEMU has not answered */
         void (*done)(Vm *vm, const char *error);
 } Migration;
 

@@ -190,6 +190,15 @@ refused() {
         [[ "$output" == *18094* && "$output" == *18095* && "$output" != *18093* ]]
 }
 
+@test "a suspend shows on a terminal how far it is" {
+        claude-run exec frozen -- sh -c 'head --bytes=400M /dev/urandom >/dev/shm/filler'
+        run -0 "$BATS_TEST_DIRNAME/in-terminal" "expect:frozen: Saves the guest's memory \\[[#.]+\\] \\d+ % \\d\\.\\d of \\d\\.\\d GiB, " -- claude-run suspend frozen
+        [[ "$output" == *$'\r\e[K'"VM 'frozen' is suspended since "* ]]
+        claude-run resume frozen
+        claude-run exec frozen -- rm /dev/shm/filler
+        assert_works
+}
+
 @test "SIGKILL at any moment: the VM is gone, or its state is there whole" {
         local i pid
         claude-run suspend frozen
