@@ -16,7 +16,8 @@
 #include "helper/vm/vm.h"
 
 #define POLL_USEC (SEC / 4)
-#define FIRST_SET 100U /* of descriptors; the command line has the ones below */
+#define BANDWIDTH_MAX (1ULL << 40) /* bytes a second: as fast as the disk; QEMU's default is 128 MiB */
+#define FIRST_SET 100U             /* of descriptors; the command line has the ones below */
 
 static void step(Vm *vm);
 
@@ -113,6 +114,13 @@ static int set_capabilities(Vm *vm) {
         return r < 0 ? r : qmp_send(vm->qmp, "migrate-set-capabilities", arguments, -EBADF, on_reply);
 }
 
+static int set_parameters(Vm *vm) {
+        _cleanup_json_ sd_json_variant *arguments = NULL;
+        int r = sd_json_buildo(&arguments, SD_JSON_BUILD_PAIR_UNSIGNED("max-bandwidth", BANDWIDTH_MAX));
+
+        return r < 0 ? r : qmp_send(vm->qmp, "migrate-set-parameters", arguments, -EBADF, on_reply);
+}
+
 /* QEMU has no path to it, and another set for each time: it takes the first descriptor of a set. */
 static int pass_file(Vm *vm) {
         _cleanup_json_ sd_json_variant *arguments = NULL;
@@ -131,7 +139,8 @@ static int migrate(Vm *vm) {
 
 /* After the last one the event is waited for. */
 static void step(Vm *vm) {
-        static int (*const steps[])(Vm *vm) = { stop_guest, set_capabilities, pass_file, migrate };
+        static int (*const steps[])(
+                        Vm *vm) = { stop_guest, set_capabilities, set_parameters, pass_file, migrate };
         Migration *m = &vm->migration;
         int r;
 
