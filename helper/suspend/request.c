@@ -36,7 +36,7 @@ static int wait_for_reply(int fd, suspend_waiting waiting, void *userdata) {
         struct pollfd pollfd = { .fd = fd, .events = POLLIN };
         int r;
 
-        while ((r = poll(&pollfd, 1, waiting ? WAITING_MSEC : -1)) == 0)
+        while ((r = poll(&pollfd, 1, WAITING_MSEC)) == 0)
                 waiting(userdata);
         return r < 0 ? -errno : 0;
 }
@@ -53,7 +53,7 @@ static int request(const char *runtime_dir, const char *id, const char *text, su
         ours = pair[0];
         r = send_request(runtime_dir, id, text, pair[1]);
         close(pair[1]);
-        if (r >= 0)
+        if (r >= 0 && waiting)
                 r = wait_for_reply(ours, waiting, userdata);
         if (r < 0)
                 return r;

@@ -89,7 +89,7 @@ $(readlink "/proc/$(systemctl show --property MainPID --value user@1000)/ns/mnt"
         run -0 grep --text --no-filename --only-matching --extended-regexp '/usr/(s?bin|libexec)/[a-z0-9_-]+' \
                 "$tree/usr/libexec/claude-vm-helper" "$tree/usr/bin/claude-run"
         [ "${#lines[@]}" -gt 8 ]
-        for program in $(printf '%s\n' "${lines[@]}" | grep --invert-match --extended-regexp 'claude-vm|/env$|/bash$|/qemu-system-aarch64$' | sort -u); do
+        for program in $(printf '%s\n' "${lines[@]}" | grep --invert-match --extended-regexp 'claude-vm|/env$|/bash$|/qemu-system-aarch64$|/wl-paste$|/xclip$' | sort -u); do
                 package=$(dpkg --search "$program" "${program#/usr}" 2>/dev/null | head -n 1 | cut -d: -f1) || true
                 echo "$program: $package"
                 # essential: on each machine anyway
@@ -98,6 +98,8 @@ $(readlink "/proc/$(systemctl show --property MainPID --value user@1000)/ns/mnt"
         done
         # guests of the other architecture are for who wants them
         grep --quiet '^Suggests:.*qemu-system-arm' "$tree/DEBIAN/control"
+        # and a desktop has one of these
+        grep --quiet '^Suggests:.*wl-clipboard | xclip' "$tree/DEBIAN/control"
 }
 
 @test "installed: the first claude-run of a user starts a VM" {
