@@ -7,13 +7,12 @@
 
 #include "common/cleanup.h"
 #include "common/path.h"
-#include "common/runtime-path.h"
 #include "common/settings.h"
 #include "common/strjoin.h"
 #include "common/strv.h"
 #include "common/vm-name.h"
-#include "common/whole-file.h"
 #include "config.h"
+#include "helper/claude-run/agent-versions.h"
 #include "helper/claude-run/context.h"
 #include "helper/claude-run/fail.h"
 #include "helper/claude-run/memory.h"
@@ -21,8 +20,6 @@
 #include "helper/claude-run/verbs.h"
 #include "helper/host/guest-image.h"
 #include "helper/json.h"
-
-#define GUEST_FILE_MAX 8192U
 
 typedef struct Versions {
         const char *name;
@@ -53,17 +50,6 @@ static int print_versions(const Versions *v, sd_json_variant **array) {
         return r < 0 ? r : sd_json_variant_append_array(array, object);
 }
 
-/* What the helper has noted when it started the VM, in a directory that goes with it. */
-static char *read_running(const Context *c, const char *id) {
-        _cleanup_free_ char *path = NEED(runtime_path_vm_file(c->runtime_dir, id, "guest"));
-        char *text = NULL;
-
-        if (whole_file_read(path, GUEST_FILE_MAX, &text) < 0)
-                return NULL;
-        text[strcspn(text, "\n")] = '\0';
-        return text;
-}
-
 static int look_at(Context *c, const char *id, const char *data, sd_json_variant **array) {
         _cleanup_free_ char *unit = NEED(vm_unit_name(id)), *guest = NULL, *agent = NULL, *why = NULL;
         _cleanup_(versions_done) Versions v = { .name = id };
@@ -73,7 +59,7 @@ static int look_at(Context *c, const char *id, const char *data, sd_json_variant
                 r = manager_environment(c->manager, unit, settings[SETTING_AGENT].variable, &agent);
         if (r < 0)
                 return r;
-        v.runs = read_running(c, id);
+        v.runs = agent_versions_running(c, id, NULL);
         r = guest_image_find(guest ?: DEFAULT_GUEST, agent ?: settings[SETTING_AGENT].fallback, data,
                         &v.image, &why);
         return r == -ENOMEM ? r : print_versions(&v, array);
@@ -89,7 +75,7 @@ static int look_at_all(Context *c, const char *data, sd_json_variant **array) {
         for (char **unit = units; r >= 0 && unit && *unit; unit++) {
                 _cleanup_free_ char *id = vm_name_of_unit(*unit);
 
-                _cleanup_free_ char *runs = id ? read_running(c, id) : NULL;
+                _cleanup_free_ char *runs = id ? agent_versions_running(c, id, NULL) : NULL;
 
                 if (runs && !project_entries_find(&c->projects, id))
                         r = look_at(c, id, data, array);

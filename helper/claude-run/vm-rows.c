@@ -12,6 +12,7 @@
 #include "common/strv.h"
 #include "common/usec.h"
 #include "common/vm-name.h"
+#include "helper/claude-run/agent-versions.h"
 #include "helper/claude-run/copies.h"
 #include "helper/claude-run/disks.h"
 #include "helper/claude-run/memory.h"
@@ -32,6 +33,7 @@ void vm_row_done(VmRow *row) {
         free(row->uuid);
         free(row->directory);
         free(row->error);
+        free(row->remark);
         unit_state_done(&row->state);
         *row = (VmRow) {};
 }
@@ -72,8 +74,8 @@ void vm_row_print_uptime(const VmRow *row, char ret[static VM_ROW_CELL]) {
 char *vm_row_reason(const VmRow *row) {
         const char *state = row->state.active_state ?: "", *status = row->state.status_text;
 
-        if (row->error || row->note)
-                return NEED(strdup(row->error ?: row->note));
+        if (row->error || row->note || row->remark)
+                return NEED(strdup(row->error ?: row->note ?: row->remark));
         if (strcmp(state, "failed") == 0)
                 return NEED(strdup(status && status[0] ? status : row->state.result));
         return NULL;
@@ -103,6 +105,7 @@ static int look_at_unit(Context *c, unsigned more, VmRow *row) {
         if (r < 0 || !vm_row_is_active(row))
                 return r;
         row->viewers = viewers_count(c->runtime_dir, row->name);
+        row->remark = agent_versions_remark(c, row->name);
         row->agent = agent_state_read(vm_dir, &row->agent_since_usec);
         /* one that ends now has no network any more */
         if (more & VM_ROWS_NETWORK)

@@ -15,6 +15,7 @@
 typedef struct VmRow {
         char *name;
         char *uuid, *directory, *error; /* or NULL */
+        char *remark;                   /* on one that runs; or NULL */
         const char *note;               /* or NULL */
         UnitState state;
         StateInfo suspended; /* .since_usec 0: it is not */
@@ -58,7 +59,7 @@ const char *vm_row_word(const VmRow *row);
 /* How long it has been up, as ` 5m 07s`; "-": it is not. */
 void vm_row_print_uptime(const VmRow *row, char ret[static VM_ROW_CELL]);
 
-/* Why a VM does not run that should, owned; NULL: nothing of the kind. */
+/* Why a VM does not run that should, or what else is to be said of it. Owned; NULL: nothing. */
 char *vm_row_reason(const VmRow *row);
 
 /* The object of `list --json`. Negative errno. */

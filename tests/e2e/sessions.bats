@@ -97,6 +97,11 @@ serve_in_guest() {
                 "$agents|$agents|/var/lib/claude-microvm/guests/debian" ]
         run -0 claude-run versions
         [[ "$output" == NAME*RUNS*IMAGE* ]]
+        run ! grep --quiet 'It runs' <(claude-run list)
+        # as if the image had been replaced meanwhile
+        sed --in-place '1s/.*/claude 1.0.1/' "$XDG_RUNTIME_DIR/claude-vm/in/guest"
+        grep --quiet "^  It runs claude 1.0.1; its guest image has $agents by now, for the next start: claude-run restart in\$" <(claude-run list)
+        sed --in-place "1s/.*/$agents/" "$XDG_RUNTIME_DIR/claude-vm/in/guest"
         run -1 claude-run update /usr/lib/guest
         [[ "$output" == *"sudo claude-vm-mkguest --update --directory /usr/lib/guest" ]]
 }

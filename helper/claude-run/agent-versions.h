@@ -1,0 +1,13 @@
+/* Which agents a VM runs, and which its guest image has by now. */
+#pragma once
+
+#include "helper/claude-run/context.h"
+#include "helper/host/guest-image.h"
+
+/* "claude 2.1.331" and so on, as the helper noted it when it started the VM; `ret_image` is the directory of
+ * its image, unless NULL. Owned; NULL: it does not run. */
+char *agent_versions_running(const Context *c, const char *id, char **ret_image);
+
+/* A sentence that says that the image has been replaced by one with other agents since the VM started. Owned;
+ * NULL: it has not. */
+char *agent_versions_remark(const Context *c, const char *id);
