@@ -18,6 +18,7 @@
 #include "helper/changes/changes.h"
 #include "helper/log.h"
 #include "helper/request/files.h"
+#include "helper/suspend/state.h"
 
 /* Says what systemd did to the unit; NULL where the helper has said more itself. At a time limit
  * systemd asks the helper first, which ends the VM in good order. */
@@ -84,13 +85,16 @@ static void remove_limits(const char *runtime_dir, const char *id) {
                 rmdir(dir);
 }
 
-int gc_run(const char *runtime_dir, const char *id) {
+int gc_run(const char *runtime_dir, const char *state_dir, const char *id) {
         if (!vm_name_is_id(id))
                 return EXIT_CONFIGURATION;
         log_set_vm(id, "");
         explain();
         tell_changes(runtime_dir, id);
         remove_limits(runtime_dir, id);
+        /* a helper that was killed has left as much as the guest has memory */
+        if (state_dir)
+                state_abandon(state_dir, id);
         if (vm_name_is_uuid(id))
                 request_remove(runtime_dir, id);
         request_sweep(runtime_dir);

@@ -230,7 +230,7 @@ static int verb_disks(const char *id) {
 }
 
 static int verb_gc(const char *id) {
-        return gc_run(runtime_dir(), id);
+        return gc_run(runtime_dir(), getenv("STATE_DIRECTORY"), id);
 }
 
 static int verb_virtiofsd(const char *instance) {

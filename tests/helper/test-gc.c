@@ -49,18 +49,41 @@ static void test_limits(void **state) {
         create(high);
         create(own);
         create(other);
-        assert_int_equal(gc_run(directory, "web"), 0);
+        assert_int_equal(gc_run(directory, directory, "web"), 0);
         assert_false(exists(web));
         assert_false(exists(high));
         assert_true(exists(own));
         assert_true(exists(other));
-        assert_int_equal(gc_run(directory, "other"), 0);
+        assert_int_equal(gc_run(directory, directory, "other"), 0);
         assert_false(exists("systemd/user.control/claude-vm@other.service.d"));
 
         assert_int_equal(unlink(in(own)), 0);
         assert_int_equal(rmdir(in("systemd/user.control/claude-vm@web.service.d")), 0);
         assert_int_equal(rmdir(in("systemd/user.control")), 0);
         assert_int_equal(rmdir(in("systemd")), 0);
+}
+
+/* Of a suspend that a killed helper has begun; a state that is whole stays, and so do those of others. */
+static void test_suspend(void **state) {
+        static const char *const names[] = { ".web", ".other", "web" };
+        char file[32];
+
+        for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+                assert_int_equal(mkdir(in(names[i]), 0700), 0);
+                snprintf(file, sizeof(file), "%s/memory", names[i]);
+                create(file);
+        }
+        assert_int_equal(gc_run(directory, NULL, "web"), 0);
+        assert_true(exists(".web/memory"));
+        assert_int_equal(gc_run(directory, directory, "web"), 0);
+        assert_false(exists(".web"));
+        assert_true(exists(".other/memory"));
+        assert_true(exists("web/memory"));
+        for (size_t i = 1; i < sizeof(names) / sizeof(*names); i++) {
+                snprintf(file, sizeof(file), "%s/memory", names[i]);
+                assert_int_equal(unlink(in(file)), 0);
+                assert_int_equal(rmdir(in(names[i])), 0);
+        }
 }
 
 static void test_request(void **state) {
@@ -80,16 +103,16 @@ static void test_request(void **state) {
         strcpy(link, in("claude-microvm/requests/" ID ".ini"));
         assert_int_equal(symlink(in(target), link), 0);
 
-        assert_int_equal(gc_run(directory, ID), 0);
+        assert_int_equal(gc_run(directory, directory, ID), 0);
         assert_false(exists("claude-microvm/requests/" ID ".ini"));
         assert_false(exists("systemd/user/claude-vm@" ID ".service.d"));
         assert_true(exists(target));
         assert_true(exists(other));
         /* a project has no request, and what is gone is gone */
-        assert_int_equal(gc_run(directory, "other"), 0);
+        assert_int_equal(gc_run(directory, directory, "other"), 0);
         assert_true(exists(other));
-        assert_int_equal(gc_run(directory, ID), 0);
-        assert_int_equal(gc_run(directory, "../x"), 78);
+        assert_int_equal(gc_run(directory, directory, ID), 0);
+        assert_int_equal(gc_run(directory, directory, "../x"), 78);
 
         unlink(in(other));
         unlink(in(target));
@@ -110,7 +133,7 @@ static const char *explained(const char *result, const char *code) {
         setenv("SERVICE_RESULT", result, 1);
         setenv("EXIT_CODE", code, 1);
         setenv("EXIT_STATUS", "KILL", 1);
-        assert_int_equal(gc_run(directory, "other"), 0);
+        assert_int_equal(gc_run(directory, directory, "other"), 0);
         n = recv(fd, message, sizeof(message) - 1, MSG_DONTWAIT);
         message[n > 0 ? n : 0] = '\0';
         close(fd);
@@ -141,6 +164,7 @@ static void test_reasons(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_suspend),
                 cmocka_unit_test(test_request),
                 cmocka_unit_test(test_limits),
                 cmocka_unit_test(test_reasons),
