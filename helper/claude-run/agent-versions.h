@@ -8,6 +8,6 @@
  * its image, unless NULL. Owned; NULL: it does not run. */
 char *agent_versions_running(const Context *c, const char *id, char **ret_image);
 
-/* A sentence that says that the image has been replaced by one with other agents since the VM started. Owned;
- * NULL: it has not. */
+/* A sentence that says that the image has been replaced by one with other agents since the VM started.
+ * Owned; NULL: it has not. */
 char *agent_versions_remark(const Context *c, const char *id);

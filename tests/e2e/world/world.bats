@@ -199,7 +199,7 @@ greet() {
 	except ssl.SSLWantReadError:
 	    pass
 	try:
-	    s = socket.create_connection((sys.argv[1], 443), 3)
+	    s = socket.create_connection((sys.argv[1], 443), 20)
 	    s.sendall(outgoing.read())
 	    s.sendall(b"\r\n\r\n")
 	    print("yes" if s.recv(100) else "no")
