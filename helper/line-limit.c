@@ -5,10 +5,10 @@
 
 #include "common/usec.h"
 
-static const struct {
-        uint64_t usec;
-        unsigned lines;
-} burst = { 10 * SEC, 1000 }, hour = { 3600 * SEC, 20000 };
+#define BURST_USEC (10 * SEC)
+#define HOUR_USEC (3600 * SEC)
+
+static const LineBounds journal = { .burst = 1000, .hour = 20000 };
 
 static void renew(LineWindow *w, uint64_t now_usec, uint64_t length_usec) {
         if (now_usec - w->begin_usec <= length_usec)
@@ -17,10 +17,11 @@ static void renew(LineWindow *w, uint64_t now_usec, uint64_t length_usec) {
         w->lines = 0;
 }
 
-bool line_limit_pass(LineLimit *limit, uint64_t now_usec, unsigned *ret_left_out) {
-        renew(&limit->burst, now_usec, burst.usec);
-        renew(&limit->hour, now_usec, hour.usec);
-        if (limit->burst.lines >= burst.lines || limit->hour.lines >= hour.lines) {
+bool line_limit_pass_within(
+                LineLimit *limit, const LineBounds *bounds, uint64_t now_usec, unsigned *ret_left_out) {
+        renew(&limit->burst, now_usec, BURST_USEC);
+        renew(&limit->hour, now_usec, HOUR_USEC);
+        if (limit->burst.lines >= bounds->burst || limit->hour.lines >= bounds->hour) {
                 limit->left_out++;
                 return false;
         }
@@ -29,4 +30,8 @@ bool line_limit_pass(LineLimit *limit, uint64_t now_usec, unsigned *ret_left_out
         *ret_left_out = limit->left_out;
         limit->left_out = 0;
         return true;
+}
+
+bool line_limit_pass(LineLimit *limit, uint64_t now_usec, unsigned *ret_left_out) {
+        return line_limit_pass_within(limit, &journal, now_usec, ret_left_out);
 }

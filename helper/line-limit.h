@@ -9,6 +9,11 @@ typedef struct LineWindow {
         unsigned lines;
 } LineWindow;
 
+/* How many may pass in ten seconds, and in an hour. */
+typedef struct LineBounds {
+        unsigned burst, hour;
+} LineBounds;
+
 typedef struct LineLimit {
         LineWindow burst, hour;
         unsigned left_out; /* since a line passed */
@@ -17,3 +22,7 @@ typedef struct LineLimit {
 /* True if a line that comes at `now_usec` passes. `ret_left_out` is then how many were left out before it:
  * the caller says so, which happens once a window. */
 bool line_limit_pass(LineLimit *limit, uint64_t now_usec, unsigned *ret_left_out);
+
+/* The same for what is no line of a journal, within bounds of its own. */
+bool line_limit_pass_within(
+                LineLimit *limit, const LineBounds *bounds, uint64_t now_usec, unsigned *ret_left_out);

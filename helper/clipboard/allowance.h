@@ -11,8 +11,7 @@
 #define ALLOWANCE_HOUR 120U
 
 typedef struct Allowance {
-        LineWindow burst, hour;
-        bool exceeded; /* and nothing was allowed since */
+        LineLimit limit;
 } Allowance;
 
 /* True if a question that comes at `now_usec` may be answered. `ret_first` is true for the first one of
