@@ -8,6 +8,7 @@
 #include "common/strjoin.h"
 #include "common/whole-file.h"
 #include "helper/claude-run/memory.h"
+#include "helper/host/guest-image.h"
 
 #define GUEST_FILE_MAX 8192U
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "helper/claude-run/context.h"
-#include "helper/host/guest-image.h"
 
 /* "claude 2.1.331" and so on, as the helper noted it when it started the VM; `ret_image` is the directory of
  * its image, unless NULL. Owned; NULL: it does not run. */

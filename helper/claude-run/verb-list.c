@@ -62,7 +62,7 @@ static char *shorten(const char *directory) {
 
 /* On lines of their own: they are as long as they are. */
 static void print_reason(const VmRow *row) {
-        _cleanup_free_ char *reason = vm_row_reason(row);
+        const char *reason = vm_row_reason(row);
         char suspended[SUSPENDED_TEXT_MAX];
 
         if (reason)
@@ -134,7 +134,8 @@ static int check_words(const RunOptions *o) {
 }
 
 int verb_list(Context *c) {
-        bool more = c->options->json || c->options->wide;
+        unsigned more = (c->options->json || c->options->wide ? VM_ROWS_COPIES : 0) |
+                        (c->options->json ? 0 : VM_ROWS_REMARKS);
         _cleanup_(vm_rows_done) VmRows rows = {};
         int r = check_words(c->options);
 
@@ -146,7 +147,7 @@ int verb_list(Context *c) {
                 r = context_projects(c);
         if (r != 0)
                 return r;
-        r = vm_rows_read(c, more ? VM_ROWS_COPIES : 0, &rows);
+        r = vm_rows_read(c, more, &rows);
         if (r >= 0 && c->options->json)
                 r = print_json(&rows);
         else if (r >= 0)

@@ -71,13 +71,13 @@ void vm_row_print_uptime(const VmRow *row, char ret[static VM_ROW_CELL]) {
                 snprintf(ret, VM_ROW_CELL, "%2lluh %2llum", seconds / 3600, seconds / 60 % 60);
 }
 
-char *vm_row_reason(const VmRow *row) {
+const char *vm_row_reason(const VmRow *row) {
         const char *state = row->state.active_state ?: "", *status = row->state.status_text;
 
         if (row->error || row->note || row->remark)
-                return NEED(strdup(row->error ?: row->note ?: row->remark));
+                return row->error ?: row->note ?: row->remark;
         if (strcmp(state, "failed") == 0)
-                return NEED(strdup(status && status[0] ? status : row->state.result));
+                return status && status[0] ? status : row->state.result;
         return NULL;
 }
 
@@ -87,13 +87,13 @@ static uint64_t size_of_copy(const char *id) {
         return path ? copy_disk_usage(path) : COPY_ABSENT;
 }
 
-static int count_refused(const Context *c, VmRow *row) {
+/* A VM that is ending may have lost its network: then there is nothing to count. */
+static void count_refused(const Context *c, VmRow *row) {
         _cleanup_json_ sd_json_variant *network = NULL;
-        int r = vm_network_build_summary(c, row->name, &network);
 
+        (void) vm_network_build_summary(c, row->name, &network);
         row->has_network = network != NULL;
         row->refused = network ? vm_network_number(network, "refused") : 0;
-        return r;
 }
 
 /* Of a unit that is loaded. */
@@ -105,11 +105,11 @@ static int look_at_unit(Context *c, unsigned more, VmRow *row) {
         if (r < 0 || !vm_row_is_active(row))
                 return r;
         row->viewers = viewers_count(c->runtime_dir, row->name);
-        row->remark = agent_versions_remark(c, row->name);
+        if (more & VM_ROWS_REMARKS)
+                row->remark = agent_versions_remark(c, row->name);
         row->agent = agent_state_read(vm_dir, &row->agent_since_usec);
-        /* one that ends now has no network any more */
         if (more & VM_ROWS_NETWORK)
-                (void) count_refused(c, row);
+                count_refused(c, row);
         return 0;
 }
 

@@ -37,9 +37,10 @@ typedef struct VmRows {
 typedef enum VmRowsMore {
         VM_ROWS_COPIES = 1 << 0,
         VM_ROWS_NETWORK = 1 << 1,
+        VM_ROWS_REMARKS = 1 << 2,
 } VmRowsMore;
 
-/* All of them: projects in the order of the generator, then what is no project. 0, negative errno. */
+/* Reads every row: projects in the order of the generator, then VMs of no project. 0, negative errno. */
 int vm_rows_read(Context *c, unsigned more, VmRows *ret);
 void vm_rows_done(VmRows *rows);
 
@@ -59,8 +60,8 @@ const char *vm_row_word(const VmRow *row);
 /* How long it has been up, as ` 5m 07s`; "-": it is not. */
 void vm_row_print_uptime(const VmRow *row, char ret[static VM_ROW_CELL]);
 
-/* Why a VM does not run that should, or what else is to be said of it. Owned; NULL: nothing. */
-char *vm_row_reason(const VmRow *row);
+/* Why a VM does not run that should, or what else is to be said of it. NULL: nothing. */
+const char *vm_row_reason(const VmRow *row);
 
 /* The object of `list --json`. Negative errno. */
 int vm_row_build_json(const VmRow *row, sd_json_variant **ret);

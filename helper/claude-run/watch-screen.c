@@ -70,18 +70,12 @@ static void print_row(FILE *f, const WatchScreen *screen, size_t i) {
                         disk, viewers, row->directory ?: "");
 }
 
-static char *reason_of(const WatchScreen *screen, size_t i) {
-        return vm_row_reason(&screen->rows->items[i]);
-}
-
 /* The first row that is shown, so that the selected one is with its reason. */
 static size_t first_row(const WatchScreen *screen, unsigned room) {
         size_t first = screen->selected, n = 0;
 
         for (size_t i = screen->rows->n > 0 ? first + 1 : 0; i-- > 0; first = i) {
-                _cleanup_free_ char *reason = reason_of(screen, i);
-
-                n += reason ? 2 : 1;
+                n += vm_row_reason(&screen->rows->items[i]) ? 2 : 1;
                 if (n > room)
                         break;
         }
@@ -93,7 +87,7 @@ static unsigned print_rows(FILE *f, const WatchScreen *screen, unsigned room) {
         unsigned n = 0;
 
         for (size_t i = first_row(screen, room); i < screen->rows->n && n < room; i++) {
-                _cleanup_free_ char *reason = reason_of(screen, i);
+                const char *reason = vm_row_reason(&screen->rows->items[i]);
 
                 print_row(f, screen, i);
                 fputs("\r\n", f);
@@ -116,7 +110,7 @@ void watch_screen_print(FILE *f, const WatchScreen *screen) {
         fputs("\033[m\r\n", f);
         if (screen->rows->n == 0) {
                 print_line(f, screen,
-                                "  There is no project and no VM yet: claude-run in a directory makes one");
+                                "  There is no project and no VM yet. Run claude-run in a directory to make one");
                 fputs("\r\n", f);
                 room--;
         }

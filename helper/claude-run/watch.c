@@ -1,5 +1,5 @@
-/* Everything on the screen is read anew each second; a key or a new size only draws it again. What a key
- * does is done by another claude-run, so that a VM that takes long to stop holds nothing up here. */
+/* Reads the list anew each second; a key or a new size only draws it again. Another claude-run does what a
+ * key asks for, so a VM that takes long to stop blocks nothing here. */
 
 #include "helper/claude-run/watch.h"
 
@@ -155,7 +155,7 @@ static int read_rows(Watch *w) {
         r = context_projects(w->c);
         if (r != 0)
                 return r;
-        r = vm_rows_read(w->c, VM_ROWS_NETWORK, &w->rows);
+        r = vm_rows_read(w->c, VM_ROWS_NETWORK | VM_ROWS_REMARKS, &w->rows);
         if (r < 0)
                 return fail(EXIT_FAILURE, "Failed to list VMs: %s", strerror(-r));
         now = usec_now(CLOCK_MONOTONIC);
