@@ -30,5 +30,5 @@ void progress_print_amount(uint64_t done, uint64_t total, char ret[static PROGRE
 void progress_status_print(
                 const char *what, uint64_t done, uint64_t total, char ret[static PROGRESS_STATUS_MAX]);
 
-/* 0; -EINVAL: the text has not exactly this form, which is no error of the unit's. */
+/* Understands a text of exactly this form. 0; -EINVAL: it is another one, as most are. */
 int progress_status_parse(const char *text, ProgressStatus *ret);

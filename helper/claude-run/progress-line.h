@@ -17,7 +17,7 @@
 /* One moment. Strings are borrowed, and may have anything in them. */
 typedef struct ProgressMoment {
         const char *name, *what;
-        bool has_total;     /* else there is no bar */
+        bool has_total;     /* false: draw no bar */
         unsigned percent;   /* 0 to 100 */
         const char *amount; /* `X of Y UNIT` */
         uint64_t seconds;

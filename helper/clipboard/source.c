@@ -28,7 +28,7 @@
 #define PNG_TYPE "image/png"
 
 typedef struct Reader {
-        const char *variable; /* without it there is no such display */
+        const char *variable; /* names the display; unset: there is none of this kind */
         const char *types[6], *image[6];
 } Reader;
 
@@ -198,7 +198,7 @@ static int make_environment(const ClipboardSource *source, char ***ret) {
         return r;
 }
 
-/* Runs one reader. Its exit status; -ENXIO: it has no display here; -ENOENT: it is missing. */
+/* Runs one reader and returns its exit status. -ENXIO: its display is not here; -ENOENT: it is missing. */
 static int run_reader(
                 const ClipboardSource *source, size_t i, bool for_types, uint8_t **ret, size_t *ret_size) {
         const char *const programs[] = { source->wl_paste, source->xclip };

@@ -272,8 +272,8 @@ static int on_front(sd_event_source *source, int fd, uint32_t revents, void *use
         return 0;
 }
 
-/* An engine signals one process after the other. So this may be the last to hear of it: what the signal did
- * to the others is no reason then. */
+/* An engine signals one process after the other, and the keeper may be the last. The signal is the reason
+ * all the same, and not what it did to the others. */
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
         Kept *k = userdata;
 
