@@ -142,7 +142,7 @@ units() {
         git init --quiet --initial-branch main "$BATS_TEST_TMPDIR/repository"
         cd "$BATS_TEST_TMPDIR/repository"
         git -c user.name=t -c user.email=t@x commit --quiet --allow-empty --message begin
-        export SLURM_ARRAY_JOB_ID=17 TMPDIR=$BATS_TEST_TMPDIR/tmp
+        export SLURM_ARRAY_JOB_ID=17 SLURM_JOB_ID=18 TMPDIR=$BATS_TEST_TMPDIR/tmp
         SLURM_ARRAY_TASK_ID=1 run -0 /usr/share/claude-microvm/slurm/claude-array . ../prompts --memory 1G
         [ "$output" = "the answer" ]
         [ "$(git show claude/17/1:prompt)" = hello ]
