@@ -79,7 +79,7 @@ write_configuration() {
 start_cluster() {
         write_configuration
         # no jobs of an earlier run
-        rm -rf /var/lib/slurm/ctld
+        rm -rf /var/lib/slurm/ctld /var/lib/slurm/node?
         install -d -o slurm -g slurm -m 0700 /var/lib/slurm/ctld
         install -d /var/lib/slurm/node1 /var/lib/slurm/node2
         install -o slurm -g slurm -m 0644 /dev/null /var/log/slurmctld.log
@@ -88,9 +88,13 @@ start_cluster() {
         wait_for 60 "two idle nodes" idle_nodes 2
 }
 
-# As a power failure: a slurmstepd would wait for the controller.
+# As a power failure: a slurmstepd would wait for the controller. A test makes the scopes.
 stop_cluster() {
+        local scope
         systemctl kill --signal=KILL 'node@*' || true
+        for scope in /sys/fs/cgroup/system.slice/*slurmstepd.scope; do
+                [ ! -e "$scope" ] || echo 1 >"$scope/cgroup.kill"
+        done
         systemctl stop 'node@*' slurmctld munge
 }
 
@@ -98,8 +102,9 @@ idle_nodes() {
         [ "$(sinfo --noheader --states=idle --format %D)" = "$1" ]
 }
 
-node_is() {
-        sinfo --noheader --nodes="$1" --format %T | grep "^$2"
+# Slurm took it from its node, and will do it again.
+is_requeued() {
+        squeue --noheader --array --job="$1" --format %T | grep --line-regexp PENDING
 }
 
 node_dies() {
@@ -147,6 +152,7 @@ nodes_files() {
 start_api() {
         systemd-run --quiet --collect --unit=fake-api --uid=tester --property=StandardOutput=truncate:$W/port /src/tests/e2e/fake-api
         wait_for 30 "the port of fake-api" test -s $W/port
+        export API_PORT
         API_PORT=$(cat $W/port)
 }
 

@@ -45,7 +45,7 @@ lose_node() {
         scancel "${JOB}_2"
         wait_for 120 "the end of task 2, which was cancelled" over "${JOB}_2"
         nodes_files "claude-$id-*" >"$BATS_FILE_TMPDIR/cancelled"
-        wait_for 120 "Slurm to give $1 up" node_is "$1" down
+        wait_for 240 "Slurm to give $1 up, and to requeue task 1" is_requeued "${JOB}_1"
         as_user tee $W/repository/again <<<"done again"
         user_git add again
         user_git commit --quiet --message again
@@ -163,7 +163,7 @@ move_job() {
 }
 
 @test "the epilog: what a killed slurmstepd has left ends, and what belongs to others stays" {
-        local job node tmp scope
+        local job node tmp scope other
         as_user mkdir $W/more
         as_user tee $W/more/1 <<<"run: sleep 300"
         job=$(submit more)
@@ -176,15 +176,16 @@ move_job() {
         move_job "$node" "$scope/job_$job/step_batch"
         # of a job with a number that begins like this one's, and of a user who wants another's files removed
         sleep 300 3>&- 4>&- &
-        echo $! >"$scope/job_${job}0/cgroup.procs"
+        other=$!
+        echo $other >"$scope/job_${job}0/cgroup.procs"
         tmp=$(dirname "$(nodes_files "claude-$job-0.*")")
-        as_user mkdir "$tmp/claude-${job}0-0.x"
+        install -d -o tester "$tmp/claude-${job}0-0.x"
         mkdir "$tmp/claude-$job-0.y"
         no_programs && return 1
 
         scancel "$job"
         wait_for 60 "the end of the VM of job $job" no_programs
         wait_for 60 "the end of job $job" over "$job"
-        [ "$(nodes_files 'claude-[0-9]*')" = "$(printf '%s\n' "$tmp/claude-${job}0-0.x" "$tmp/claude-$job-0.y")" ]
-        kill %1
+        [ "$(nodes_files 'claude-[0-9]*' | sort)" = "$(printf '%s\n' "$tmp/claude-${job}0-0.x" "$tmp/claude-$job-0.y" | sort)" ]
+        kill $other
 }
