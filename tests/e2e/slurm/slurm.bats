@@ -29,10 +29,13 @@ make_repository() {
         as_user sh -c "umask 077; echo sk-test-key >$W/key"
 }
 
+# `sleep 300` alone did not keep the agent busy
+ENDLESS="until [ -e /work/never ]; do sleep 0.2; done"
+
 make_prompts() {
         # the first attempt never finds this file, because it comes into the repository later
         as_user tee $W/prompts/1 <<<"run: touch /work/begun; until [ -e /work/again ]; do sleep 0.2; done; cp /work/again /work/1.txt"
-        as_user tee $W/prompts/2 <<<"run: touch /work/begun; sleep 300"
+        as_user tee $W/prompts/2 <<<"run: touch /work/begun; $ENDLESS"
         as_user tee $W/prompts/3 <<<"error: 400"
         for n in 4 5 7 8; do as_user tee $W/prompts/$n <<<"write: $n.txt answer-$n"; done
 }
@@ -164,8 +167,8 @@ move_job() {
 
 @test "the epilog: what a killed slurmstepd has left ends, and what belongs to others stays" {
         local job node tmp scope other
-        as_user mkdir $W/more
-        as_user tee $W/more/1 <<<"run: sleep 300"
+        as_user mkdir -p $W/more
+        as_user tee $W/more/1 <<<"run: $ENDLESS"
         job=$(submit more)
         wait_for 120 "QEMU of job $job" pgrep --uid tester qemu-system
         node=$(node_of "$job")
@@ -187,5 +190,7 @@ move_job() {
         wait_for 60 "the end of the VM of job $job" no_programs
         wait_for 60 "the end of job $job" over "$job"
         [ "$(nodes_files 'claude-[0-9]*' | sort)" = "$(printf '%s\n' "$tmp/claude-${job}0-0.x" "$tmp/claude-$job-0.y" | sort)" ]
+        # and it was no end of its own
+        [ ! -s "$(echo $W/claude-"$job"_*.out)" ]
         kill $other
 }
