@@ -43,7 +43,7 @@ static void print_image(char *const *directories, sd_json_variant *const *images
                            *version = version_of(images[i], agent);
                 Newest newest = find_newest(directories, images, agent);
 
-                if (version && strverscmp(version, newest.version) < 0)
+                if (version && newest.version && strverscmp(version, newest.version) < 0)
                         say_line(stdout,
                                         "Guest image '%s' has %s %s, and '%s' has %s. To renew it: claude-run update %s",
                                         directories[i], agent, version, newest.directory, newest.version,
