@@ -4,7 +4,7 @@ import os
 import pathlib
 import time
 
-from measure import Project, Table, say
+from measure import Project, Table, say, wait_until
 from part_network import held, pss
 
 
@@ -17,21 +17,22 @@ def guest_memory(qemu):
 
 
 def settled(qemu):
-    """Its lowest, when it has not fallen for 10 s: the guest reports free pages some at a time. And the seconds it took."""
+    """When it has not changed for 10 s: the guest reports free pages some at a time. And the seconds it took."""
     begin = since = time.monotonic()
-    lowest = guest_memory(qemu)
+    last = guest_memory(qemu)
     while time.monotonic() - since < 10:
         time.sleep(0.5)
         now = guest_memory(qemu)
-        if now < lowest - 4:
-            lowest, since = now, time.monotonic()
-    return lowest, since - begin
+        if abs(now - last) > 4:
+            last, since = now, time.monotonic()
+    return last, since - begin
 
 
 def measure(runs):
     with Project("bench-memory") as project:
         project.start()
         qemu = project.qemu()
+        wait_until("the agent's first frame", lambda: project.guest("ls /run/claude-vm/agent").split().count("drawn"), 300)
         idle, _ = settled(qemu)
         say("memory: 1 GiB in the guest")
         project.guest("sudo mount -o remount,size=80% /dev/shm 2>/dev/null; head -c 1G /dev/zero >/dev/shm/fill")
@@ -43,7 +44,7 @@ def measure(runs):
     table.add("idle", idle, "MiB", digits=0)
     table.add("while it uses 1 GiB more", used, "MiB", digits=0)
     table.add("after it has freed that", freed, "MiB", digits=0)
-    table.note("of what was freed, given back", f"{(used - freed) / max(used - idle, 1):.0%} in {took:.0f} s")
+    table.note("of that GiB, given back", f"{(used - freed) / 1024:.0%} in {took:.0f} s")
     yield table
     table = Table("Memory of our own processes", "Proportional set size; virtiofsd's is not in it, for the guest's memory is mapped there.")
     for name, value in own.items():
