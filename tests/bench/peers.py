@@ -51,7 +51,7 @@ class Virtme:
     in the user's home: it hides /tmp."""
 
     def __init__(self):
-        self.directory = None
+        self.directory = self.kernel = None
 
     def close(self):
         if self.directory:
@@ -62,8 +62,10 @@ class Virtme:
         # without a device node of the image that a user cannot make, of which it complains
         subprocess.run(["fsck.erofs", f"--extract={self.directory}/root", "--no-preserve", f"{image}/root.erofs"], check=True,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        # beside lib/modules, where it looks for the kernel's modules
-        (self.directory / "root/boot/kernel").symlink_to(f"{image}/kernel")
+        # beside lib/modules, where it looks for the kernel's modules; it takes the version from the name
+        version = next((self.directory / "root/lib/modules").iterdir()).name
+        self.kernel = self.directory / f"root/boot/vmlinuz-{version}"
+        self.kernel.symlink_to(f"{image}/kernel")
 
     def command(self, project):
         root = self.directory / "root"
@@ -71,7 +73,9 @@ class Virtme:
         agent = f"stty rows 25 cols 80; exec {root}/usr/lib/claude-vm/packages/claude/claude"
         script = (f"echo {READY.decode()}; mkdir /run/home; cp {project.directory}/home/.claude.json /run/home/; cd /run/home; "
                   f"export HOME=/run/home TERM=xterm-256color {variables}; exec script -qec {shlex.quote(agent)} /dev/null")
-        return ["vng", "--run", f"{root}/boot/kernel", "--disable-kvm", "--memory", "2048M", "--cpus", "2", "--network", "user", "--exec", script]
+        return ["vng", "--run", str(self.kernel), "--disable-kvm", "--memory", "2048M", "--cpus", "2", "--network", "user",
+                # as by hand; the agent ends on QEMU's own default, which has no SSE 4
+                "--qemu-opts=-cpu max", "--exec", script]
 
     def measure(self, project):
         if not shutil.which("vng"):
@@ -101,7 +105,7 @@ def watch(terminal, begin):
         try:
             seen += os.read(terminal, 65536)
         except OSError:  # all who had the other side open have closed it
-            raise RuntimeError(f"ended: {seen[-200:].decode(errors='replace').strip()}") from None
+            raise RuntimeError(f"ended: {seen[-1000:].decode(errors='replace').strip()}") from None
         if not ready and READY in seen:
             ready = time.monotonic() - begin
     return ready, time.monotonic() - begin
