@@ -11,6 +11,7 @@
 #include "helper/claude-run/disks.h"
 #include "helper/claude-run/fail.h"
 #include "helper/claude-run/memory.h"
+#include "helper/claude-run/old-images.h"
 #include "helper/claude-run/say.h"
 #include "helper/claude-run/suspended.h"
 #include "helper/claude-run/verbs.h"
@@ -105,6 +106,7 @@ static void print_rows(const Context *c, const VmRows *rows) {
         print_heading(c);
         for (size_t i = 0; i < rows->n; i++)
                 print_row(c, &rows->items[i]);
+        old_images_print();
 }
 
 /* --- for programs ---------------------------------------------------------------------- */

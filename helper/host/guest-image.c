@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/directory.h"
 #include "common/run-program.h"
 #include "common/sha256.h"
 #include "common/strjoin.h"
@@ -58,6 +59,44 @@ int guest_image_find_directory(const char *guest, const char *data_home, char **
                         strcmp(guest, "debian") == 0 ? "" : guest);
 }
 
+static bool is_listed(char *const *directories, const char *name) {
+        for (; directories && *directories; directories++)
+                if (strcmp(strrchr(*directories, '/') + 1, name) == 0)
+                        return true;
+        return false;
+}
+
+/* A directory that cannot be read has no images. */
+static int list_below(const char *parent, size_t size, char ***directories) {
+        _cleanup_free_ char *start = strndup(parent, size);
+        _cleanup_strv_free_ char **names = NULL;
+        int r = start ? directory_list(start, &names) : -ENOMEM;
+
+        for (char **name = names; r >= 0 && name && *name; name++) {
+                _cleanup_free_ char *found = NULL;
+
+                if (is_listed(*directories, *name))
+                        continue;
+                r = look_in(start, size, *name, &found);
+                if (r > 0)
+                        r = strv_append(directories, found);
+        }
+        return r == -ENOMEM ? r : 0;
+}
+
+int guest_image_list(const char *data_home, char ***ret) {
+        _cleanup_free_ char *own = strjoin(data_home, "/claude-microvm/guests", NULL);
+        _cleanup_strv_free_ char **directories = NULL;
+        int r = own ? list_below(own, strlen(own), &directories) : -ENOMEM;
+
+        for (const char *dir = GUEST_DIRS; r == 0 && *dir; dir += strcspn(dir, ":"), dir += *dir == ':')
+                r = list_below(dir, strcspn(dir, ":"), &directories);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(directories);
+        return 0;
+}
+
 /* Without links: QEMU's root directory has the file itself, and not what a link goes through. */
 static int add_file(const GuestImage *image, const char *name, char **ret, char **ret_why) {
         _cleanup_free_ char *path = strjoin(image->directory, "/", name, NULL);
@@ -99,8 +138,8 @@ static int check_json(GuestImage *image, sd_json_variant *json, const char *agen
         return 0;
 }
 
-static int read_json(const GuestImage *image, sd_json_variant **ret, char **ret_why) {
-        _cleanup_free_ char *path = strjoin(image->directory, "/guest.json", NULL), *text = NULL;
+static int read_json(const char *directory, sd_json_variant **ret, char **ret_why) {
+        _cleanup_free_ char *path = strjoin(directory, "/guest.json", NULL), *text = NULL;
         int r = path ? whole_file_read(path, GUEST_JSON_MAX, &text) : -ENOMEM;
 
         if (r == -ENOMEM)
@@ -110,6 +149,21 @@ static int read_json(const GuestImage *image, sd_json_variant **ret, char **ret_
         r = sd_json_parse(text, 0, ret, NULL, NULL);
         if (r < 0)
                 return why_say(ret_why, -EINVAL, "'%s' is not valid JSON", path);
+        return 0;
+}
+
+int guest_image_read_agents(const char *directory, sd_json_variant **ret) {
+        _cleanup_json_ sd_json_variant *json = NULL;
+        _cleanup_free_ char *why = NULL;
+        sd_json_variant *agents;
+        int r = read_json(directory, &json, &why);
+
+        if (r < 0)
+                return r;
+        agents = sd_json_variant_by_key(json, "agents");
+        if (!agents || !sd_json_variant_is_object(agents))
+                return -EINVAL;
+        *ret = sd_json_variant_ref(agents);
         return 0;
 }
 
@@ -193,7 +247,7 @@ int guest_image_find(const char *guest, const char *agent, const char *data_home
                 return -ENOMEM;
         r = guest_image_find_directory(guest, data_home, &image->directory, ret_why);
         if (r >= 0)
-                r = read_json(image, &json, ret_why);
+                r = read_json(image->directory, &json, ret_why);
         if (r >= 0)
                 r = check_json(image, json, agent, ret_why);
         if (r >= 0)
@@ -242,7 +296,7 @@ static const char *next_hash(char **text) {
 
 static int compare_hashes(const GuestImage *image, const char *pinned, char *text, char **ret_why) {
         _cleanup_json_ sd_json_variant *json = NULL;
-        int r = read_json(image, &json, ret_why);
+        int r = read_json(image->directory, &json, ret_why);
 
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(verified); i++) {
                 const char *hash = next_hash(&text);

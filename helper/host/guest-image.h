@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <systemd/sd-json.h>
 
 #include "common/cleanup.h"
 #include "helper/host/architecture.h"
@@ -24,6 +25,14 @@ int guest_image_find(const char *guest, const char *agent, const char *data_home
 
 /* Finds the directory of an image alone. 0 and an owned path; -EINVAL and an owned sentence; -ENOMEM. */
 int guest_image_find_directory(const char *guest, const char *data_home, char **ret, char **ret_why);
+
+/* The directories of all images by name, the user's own first: a name counts where guest_image_find() finds
+ * it. 0 and an owned array, NULL if there is none; -ENOMEM. */
+int guest_image_list(const char *data_home, char ***ret);
+
+/* What an image's guest.json says of its agents: an object of versions, owned. 0; -EINVAL: nothing of use;
+ * -ENOMEM. */
+int guest_image_read_agents(const char *directory, sd_json_variant **ret);
 
 /* Reads all that a VM takes of the image and compares it with its guest.json, and that with `hash`, which is
  * sha256: and digits. `sha256sum` is the program's path. 0; -EINVAL and an owned sentence; other negative

@@ -2,6 +2,7 @@
 the host; and flags of virtiofsd beside the ones that we use."""
 
 import io
+import os
 import re
 import tarfile
 
@@ -75,15 +76,20 @@ def prepare(project):
     work = project.directory / "work"
     (work / "tree.tar").write_bytes(archive())
     (work / "files.sh").write_text(WORK)
-    # what a guest installs comes from here, since the registry's own speed is nobody's business
-    run("npm", "install", "--silent", "--cache", work / "npm-cache", "--prefix", project.directory / "npm", "express")
+    # what a guest installs comes from here, since the registry's own speed is nobody's business; by an npm of the guest's
+    # version, because an earlier one keeps a cache that a later one does not find
+    programs = project.directory / "programs"
+    run("npm", "install", "--silent", "--cache", project.directory / "cache", "--prefix", programs, "npm@11")
+    host = {**os.environ, "PATH": f"{programs}/node_modules/.bin:{os.environ['PATH']}"}
+    run("npm", "install", "--silent", "--cache", work / "npm-cache", "--prefix", project.directory / "npm", "express", env=host)
+    return host
 
 
-def on_host(project):
+def on_host(project, environment):
     place = project.directory / "host"
     place.mkdir()
     work = project.directory / "work"
-    return times(run("bash", work / "files.sh", place / "bench-files", work / "tree.tar", work / "npm-cache"))
+    return times(run("bash", work / "files.sh", place / "bench-files", work / "tree.tar", work / "npm-cache", env=environment))
 
 
 PLACES = {"memory": "/dev/shm", "/work": "/work", "home": "/home/claude", "Private=": "/work/private"}
@@ -93,11 +99,11 @@ def places(runs):
     matrix = Matrix("Files in the guest", "Ratios are to the guest's own memory, because an emulated processor is what the host's files do not "
                     "have; the host is beside it. `Private=` is on the project's disk.", yardstick="memory")
     with Project("bench-files", "AgentStart=session", "Private=private", "[VM]", "Disk=4G") as project:
-        prepare(project)
+        host = prepare(project)
         project.start()
         for i in range(runs):
             say(f"files {i + 1} of {runs}")
-            matrix.add("host", on_host(project))
+            matrix.add("host", on_host(project, host))
             run("rm", "-rf", project.directory / "host")
             for name, place in PLACES.items():
                 matrix.add(name, in_guest(project.guest, place))

@@ -95,10 +95,21 @@ use_image() {
 
 @test "the image has what the README names, and what a set and a script have put into it" {
         claude-run exec kept -- sh -c 'echo "int main(void) { return 0; }" >/tmp/a.c && gcc -o /tmp/a /tmp/a.c && /tmp/a'
-        [ "$(claude-run exec kept -- npm prefix --global)" = /home/claude/.local ]
-        claude-run exec kept -- sh -c 'python3 -m venv --without-pip /tmp/venv && node --version && command -v pip3 npx tmux nano gh' >/dev/null
+        [ "$(claude-run exec kept -- npm prefix --global 2>&1)" = /home/claude/.local ]
+        # a release with long-term support, and headers for native modules
+        [[ "$(claude-run exec kept -- node --version)" == v24.* ]]
+        claude-run exec kept -- sh -c 'test -f "$npm_package_config_node_gyp_nodedir/include/node/node.h"'
+        claude-run exec kept -- sh -c 'python3 -m venv --without-pip /tmp/venv && command -v pip3 npx tmux nano gh' >/dev/null
         [ "$(claude-run exec kept -- cat /etc/made-by-script /etc/resolv.conf | tr '\n' ' ')" = '/root nameserver 10.0.2.3 ' ]
         run ! claude-run exec kept -- ls /usr/lib/claude-vm/steps
+}
+
+@test "an agent's server for pages opens one in a real browser, which draws it" {
+        cp "$BATS_TEST_DIRNAME/look-at-page" "$(project_dir kept)/"
+        run -0 timeout 240 claude-run exec kept -- /work/look-at-page playwright-mcp browser_navigate browser_snapshot
+        [[ "$output" == *"drawn 42"* ]]
+        run -0 timeout 240 claude-run exec kept -- /work/look-at-page chrome-devtools-mcp new_page take_snapshot '{"pageId": 2}'
+        [[ "$output" == *"drawn 42"* ]]
 }
 
 @test "podman runs and builds for claude, and its images are on the disk" {

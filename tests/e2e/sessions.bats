@@ -102,6 +102,14 @@ serve_in_guest() {
         sed --in-place '1s/.*/claude 1.0.1/' "$XDG_RUNTIME_DIR/claude-vm/in/guest"
         grep --quiet "^  It runs claude 1.0.1; its guest image has $agents by now, for the next start: claude-run restart in\$" <(claude-run list)
         sed --in-place "1s/.*/$agents/" "$XDG_RUNTIME_DIR/claude-vm/in/guest"
+        # another image of this user's, which is older
+        local images=~/.local/share/claude-microvm/guests
+        run ! grep --quiet '^Guest image' <(claude-run list)
+        mkdir -p $images/earlier $images/unfinished
+        echo '{"agents": {"claude": "2.1.99", "codex": "0.9"}}' >$images/earlier/guest.json
+        [ "$(claude-run list | grep '^Guest image')" = \
+                "Guest image '$images/earlier' has claude 2.1.99, and '/var/lib/claude-microvm/guests/debian' has ${agents#* }. To renew it: claude-run update earlier" ]
+        rm -r $images/earlier $images/unfinished
         run -1 claude-run update /usr/lib/guest
         [[ "$output" == *"sudo claude-vm-mkguest --update --directory /usr/lib/guest" ]]
 }

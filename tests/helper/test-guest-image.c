@@ -4,8 +4,10 @@
 
 #include "common/cleanup.h"
 #include "common/run-program.h"
+#include "common/strv.h"
 #include "config.h"
 #include "helper/host/guest-image.h"
+#include "helper/json.h"
 #include "tests/capture.h"
 #include "tests/scratch.h"
 
@@ -64,6 +66,27 @@ static void test_found(void **state) {
         assert_string_equal(image->agents, "claude 2.1.3, codex 0.9");
         assert_false(image->needs_work);
         guest_image_free(image);
+}
+
+/* Those that a VM could name, and of two with one name the one that it would get. */
+static void test_listed(void **state) {
+        char **directories = NULL;
+        sd_json_variant *agents = NULL;
+
+        scratch_mkdir("claude-microvm/guests/empty");
+        assert_int_equal(guest_image_list(scratch, &directories), 0);
+        assert_true(strv_length(directories) >= 1);
+        assert_string_equal(directories[0], scratch_path("claude-microvm/guests/test"));
+        strv_free(directories);
+
+        assert_int_equal(guest_image_read_agents(scratch_path("claude-microvm/guests/test"), &agents), 0);
+        assert_string_equal(sd_json_variant_string(sd_json_variant_by_key(agents, "codex")), "0.9");
+        sd_json_variant_unref(agents);
+        assert_int_equal(guest_image_read_agents(scratch_path("claude-microvm/guests/empty"), &agents),
+                        -EINVAL);
+        scratch_write("claude-microvm/guests/test/guest.json", "{\"agents\": [1]}", 0600);
+        assert_int_equal(guest_image_read_agents(scratch_path("claude-microvm/guests/test"), &agents),
+                        -EINVAL);
 }
 
 /* An image of an earlier version still starts, and its guest works at /work. */
@@ -302,6 +325,7 @@ static void test_verify(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_found, setup, scratch_teardown),
+                cmocka_unit_test_setup_teardown(test_listed, setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_old_format, setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_architecture, setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_order, setup, scratch_teardown),
