@@ -11,6 +11,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 here = pathlib.Path(__file__).resolve().parent
@@ -153,21 +154,34 @@ class Project:
 
 
 class ByHand:
-    """QEMU and virtiofsd without units and without a helper: tests/guest/by-hand, until READY."""
+    """QEMU and virtiofsd without units and without a helper: tests/guest/by-hand, until READY. WAY= is another's way to do it."""
 
     def __init__(self, project, netdev="none", **environment):
         environment = {k: str(v) for k, v in environment.items()}
+        self.directory = None
         self.process = subprocess.Popen(
             [here / "../guest/by-hand", image, project.directory / "work", project.directory / "home"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True,
             env={**os.environ, **environment, "NETDEV": netdev})
-        for line in self.process.stdout:
-            if found := re.search(r"qemu \d+ in (\S+)", line):
-                self.directory = pathlib.Path(found[1])
-            if "notify READY=1" in line:
-                self.ready = float(line.split()[0])
-                return
-        raise RuntimeError("QEMU by hand ended before READY")
+        self.ready = self.wait("READY")
+
+    def wait(self, word):
+        """Its own seconds until the guest says that word. One that does not within five minutes is ended."""
+        last = ""
+        limit = threading.Timer(300, lambda: os.killpg(self.process.pid, signal.SIGKILL))
+        limit.start()
+        try:
+            for line in self.process.stdout:
+                last = line
+                if found := re.search(r"qemu \d+ in (\S+)", line):
+                    self.directory = pathlib.Path(found[1])
+                if f"notify {word}=1" in line:
+                    return float(line.split()[0])
+        finally:
+            limit.cancel()
+        self.process.wait()
+        shutil.rmtree(self.directory or "", ignore_errors=True)
+        raise RuntimeError(f"{self.process.args[0]} ended before {word}: {last.strip()}")
 
     def stop(self):
         self.process.stdin.write("poweroff\n")
