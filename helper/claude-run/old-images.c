@@ -57,12 +57,14 @@ void old_images_print(void) {
         _cleanup_free_ sd_json_variant **images = NULL;
 
         memory_need(guest_image_list(data, &directories) >= 0);
-        images = NEED(calloc(strv_length(directories) + 1, sizeof(*images)));
-        for (size_t i = 0; directories && directories[i]; i++)
-                /* one that cannot be read has no agents */
+        if (!directories)
+                return;
+        images = NEED(calloc(strv_length(directories), sizeof(*images)));
+        for (size_t i = 0; directories[i]; i++)
+                /* leaves NULL for an image that cannot be read */
                 (void) guest_image_read_agents(directories[i], &images[i]);
-        for (size_t i = 0; directories && directories[i]; i++)
+        for (size_t i = 0; directories[i]; i++)
                 print_image(directories, images, i);
-        for (size_t i = 0; directories && directories[i]; i++)
+        for (size_t i = 0; directories[i]; i++)
                 sd_json_variant_unref(images[i]);
 }

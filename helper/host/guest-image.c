@@ -22,10 +22,21 @@
 #define FORMAT 2        /* has /work as a link to the work directory, wherever that is */
 #define FORMAT_OLDEST 1 /* has it at /work alone */
 
-/* 1 and an owned path when the image is below `parent`. */
-static int look_in(const char *parent, size_t size, const char *guest, char **ret) {
-        _cleanup_free_ char *start = strndup(parent, size),
-                            *directory = start ? strjoin(start, "/", guest, NULL) : NULL,
+/* Where images are: the user's own come before those of the system. 0 and an owned array; -ENOMEM. */
+static int list_places(const char *data_home, char ***ret) {
+        _cleanup_strv_free_ char **places = NULL;
+        int r = strv_appendf(&places, "%s/claude-microvm/guests", data_home);
+
+        for (const char *dir = GUEST_DIRS; r >= 0 && *dir; dir += strcspn(dir, ":"), dir += *dir == ':')
+                r = strv_appendf(&places, "%.*s", (int) strcspn(dir, ":"), dir);
+        if (r >= 0)
+                *ret = TAKE_PTR(places);
+        return r;
+}
+
+/* 1 and an owned path when the image is below `place`. */
+static int look_in(const char *place, const char *guest, char **ret) {
+        _cleanup_free_ char *directory = strjoin(place, "/", guest, NULL),
                             *json = directory ? strjoin(directory, "/guest.json", NULL) : NULL;
 
         if (!json)
@@ -36,26 +47,22 @@ static int look_in(const char *parent, size_t size, const char *guest, char **re
         return 1;
 }
 
-/* The user's own images come before those of the system. */
 int guest_image_find_directory(const char *guest, const char *data_home, char **ret, char **ret_why) {
-        _cleanup_free_ char *own = NULL;
+        _cleanup_strv_free_ char **places = NULL;
         int r;
 
         if (guest[0] == '/') {
                 *ret = strdup(guest);
                 return *ret ? 0 : -ENOMEM;
         }
-        own = strjoin(data_home, "/claude-microvm/guests", NULL);
-        if (!own)
-                return -ENOMEM;
-        r = look_in(own, strlen(own), guest, ret);
-        for (const char *dir = GUEST_DIRS; r == 0 && *dir; dir += strcspn(dir, ":"), dir += *dir == ':')
-                r = look_in(dir, strcspn(dir, ":"), guest, ret);
+        r = list_places(data_home, &places);
+        for (char **place = places; r == 0 && *place; place++)
+                r = look_in(*place, guest, ret);
         if (r != 0)
                 return r < 0 ? r : 0;
         return why_say(ret_why, -EINVAL,
                         "No guest image '%s' in %s or " GUEST_DIRS ". Make it with: claude-vm-mkguest%s%s",
-                        guest, own, strcmp(guest, "debian") == 0 ? "" : " --name ",
+                        guest, places[0], strcmp(guest, "debian") == 0 ? "" : " --name ",
                         strcmp(guest, "debian") == 0 ? "" : guest);
 }
 
@@ -66,18 +73,17 @@ static bool is_listed(char *const *directories, const char *name) {
         return false;
 }
 
-/* A directory that cannot be read has no images. */
-static int list_below(const char *parent, size_t size, char ***directories) {
-        _cleanup_free_ char *start = strndup(parent, size);
+/* Skips a place that cannot be read. */
+static int list_below(const char *place, char ***directories) {
         _cleanup_strv_free_ char **names = NULL;
-        int r = start ? directory_list(start, &names) : -ENOMEM;
+        int r = directory_list(place, &names);
 
         for (char **name = names; r >= 0 && name && *name; name++) {
                 _cleanup_free_ char *found = NULL;
 
                 if (is_listed(*directories, *name))
                         continue;
-                r = look_in(start, size, *name, &found);
+                r = look_in(place, *name, &found);
                 if (r > 0)
                         r = strv_append(directories, found);
         }
@@ -85,16 +91,14 @@ static int list_below(const char *parent, size_t size, char ***directories) {
 }
 
 int guest_image_list(const char *data_home, char ***ret) {
-        _cleanup_free_ char *own = strjoin(data_home, "/claude-microvm/guests", NULL);
-        _cleanup_strv_free_ char **directories = NULL;
-        int r = own ? list_below(own, strlen(own), &directories) : -ENOMEM;
+        _cleanup_strv_free_ char **places = NULL, **directories = NULL;
+        int r = list_places(data_home, &places);
 
-        for (const char *dir = GUEST_DIRS; r == 0 && *dir; dir += strcspn(dir, ":"), dir += *dir == ':')
-                r = list_below(dir, strcspn(dir, ":"), &directories);
-        if (r < 0)
-                return r;
-        *ret = TAKE_PTR(directories);
-        return 0;
+        for (char **place = places; r == 0 && *place; place++)
+                r = list_below(*place, &directories);
+        if (r == 0)
+                *ret = TAKE_PTR(directories);
+        return r;
 }
 
 /* Without links: QEMU's root directory has the file itself, and not what a link goes through. */
