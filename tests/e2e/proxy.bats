@@ -162,8 +162,8 @@ tls() {
 
 # verdict NAME: the address that the guest wanted, as the journal has it
 verdict() {
-        # the one that follows ends with its limit, and nobody waits for it
-        timeout 180 head -n 1 < <(
+        # nobody waits for journalctl, which ends with its limit
+        head -n 1 < <(
                 exec 3>&-
                 timeout 180 journalctl --user --follow --lines=all --output=json --since "@$BATS_TEST_STARTED" CLAUDE_VM=named CLAUDE_VM_NETWORK_VERDICT=refused \
                         "CLAUDE_VM_NETWORK_NAME=$1" | jq --unbuffered --raw-output '.CLAUDE_VM_NETWORK_ADDRESS + " " + .MESSAGE'
