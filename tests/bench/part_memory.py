@@ -32,7 +32,7 @@ def measure(runs):
     with Project("bench-memory") as project:
         project.start()
         qemu = project.qemu()
-        wait_until("the agent's first frame", lambda: project.guest("ls /run/claude-vm/agent").split().count("drawn"), 300)
+        wait_until("the agent's first frame", lambda: "drawn" in project.guest("ls /run/claude-vm/agent").split(), 300)
         idle, _ = settled(qemu)
         say("memory: 1 GiB in the guest")
         project.guest("sudo mount -o remount,size=80% /dev/shm 2>/dev/null; head -c 1G /dev/zero >/dev/shm/fill")
