@@ -27,8 +27,11 @@ static int list_places(const char *data_home, char ***ret) {
         _cleanup_strv_free_ char **places = NULL;
         int r = strv_appendf(&places, "%s/claude-microvm/guests", data_home);
 
-        for (const char *dir = GUEST_DIRS; r >= 0 && *dir; dir += strcspn(dir, ":"), dir += *dir == ':')
-                r = strv_appendf(&places, "%.*s", (int) strcspn(dir, ":"), dir);
+        for (const char *dir = GUEST_DIRS; r >= 0 && *dir; dir += strcspn(dir, ":"), dir += *dir == ':') {
+                _cleanup_free_ char *place = strndup(dir, strcspn(dir, ":"));
+
+                r = place ? strv_append(&places, place) : -ENOMEM;
+        }
         if (r >= 0)
                 *ret = TAKE_PTR(places);
         return r;
