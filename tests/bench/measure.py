@@ -1,5 +1,6 @@
 """What the parts of the benchmark share: commands, times, a project, and tables with their raw data."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -100,10 +101,11 @@ class Matrix:
 
 
 class Project:
-    """A project of this user for the benchmark, whose agent is past its first questions."""
+    """A project of this user for the benchmark, whose agent is past its first questions and gets its answers from `api`."""
 
-    def __init__(self, name, *lines, memory="2G", cpus=2):
+    def __init__(self, name, *lines, memory="2G", cpus=2, api=None):
         self.name, self.unit = name, f"claude-vm@{name}.service"
+        self.variables = {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", **({"ANTHROPIC_BASE_URL": api} if api else {})}
         self.directory = pathlib.Path(tempfile.mkdtemp(dir=home, prefix="bench."))
         for sub in "work", "home":
             (self.directory / sub).mkdir()
@@ -117,7 +119,7 @@ class Project:
         self.ini.parent.mkdir(parents=True, exist_ok=True)
         self.ini.write_text("\n".join([
             f"[Project]\nWorkDirectory={self.directory}/work\nHome={self.directory}/home",
-            f"[VM]\nMemory={memory}\nCPUs={cpus}\nAccelerator=tcg", "[Environment]\nCLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1",
+            f"[VM]\nMemory={memory}\nCPUs={cpus}\nAccelerator=tcg", "[Environment]", *(f"{k}={v}" for k, v in self.variables.items()),
             f"[Credentials]\nANTHROPIC_API_KEY={self.directory}/key", "[Project]", *lines]) + "\n")
         run("systemctl", "--user", "daemon-reload")
 
@@ -193,6 +195,16 @@ class ByHand:
     def guest(self, port, script):
         return run("ssh", "-F", "none", "-i", self.directory / "ssh.key", "-p", str(port), "-o", "StrictHostKeyChecking=no", "-o",
                    "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=60", "claude@127.0.0.1", script)
+
+
+@contextlib.contextmanager
+def scripted_api():
+    """The API of the end-to-end tests on this machine; its URL in a guest, to QEMU's network as to the product's."""
+    api = subprocess.Popen([here / "../e2e/fake-api"], stdout=subprocess.PIPE, text=True)
+    try:
+        yield f"http://10.0.2.2:{int(api.stdout.readline())}"
+    finally:
+        end(api)
 
 
 def free_port():

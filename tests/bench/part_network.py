@@ -8,7 +8,7 @@ import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from measure import ByHand, Project, Table, end, free_port, say, wait_until
+from measure import ByHand, Project, Table, end, free_port, say, scripted_api, wait_until
 
 SIZE = 64 << 20
 CONNECTIONS = 100
@@ -76,11 +76,8 @@ def measure(runs):
     server = ThreadingHTTPServer(("127.0.0.1", 0), Source)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     port = server.server_address[1]
-    api = subprocess.Popen([pathlib.Path(__file__).parent / "../e2e/fake-api"], stdout=subprocess.PIPE, text=True)
-    api_port = int(api.stdout.readline())
     results = {name: {"MiB/s": [], "connections/s": []} for name in ("slirp", "passt", "ours")}
-    with Project("bench-net", "AgentStart=session", "[Environment]", f"ANTHROPIC_BASE_URL=http://10.0.2.2:{api_port}", "[Network]",
-                 f"Allow=host:{port}", "LogAllowed=no") as project:
+    with scripted_api() as api, Project("bench-net", "AgentStart=session", "[Network]", f"Allow=host:{port}", "LogAllowed=no", api=api) as project:
         for i in range(runs):
             say(f"network {i + 1} of {runs}")
             ssh = free_port()
@@ -104,9 +101,8 @@ def measure(runs):
         memory = held(project)
         placeholder = project.guest('printf %s "$ANTHROPIC_API_KEY"')
         proxied = first_bytes(project, '"$ANTHROPIC_BASE_URL"', f"'x-api-key: {placeholder}'")
-        subprocess.run(["claude-run", "network", project.name, "allow", f"host:{api_port}"], check=True, stdout=subprocess.DEVNULL)
-        direct = first_bytes(project, f"http://10.0.2.2:{api_port}", "'x-api-key: sk-bench-key'")
-    end(api)
+        subprocess.run(["claude-run", "network", project.name, "allow", f"host:{api.rsplit(':')[-1]}"], check=True, stdout=subprocess.DEVNULL)
+        direct = first_bytes(project, api, "'x-api-key: sk-bench-key'")
     server.shutdown()
 
     names = {"slirp": "QEMU's own network (slirp)", "passt": "plain passt", "ours": "this product: nftables, pasta, dnsmasq"}
