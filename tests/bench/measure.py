@@ -160,7 +160,7 @@ class ByHand:
 
     def __init__(self, project, netdev="none", **environment):
         environment = {k: str(v) for k, v in environment.items()}
-        self.directory = None
+        self.directory = self.qemu = None
         self.process = subprocess.Popen(
             [here / "../guest/by-hand", image, project.directory / "work", project.directory / "home"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True,
@@ -175,8 +175,8 @@ class ByHand:
         try:
             for line in self.process.stdout:
                 last = line
-                if found := re.search(r"qemu \d+ in (\S+)", line):
-                    self.directory = pathlib.Path(found[1])
+                if found := re.search(r"qemu (\d+) in (\S+)", line):
+                    self.qemu, self.directory = int(found[1]), pathlib.Path(found[2])
                 if f"notify {word}=1" in line:
                     return float(line.split()[0])
         finally:

@@ -4,7 +4,7 @@ import os
 import pathlib
 import time
 
-from measure import Project, Table, say, wait_until
+from measure import ByHand, Project, Table, say, scripted_api, wait_until
 from part_network import held, pss
 
 
@@ -28,8 +28,17 @@ def settled(qemu):
     return last, since - begin
 
 
+def idle_by_hand(project):
+    vm = ByHand(project, "user,id=net0", ANTHROPIC_API_KEY="sk-bench-key", **project.variables)
+    vm.wait("DRAWN")
+    idle, _ = settled(vm.qemu)
+    vm.stop()
+    return idle
+
+
 def measure(runs):
-    with Project("bench-memory") as project:
+    with scripted_api() as api, Project("bench-memory", api=api) as project:
+        by_hand = idle_by_hand(project)
         project.start()
         qemu = project.qemu()
         wait_until("the agent's first frame", lambda: "drawn" in project.guest("ls /run/claude-vm/agent").split(), 300)
@@ -40,7 +49,8 @@ def measure(runs):
         project.guest("rm /dev/shm/fill")
         freed, took = settled(qemu)
         own = {"helper": pss(project.main_pid()), **held(project), "ssh": pss(project.main_pid(f"claude-vm-ssh@{project.name}.service"))}
-    table = Table("Memory of the guest on the host", "2 GiB guest with Claude Code at its prompt.")
+    table = Table("Memory of the guest on the host", "2 GiB guest with Claude Code at its prompt; by hand without a balloon, which gives free pages back.")
+    table.add("idle, QEMU and virtiofsd by hand", by_hand, "MiB", yardstick=True, digits=0)
     table.add("idle", idle, "MiB", digits=0)
     table.add("while it uses 1 GiB more", used, "MiB", digits=0)
     table.add("after it has freed that", freed, "MiB", digits=0)
