@@ -28,6 +28,7 @@
 #include "helper/log.h"
 #include "helper/sandbox/child-environment.h"
 #include "helper/share/control-message.h"
+#include "helper/share/panic-watch.h"
 #include "helper/share/protect.h"
 #include "helper/share/share-root.h"
 #include "helper/share/user-config.h"
@@ -200,6 +201,9 @@ static int become_virtiofsd(const char *virtiofsd, const char *root, const char 
 
         if (r >= 0)
                 r = child_environment(nothing, &environment);
+        if (r < 0)
+                return r;
+        r = panic_watch_start();
         if (r < 0)
                 return r;
         foreground_bind();

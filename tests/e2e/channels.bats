@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # A guest that sends what guests send, changed at random, through every channel at once for CHANNEL_SECONDS (10), from
-# CHANNEL_SEED on. One VM.
+# CHANNEL_SEED on; and what that has found.
 
 load common
 
@@ -41,7 +41,7 @@ memory_of_readers() {
         before=$(serving)
         [[ "$before" != *inactive* && "$before" != *failed* ]]
         echo "# to repeat it: CHANNEL_SEED=$seed"
-        run -0 claude-run exec channels -- sudo python3 - "$seed" "${CHANNEL_SECONDS:-10}" <"$BATS_TEST_DIRNAME/mutate-traffic"
+        run -0 timeout 600 claude-run exec channels -- sudo python3 - "$seed" "${CHANNEL_SECONDS:-10}" <"$BATS_TEST_DIRNAME/mutate-traffic"
         echo "$output"
         for channel in notify control console frames names proxy clipboard files git; do
                 [[ $'\n'"$output"$'\n' =~ $'\n'$channel\ [1-9][0-9]*$'\n' ]]
@@ -58,4 +58,17 @@ memory_of_readers() {
         assert_plain "$(journalctl --user --output=export --since "@$BATS_TEST_STARTED")"
         assert_nothing_left channels
         [ "$(cat ~/beside)" = untouched ]
+}
+
+# virtiofsd 1.13.2: the thread that serves the share panics, and the process goes on without it.
+@test "a share that answers no more because of a guest ends the VM, and its status says why" {
+        new_project channels 'AgentStart=session'
+        claude-run start channels
+        timeout 200 claude-run exec channels -- python3 -c 'import os; os.setxattr("/work", b"user.\xff", b"x")' || true
+        wait_inactive channels
+        [ "$(vm_property channels Result)" = exit-code ]
+        [[ "$(vm_property channels StatusText)" = "Share 'work' died: its virtiofsd was killed by signal ABRT"* ]]
+        wait_journal claude-vm-virtiofsd@channels:work.service 'A thread of virtiofsd has panicked'
+        systemctl --user reset-failed
+        assert_nothing_left channels
 }

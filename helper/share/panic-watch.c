@@ -1,0 +1,72 @@
+/* A thread that panics leaves its process running. Without the thread of its queue a share answers nothing
+ * any more: the guest hangs at the next access, and nobody knows why. A guest can bring that about in
+ * version 1.13.2, by an extended attribute whose name is not UTF-8. A virtiofsd that ends is another matter:
+ * its VM ends with it, and its status says why. Rust has no switch for that at run time, so the words of a
+ * panic are looked for in what virtiofsd says. A guest that gets such words there ends itself. */
+
+#include "helper/share/panic-watch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "helper/log.h"
+
+#define LINE_BYTES 4096
+#define LISTENING_FD 3
+
+/* `thread 'NAME' panicked at PLACE:`, since Rust 1.91 with a number after the name. */
+static bool is_panic(const char *line) {
+        return strncmp(line, "thread '", strlen("thread '")) == 0 && strstr(line, " panicked at ");
+}
+
+/* Its descriptors are the pipe as stdin, and the caller's pidfd in the place of the listening socket. */
+static _Noreturn void watch(void) {
+        char line[LINE_BYTES];
+
+        /* a stop sends it to all processes of the unit, and the last lines are still to come */
+        signal(SIGINT, SIG_IGN);
+        while (fgets(line, sizeof(line), stdin)) {
+                (void) !write(STDERR_FILENO, line, strlen(line));
+                if (!is_panic(line))
+                        continue;
+                log_message(LOG_ERR,
+                                "A thread of virtiofsd has panicked, and its guest would hang: ending it");
+                pidfd_send_signal(LISTENING_FD, SIGABRT, NULL, 0);
+        }
+        _exit(EXIT_SUCCESS);
+}
+
+static int take_descriptors(int from_caller, int caller) {
+        if (dup2(from_caller, STDIN_FILENO) < 0 || dup2(caller, LISTENING_FD) < 0)
+                return -errno;
+        return close_range(LISTENING_FD + 1, UINT_MAX, 0) < 0 ? -errno : 0;
+}
+
+int panic_watch_start(void) {
+        _cleanup_close_ int caller = pidfd_open(getpid(), 0), reading = -EBADF, writing = -EBADF;
+        int fds[2];
+        pid_t pid;
+
+        if (caller < 0 || pipe2(fds, O_CLOEXEC) < 0)
+                return -errno;
+        reading = fds[0];
+        writing = fds[1];
+        pid = fork();
+        if (pid < 0)
+                return -errno;
+        if (pid == 0) {
+                if (take_descriptors(reading, caller) < 0)
+                        _exit(EXIT_FAILURE);
+                watch();
+        }
+        return dup2(writing, STDERR_FILENO) < 0 ? -errno : 0;
+}
