@@ -67,7 +67,8 @@ def measure(runs):
     table.add("`scp` of 64 MiB", [SIZE / t for t in scp], "MiB/s", yardstick=True, digits=1)
     table.add("`claude-run cp` of 64 MiB", [SIZE / t for t in cp], "MiB/s", digits=1)
     yield table
-    table = Table("Terminals", f"Until {DRAWN} characters are drawn.")
+    table = Table("Terminals", f"Until {DRAWN} characters are drawn. To attach takes a session, a Python of the guest, "
+                  "and what the agent needs to draw its screen anew.")
     table.add("`claude-run attach` of a running agent", attach, "s")
     table.add("`claude-run` of a project that does not run", stopped, "s")
     yield table
