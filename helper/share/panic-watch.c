@@ -23,7 +23,7 @@
 #define LINE_BYTES 4096
 #define LISTENING_FD 3
 
-/* `thread 'NAME' panicked at PLACE:`, since Rust 1.91 with a number after the name. */
+/* `thread 'NAME' panicked at PLACE:`; newer versions of Rust put a number after the name. */
 static bool is_panic(const char *line) {
         return strncmp(line, "thread '", strlen("thread '")) == 0 && strstr(line, " panicked at ");
 }
