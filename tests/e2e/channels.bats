@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# A guest that sends what guests send, changed at random, through every channel at once for CHANNEL_SECONDS (10), from
-# CHANNEL_SEED on; and what that has found.
+# A guest that sends what guests send, changed at random, through every channel at once for CHANNEL_SECONDS (10), with
+# CHANNEL_SEED (1); and what that has found.
 
 load common
 
@@ -32,7 +32,7 @@ memory_of_readers() {
 }
 
 @test "mutated traffic through every channel: whoever serves the VM goes on, and nothing unprintable gets through" {
-        local seed=${CHANNEL_SEED:-$RANDOM} before kib channel
+        local before kib channel
         new_project channels 'AgentStart=session' 'Clipboard=image' '[Network]' 'Mode=allow' 'Allow=example.org'
         echo untouched >~/beside
         claude-run start channels
@@ -40,8 +40,7 @@ memory_of_readers() {
         claude-run exec channels -- true
         before=$(serving)
         [[ "$before" != *inactive* && "$before" != *failed* ]]
-        echo "# to repeat it: CHANNEL_SEED=$seed"
-        run -0 timeout 600 claude-run exec channels -- sudo python3 - "$seed" "${CHANNEL_SECONDS:-10}" <"$BATS_TEST_DIRNAME/mutate-traffic"
+        run -0 timeout 600 claude-run exec channels -- sudo python3 - "${CHANNEL_SEED:-1}" "${CHANNEL_SECONDS:-10}" <"$BATS_TEST_DIRNAME/mutate-traffic"
         echo "$output"
         for channel in notify control console frames names proxy clipboard files git; do
                 [[ $'\n'"$output"$'\n' =~ $'\n'$channel\ [1-9][0-9]*$'\n' ]]
