@@ -1,8 +1,8 @@
-/* A thread that panics leaves its process running. Without the thread of its queue a share answers nothing
- * any more: the guest hangs at the next access, and nobody knows why. A guest can bring that about in
- * version 1.13.2, by an extended attribute whose name is not UTF-8. A virtiofsd that ends is another matter:
- * its VM ends with it, and its status says why. Rust has no switch for that at run time, so the words of a
- * panic are looked for in what virtiofsd says. A guest that gets such words there ends itself. */
+/* When a thread of virtiofsd panics, the process goes on without it. The share then answers nothing: the
+ * guest hangs at its next access, and nobody knows why. A guest can make version 1.13.2 panic with an
+ * extended attribute whose name is not UTF-8. When virtiofsd ends, the VM ends too and its status names the
+ * share. Rust cannot be told at run time to end the process, so the watch looks for the words of a panic in
+ * what virtiofsd writes to stderr. A guest that gets such words in there only ends its own VM. */
 
 #include "helper/share/panic-watch.h"
 
@@ -15,13 +15,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
 #include "helper/log.h"
 
 #define LINE_BYTES 4096
-#define LISTENING_FD 3
 
 /* `thread 'NAME' panicked at PLACE:`; newer versions of Rust put a number after the name. */
 static bool is_panic(const char *line) {
@@ -40,15 +40,15 @@ static _Noreturn void watch(void) {
                         continue;
                 log_message(LOG_ERR,
                                 "A thread of virtiofsd has panicked, and its guest would hang: ending it");
-                pidfd_send_signal(LISTENING_FD, SIGABRT, NULL, 0);
+                pidfd_send_signal(SD_LISTEN_FDS_START, SIGABRT, NULL, 0);
         }
         _exit(EXIT_SUCCESS);
 }
 
 static int take_descriptors(int from_caller, int caller) {
-        if (dup2(from_caller, STDIN_FILENO) < 0 || dup2(caller, LISTENING_FD) < 0)
+        if (dup2(from_caller, STDIN_FILENO) < 0 || dup2(caller, SD_LISTEN_FDS_START) < 0)
                 return -errno;
-        return close_range(LISTENING_FD + 1, UINT_MAX, 0) < 0 ? -errno : 0;
+        return close_range(SD_LISTEN_FDS_START + 1, UINT_MAX, 0) < 0 ? -errno : 0;
 }
 
 int panic_watch_start(void) {

@@ -1,8 +1,7 @@
 /* Ends a virtiofsd of which a thread has panicked. */
 #pragma once
 
-/* Leads the caller's stderr through a process of its own to where it leads now. At a panic in it that
- * process says so and sends SIGABRT to the caller, which is to become virtiofsd; it ends when nobody has the
- * new stderr open any more. It takes fd 3, virtiofsd's listening socket, for something else. 0, negative
- * errno. */
+/* Starts a process that passes on what the caller, which is to become virtiofsd, writes to stderr. When it
+ * reads of a panic, it logs that and sends SIGABRT to the caller. It ends when nobody has the caller's
+ * stderr open any more, and does not keep the caller's listening socket. 0, negative errno. */
 int panic_watch_start(void);
