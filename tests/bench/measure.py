@@ -106,6 +106,8 @@ class Project:
     def __init__(self, name, *lines, memory="2G", cpus=2, api=None):
         self.name, self.unit = name, f"claude-vm@{name}.service"
         self.variables = {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", **({"ANTHROPIC_BASE_URL": api} if api else {})}
+        # for a way to start the agent that has no credentials
+        self.environment = {"ANTHROPIC_API_KEY": "sk-bench-key", **self.variables}
         self.directory = pathlib.Path(tempfile.mkdtemp(dir=home, prefix="bench."))
         for sub in "work", "home":
             (self.directory / sub).mkdir()

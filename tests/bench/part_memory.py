@@ -29,7 +29,7 @@ def settled(qemu):
 
 
 def idle_by_hand(project):
-    vm = ByHand(project, "user,id=net0", ANTHROPIC_API_KEY="sk-bench-key", **project.variables)
+    vm = ByHand(project, "user,id=net0", **project.environment)
     vm.wait("DRAWN")
     idle, _ = settled(vm.qemu)
     vm.stop()
@@ -49,7 +49,7 @@ def measure(runs):
         project.guest("rm /dev/shm/fill")
         freed, took = settled(qemu)
         own = {"helper": pss(project.main_pid()), **held(project), "ssh": pss(project.main_pid(f"claude-vm-ssh@{project.name}.service"))}
-    table = Table("Memory of the guest on the host", "2 GiB guest with Claude Code at its prompt; by hand without a balloon, which gives free pages back.")
+    table = Table("Memory of the guest on the host", "2 GiB guest with Claude Code at its prompt; QEMU by hand has no balloon, so it gives no free page back.")
     table.add("idle, QEMU and virtiofsd by hand", by_hand, "MiB", yardstick=True, digits=0)
     table.add("idle", idle, "MiB", digits=0)
     table.add("while it uses 1 GiB more", used, "MiB", digits=0)

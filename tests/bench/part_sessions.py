@@ -67,8 +67,8 @@ def measure(runs):
     table.add("`scp` of 64 MiB", [SIZE / t for t in scp], "MiB/s", yardstick=True, digits=1)
     table.add("`claude-run cp` of 64 MiB", [SIZE / t for t in cp], "MiB/s", digits=1)
     yield table
-    table = Table("Terminals", f"Until {DRAWN} characters are drawn. To attach takes a session, a Python of the guest, "
-                  "and what the agent needs to draw its screen anew.")
+    table = Table("Terminals", f"The time until {DRAWN} characters are drawn. Attaching opens a session, starts Python in the guest, "
+                  "and makes the agent redraw its screen.")
     table.add("`claude-run attach` of a running agent", attach, "s")
     table.add("`claude-run` of a project that does not run", stopped, "s")
     yield table

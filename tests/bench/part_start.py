@@ -109,8 +109,8 @@ class Times:
 def ready_table(times, product, failed_too):
     table = Table("Start to READY", "`systemctl --user start`, beside other ways, in turns; kernel, memory (2 GiB) and CPUs (2) are the same, and "
                   "so are initrd and root file system but for virtme-ng. By hand, shares are served already when the clock begins, and the "
-                  "network is QEMU's own; so it is for all but this product. What this product does more: 0.2 s before QEMU runs, for the network's units, "
-                  "keys and sandboxes; and its VM has a disk, which the initrd mounts (0.1 to 0.5 s), an entropy source and a balloon. "
+                  "network is QEMU's own; so it is for all but this product. This product also spends 0.2 s on the network's units, "
+                  "keys and sandboxes before QEMU runs, and its VM has an entropy source, a balloon and a disk, which the initrd mounts in 0.1 to 0.5 s. "
                   "The first version: its steps with this guest, for its own is a NixOS: for each share a transient unit, polled for every 100 ms, then QEMU. "
                   "systemd-vmspawn: built from Debian 13's source, whose packages leave it out; its machine is a q35 whose firmware is OVMF, one "
                   "share is its own, and root file system, ports and the other share come to it in `$SYSTEMD_VMSPAWN_QEMU_EXTRA`, because it "
@@ -127,7 +127,7 @@ def ready_table(times, product, failed_too):
 def frame_table(times, failed_too):
     """The best peer, which the others are compared with, comes first."""
     table = Table("Start to the agent's first frame", "Claude Code, started by the same guest as soon as it is READY, has drawn something in its terminal; on "
-                  f"virtme-ng in one that `script` makes. A scripted API on the host answers all of them. Nearly all of the time "
+                  "virtme-ng in one that `script` makes. A scripted API on the host answers all of them. Nearly all of the time "
                   "is the agent's own start, which keeps both processors busy for 9 s. The suspended VM: from `claude-run` to "
                   f"{DRAWN} characters in the user's terminal, which is later. The ratio is to the best peer.")
     others = [name for name in times.drawn if not name.startswith("this product")]

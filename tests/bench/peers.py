@@ -17,13 +17,12 @@ from measure import ByHand, home, image, run
 from terminal import printed
 
 BUILT_VMSPAWN = "/build/vmspawn/out/systemd-vmspawn"
-KEY = {"ANTHROPIC_API_KEY": "sk-bench-key"}
 READY = b"bench-ready"
 LIMIT = 300
 
 
 def to_first_frame(project, **environment):
-    vm = ByHand(project, "user,id=net0", **KEY, **project.variables, **environment)
+    vm = ByHand(project, "user,id=net0", **project.environment, **environment)
     drawn = vm.wait("DRAWN")
     vm.stop()
     return vm.ready, drawn
@@ -69,7 +68,7 @@ class Virtme:
 
     def command(self, project):
         root = self.directory / "root"
-        variables = " ".join(f"{name}={value}" for name, value in (KEY | project.variables).items())
+        variables = " ".join(f"{name}={value}" for name, value in project.environment.items())
         agent = f"stty rows 25 cols 80; exec {root}/usr/lib/claude-vm/packages/claude/claude"
         script = (f"echo {READY.decode()}; mkdir /run/home; cp {project.directory}/home/.claude.json /run/home/; cd /run/home; "
                   f"export HOME=/run/home TERM=xterm-256color {variables}; exec script -qec {shlex.quote(agent)} /dev/null")
