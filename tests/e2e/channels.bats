@@ -18,11 +18,6 @@ serving() {
         done
 }
 
-# Neither escapes nor overrides of what the guest has said.
-assert_plain() {
-        run ! grep --quiet --text --perl-regexp '\x1b|\xc2[\x80-\x9f]|\xe2\x80[\xaa-\xae]|\xe2\x81[\xa6-\xa9]' <<<"$1"
-}
-
 # Resident memory of the processes of ours that read what a guest writes, in KiB.
 memory_of_readers() {
         local unit

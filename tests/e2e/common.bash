@@ -126,6 +126,11 @@ assert_nothing_left() {
         [ -z "$left" ] || { echo "left behind by $name:" "$left"; return 1; }
 }
 
+# assert_plain TEXT: it has no escape sequence, no other control of a terminal and no override of its direction.
+assert_plain() {
+        run ! grep --quiet --text --perl-regexp '\x1b|\xc2[\x80-\x9f]|\xe2\x80[\xaa-\xae]|\xe2\x81[\xa6-\xa9]' <<<"$1"
+}
+
 # terminal NAME [DIRECTORY [COLUMNS [ROWS]]]: a tmux session with a shell
 terminal() {
         # without the descriptors of bats, which waits for their end
