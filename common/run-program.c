@@ -176,5 +176,7 @@ int run_program_pipe(const PipeEnd *first, const PipeEnd *second) {
         if (reader < 0)
                 return reader;
         status_of_second = wait_for(reader);
-        return status != 0 ? status : status_of_second;
+        if (status != 0 && status != first->harmless)
+                return status;
+        return status_of_second == second->harmless ? 0 : status_of_second;
 }

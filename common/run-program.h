@@ -27,6 +27,7 @@ typedef struct PipeEnd {
         int directory; /* to run in, a descriptor; -1: ours */
         /* Called there in the child, before the program, or NULL. 0, negative errno. */
         int (*prepare)(int directory);
+        int harmless; /* an exit status that counts as 0; 0: none */
 } PipeEnd;
 
 /* Runs two programs, the output of the first being the input of the second. The exit status of the first

@@ -214,6 +214,22 @@ for d in "/work", "/home/claude":
         run ! ls -d .claude-run.* there/.claude-run.*
 }
 
+@test "cp: a file that changes while it is read gives a warning, in either direction" {
+        local changing
+        cd "$BATS_TEST_TMPDIR"
+        head --bytes=8M /dev/urandom >log
+        while [ -e log ]; do touch --no-create log; sleep 0.01; done 3>&- &
+        changing=$!
+        run -0 claude-run cp log in:/tmp/
+        kill "$changing"
+        [[ "$output" == *"log: file changed as we read it"* ]]
+        claude-run exec --detach in -- sh -c 'while [ -e /tmp/log ]; do touch --no-create /tmp/log; sleep 0.01; done'
+        run -0 claude-run cp in:/tmp/log back
+        claude-run exec in rm /tmp/log
+        [[ "$output" == *"log: file changed as we read it"* ]]
+        cmp log back
+}
+
 @test "cp: a guest that sends more than was asked for, or a path that leads out, writes nothing else" {
         local evil=$BATS_TEST_TMPDIR/evil
         cd "$BATS_TEST_TMPDIR"
