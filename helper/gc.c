@@ -16,6 +16,7 @@
 #include "common/strjoin.h"
 #include "common/vm-name.h"
 #include "helper/changes/changes.h"
+#include "helper/host/unit-needs.h"
 #include "helper/log.h"
 #include "helper/request/files.h"
 #include "helper/suspend/state.h"
@@ -92,6 +93,7 @@ int gc_run(const char *runtime_dir, const char *state_dir, const char *id) {
         explain();
         tell_changes(runtime_dir, id);
         remove_limits(runtime_dir, id);
+        unit_needs_forget(runtime_dir, id);
         /* a helper that was killed has left as much as the guest has memory */
         if (state_dir)
                 state_abandon(state_dir, id);

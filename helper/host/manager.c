@@ -335,6 +335,38 @@ int manager_list(Manager *m, const char *pattern, char ***ret) {
         return 0;
 }
 
+int manager_needs(Manager *m, const char *unit, char ***ret) {
+        static const char *const properties[] = { "Requires", "Wants" };
+        _cleanup_strv_free_ char **needs = NULL;
+        _cleanup_free_ char *path = NULL;
+        int r = unit_path(unit, &path);
+
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(properties); i++) {
+                _cleanup_strv_free_ char **names = NULL;
+
+                r = sd_bus_get_property_strv(
+                                m->bus, DESTINATION, path, UNIT_INTERFACE, properties[i], NULL, &names);
+                for (size_t k = 0; r >= 0 && names && names[k]; k++)
+                        r = strv_append(&needs, names[k]);
+        }
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(needs);
+        return 0;
+}
+
+int manager_add_wants(Manager *m, const char *unit, char **wanted) {
+        _cleanup_message_ sd_bus_message *call = NULL;
+        int r = sd_bus_message_new_method_call(
+                        m->bus, &call, DESTINATION, PATH, MANAGER_INTERFACE, "AddDependencyUnitFiles");
+
+        if (r >= 0)
+                r = sd_bus_message_append_strv(call, wanted);
+        if (r >= 0) /* below the runtime directory, and instead of what an earlier start has left */
+                r = sd_bus_message_append(call, "ssbb", unit, "Wants", true, true);
+        return r < 0 ? r : sd_bus_call(m->bus, call, 0, NULL, NULL);
+}
+
 int manager_environments(Manager *m, const char *unit, char ***ret) {
         _cleanup_free_ char *path = NULL;
         int r = unit_path(unit, &path);

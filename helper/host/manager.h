@@ -67,6 +67,13 @@ int manager_wait_inactive(
 /* Names of the loaded units that match `pattern`, in an owned array. 0, negative errno. */
 int manager_list(Manager *m, const char *pattern, char ***ret);
 
+/* Names of the units in Requires= and Wants= of a unit, in an owned array. 0, negative errno. */
+int manager_needs(Manager *m, const char *unit, char ***ret);
+
+/* Makes `.wants` links of a unit below the runtime directory, which count from the next reload on. 0,
+ * negative errno. */
+int manager_add_wants(Manager *m, const char *unit, char **wanted);
+
 /* All of Environment=, owned. 0, negative errno. */
 int manager_environments(Manager *m, const char *unit, char ***ret);
 

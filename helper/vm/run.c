@@ -20,6 +20,7 @@
 #include "helper/changes/changes.h"
 #include "helper/devshell/devshell.h"
 #include "helper/host/accelerator.h"
+#include "helper/host/unit-needs.h"
 #include "helper/log.h"
 #include "helper/request/caller-credentials.h"
 #include "helper/sandbox/sandbox.h"
@@ -233,6 +234,16 @@ static void report_shortcoming(const Vm *vm) {
                 log_message(LOG_WARNING, "%s", shortcoming);
 }
 
+/* A VM that this fails for runs all the same. */
+static void keep_needs(const Vm *vm) {
+        int r = vm->config->foreground ? 0 : unit_needs_keep(vm->parameters->id);
+
+        if (r < 0)
+                log_message(LOG_WARNING,
+                                "A daemon-reload with a mistake in the VM's ini would end this VM, because systemd does not keep what it needs: %s",
+                                strerror(-r));
+}
+
 static int run_loop(Vm *vm, const GuestImage *image) {
         _cleanup_free_ char *why = NULL;
         bool kvm = choose_kvm(vm->parameters, image->architecture);
@@ -255,6 +266,7 @@ static int run_loop(Vm *vm, const GuestImage *image) {
         }
         report_shortcoming(vm);
         report_nested(vm->parameters, image->architecture, kvm);
+        keep_needs(vm);
         sd_notifyf(0, "STATUS=The guest %s (%s)", vm->facts.resuming ? "comes back" : "boots",
                         kvm ? "KVM" : "TCG");
         vm_limit_boot(vm, limit);

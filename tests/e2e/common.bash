@@ -119,7 +119,8 @@ assert_nothing_left() {
         left=$(
                 pgrep --full --list-full "claude-vm(-helper)?[ @/].*$name" | grep -v "$BATS_TEST_FILENAME" || true
                 ls -d "$XDG_RUNTIME_DIR/claude-vm/$name" "$XDG_RUNTIME_DIR/claude-vm-fs/$name:"* \
-                        "$XDG_RUNTIME_DIR/claude-vm-clipboard/$name.sock" 2>/dev/null || true
+                        "$XDG_RUNTIME_DIR/claude-vm-clipboard/$name.sock" \
+                        "$XDG_RUNTIME_DIR/systemd/user/claude-vm@$name.service.wants" 2>/dev/null || true
                 systemctl --user list-units --plain --no-legend --state=active,activating,deactivating,failed \
                         "claude-vm-*@$name*" "claude-vm-virtiofsd@$name:*"
         )

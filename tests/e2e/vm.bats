@@ -52,10 +52,19 @@ PRINT='AgentArguments=-p --dangerously-skip-permissions'
         assert_nothing_left ready
 }
 
-@test "stop in the middle of the agent's work" {
+@test "in the middle of the agent's work: an ini with a mistake and none at all end nothing, a stop does" {
+        local ini=$HOME/.config/claude-microvm/mid.ini
         new_project mid "$PRINT 'run: touch /work/begun; sleep 300; touch /work/ended'"
         systemctl --user start claude-vm@mid
         wait_file "$(project_dir mid)/begun"
+        sed -i 's/^CPUs=2/CPUs=two/' "$ini"
+        systemctl --user daemon-reload
+        run -0 claude-run exec mid true
+        rm "$ini"
+        systemctl --user daemon-reload
+        run -0 claude-run exec mid echo still there
+        [ "$output" = "still there" ]
+        [ "$(vm_property mid ActiveState)" = active ]
         run -0 systemctl --user stop claude-vm@mid
         [ "$(vm_property mid Result)" = success ]
         [ ! -e "$(project_dir mid)/ended" ]

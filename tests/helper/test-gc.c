@@ -63,6 +63,31 @@ static void test_limits(void **state) {
         assert_int_equal(rmdir(in("systemd")), 0);
 }
 
+/* Links to units of a VM go, a user's own stay. */
+static void test_needs(void **state) {
+        static const char *const directories[] = { "systemd", "systemd/user",
+                "systemd/user/claude-vm@web.service.wants", "systemd/user/claude-vm@other.service.wants" };
+        static const char web[] = "systemd/user/claude-vm@web.service.wants/claude-vm-net@web.service",
+                          own[] = "systemd/user/claude-vm@web.service.wants/backup.service",
+                          other[] = "systemd/user/claude-vm@other.service.wants/claude-vm-net@other.service";
+
+        for (size_t i = 0; i < sizeof(directories) / sizeof(*directories); i++)
+                assert_int_equal(mkdir(in(directories[i]), 0700), 0);
+        assert_int_equal(symlink("/nowhere", in(web)), 0);
+        assert_int_equal(symlink("/nowhere", in(own)), 0);
+        assert_int_equal(symlink("/nowhere", in(other)), 0);
+        assert_int_equal(gc_run(directory, directory, "web"), 0);
+        assert_false(exists(web));
+        assert_true(exists(own));
+        assert_true(exists(other));
+        assert_int_equal(gc_run(directory, directory, "other"), 0);
+        assert_false(exists("systemd/user/claude-vm@other.service.wants"));
+
+        assert_int_equal(unlink(in(own)), 0);
+        for (size_t i = sizeof(directories) / sizeof(*directories); i > 0; i--)
+                rmdir(in(directories[i - 1]));
+}
+
 /* Of a suspend that a killed helper has begun; a state that is whole stays, and so do those of others. */
 static void test_suspend(void **state) {
         static const char *const names[] = { ".web", ".other", "web" };
@@ -167,6 +192,7 @@ int main(void) {
                 cmocka_unit_test(test_suspend),
                 cmocka_unit_test(test_request),
                 cmocka_unit_test(test_limits),
+                cmocka_unit_test(test_needs),
                 cmocka_unit_test(test_reasons),
         };
         int r;

@@ -1,0 +1,13 @@
+/* What a running VM needs of other units, kept where a broken ini cannot change it.
+ *
+ * The units of a VM's shares and network have StopWhenUnneeded=, and that the VM needs them stands in the
+ * drop-in which the generator makes of its ini. Without more, a reload with a mistake in the ini, without
+ * the ini or with a generator that was killed would end them and with them the VM. So a VM that runs has its
+ * needs as `.wants` links below the runtime directory, too (systemd.unit(5)). */
+#pragma once
+
+/* Has the manager make the links of what the VM's unit needs now. 0, negative errno. */
+int unit_needs_keep(const char *id);
+
+/* Removes them. Links that a user has made to other units stay. */
+void unit_needs_forget(const char *runtime_dir, const char *id);
