@@ -355,16 +355,11 @@ int manager_needs(Manager *m, const char *unit, char ***ret) {
         return 0;
 }
 
-int manager_add_wants(Manager *m, const char *unit, char **wanted) {
-        _cleanup_message_ sd_bus_message *call = NULL;
-        int r = sd_bus_message_new_method_call(
-                        m->bus, &call, DESTINATION, PATH, MANAGER_INTERFACE, "AddDependencyUnitFiles");
+int manager_unit_file(Manager *m, const char *unit, char **ret) {
+        _cleanup_free_ char *path = NULL;
+        int r = unit_path(unit, &path);
 
-        if (r >= 0)
-                r = sd_bus_message_append_strv(call, wanted);
-        if (r >= 0) /* below the runtime directory, and instead of what an earlier start has left */
-                r = sd_bus_message_append(call, "ssbb", unit, "Wants", true, true);
-        return r < 0 ? r : sd_bus_call(m->bus, call, 0, NULL, NULL);
+        return r < 0 ? r : get_string(m, path, UNIT_INTERFACE, "FragmentPath", ret);
 }
 
 int manager_environments(Manager *m, const char *unit, char ***ret) {

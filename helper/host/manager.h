@@ -70,9 +70,8 @@ int manager_list(Manager *m, const char *pattern, char ***ret);
 /* Names of the units in Requires= and Wants= of a unit, in an owned array. 0, negative errno. */
 int manager_needs(Manager *m, const char *unit, char ***ret);
 
-/* Makes `.wants` links of a unit below the runtime directory, which count from the next reload on. 0,
- * negative errno. */
-int manager_add_wants(Manager *m, const char *unit, char **wanted);
+/* The path of a unit's file, owned. 0, negative errno. */
+int manager_unit_file(Manager *m, const char *unit, char **ret);
 
 /* All of Environment=, owned. 0, negative errno. */
 int manager_environments(Manager *m, const char *unit, char ***ret);

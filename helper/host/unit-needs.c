@@ -15,23 +15,40 @@ static bool is_ours(const char *unit) {
         return strncmp(unit, "claude-vm-", strlen("claude-vm-")) == 0;
 }
 
-int unit_needs_keep(const char *id) {
-        _cleanup_free_ char *unit = strjoin("claude-vm@", id, ".service", NULL);
-        _cleanup_strv_free_ char **needs = NULL, **ours = NULL;
+static char *links_of(const char *runtime_dir, const char *id) {
+        return strjoin(runtime_dir, "/systemd/user/claude-vm@", id, ".service.wants", NULL);
+}
+
+static int keep(Manager *m, const char *directory, const char *need) {
+        _cleanup_free_ char *file = NULL, *path = strjoin(directory, "/", need, NULL);
+        int r = path ? manager_unit_file(m, need, &file) : -ENOMEM;
+
+        if (r < 0)
+                return r;
+        /* one that an earlier start has left is as good */
+        return symlink(file, path) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+/* Not the manager's AddDependencyUnitFiles(): after that it asks for a reload, of every unit. */
+int unit_needs_keep(const char *runtime_dir, const char *id) {
+        _cleanup_free_ char *unit = strjoin("claude-vm@", id, ".service", NULL),
+                            *directory = links_of(runtime_dir, id);
+        _cleanup_strv_free_ char **needs = NULL;
         _cleanup_manager_ Manager *m = NULL;
-        int r = unit ? manager_connect(&m) : -ENOMEM;
+        int r = unit && directory ? manager_connect(&m) : -ENOMEM;
 
         if (r >= 0)
                 r = manager_needs(m, unit, &needs);
+        if (r >= 0)
+                r = directory_make(directory);
         for (size_t i = 0; r >= 0 && needs && needs[i]; i++)
                 if (is_ours(needs[i]))
-                        r = strv_append(&ours, needs[i]);
-        return r < 0 || !ours ? r : manager_add_wants(m, unit, ours);
+                        r = keep(m, directory, needs[i]);
+        return r;
 }
 
 void unit_needs_forget(const char *runtime_dir, const char *id) {
-        _cleanup_free_ char *directory =
-                        strjoin(runtime_dir, "/systemd/user/claude-vm@", id, ".service.wants", NULL);
+        _cleanup_free_ char *directory = links_of(runtime_dir, id);
         _cleanup_strv_free_ char **names = NULL;
 
         if (!directory || directory_list(directory, &names) < 0)

@@ -6,8 +6,8 @@
  * needs as `.wants` links below the runtime directory, too (systemd.unit(5)). */
 #pragma once
 
-/* Has the manager make the links of what the VM's unit needs now. 0, negative errno. */
-int unit_needs_keep(const char *id);
+/* Links what the VM's unit needs now, by what the manager says. 0, negative errno. */
+int unit_needs_keep(const char *runtime_dir, const char *id);
 
 /* Removes them. Links that a user has made to other units stay. */
 void unit_needs_forget(const char *runtime_dir, const char *id);

@@ -236,11 +236,11 @@ static void report_shortcoming(const Vm *vm) {
 
 /* A VM that this fails for runs all the same. */
 static void keep_needs(const Vm *vm) {
-        int r = vm->config->foreground ? 0 : unit_needs_keep(vm->parameters->id);
+        int r = vm->config->foreground ? 0 : unit_needs_keep(vm->config->runtime_dir, vm->parameters->id);
 
         if (r < 0)
                 log_message(LOG_WARNING,
-                                "A daemon-reload with a mistake in the VM's ini would end this VM, because systemd does not keep what it needs: %s",
+                                "A daemon-reload with a mistake in the VM's ini would end this VM, because what it needs cannot be linked: %s",
                                 strerror(-r));
 }
 

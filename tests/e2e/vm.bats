@@ -57,6 +57,7 @@ PRINT='AgentArguments=-p --dangerously-skip-permissions'
         new_project mid "$PRINT 'run: touch /work/begun; sleep 300; touch /work/ended'"
         systemctl --user start claude-vm@mid
         wait_file "$(project_dir mid)/begun"
+        [ "$(vm_property mid NeedDaemonReload)" = no ]
         sed -i 's/^CPUs=2/CPUs=two/' "$ini"
         systemctl --user daemon-reload
         run -0 claude-run exec mid true
