@@ -8,6 +8,7 @@
 
 #include "common/cleanup.h"
 #include "common/directory.h"
+#include "common/printable.h"
 #include "common/run-program.h"
 #include "common/sha256.h"
 #include "common/strjoin.h"
@@ -120,6 +121,17 @@ static int add_file(const GuestImage *image, const char *name, char **ret, char 
         return 0;
 }
 
+/* Their names and versions stand in a file of lines, and in lists. */
+static bool are_printable(sd_json_variant *agents) {
+        for (size_t i = 0; i < sd_json_variant_elements(agents); i++) {
+                sd_json_variant *word = sd_json_variant_by_index(agents, i);
+
+                if (sd_json_variant_is_string(word) && printable_check(sd_json_variant_string(word)))
+                        return false;
+        }
+        return true;
+}
+
 static int check_json(GuestImage *image, sd_json_variant *json, const char *agent, char **ret_why) {
         sd_json_variant *format = sd_json_variant_by_key(json, "format");
         sd_json_variant *architecture = sd_json_variant_by_key(json, "architecture");
@@ -142,6 +154,10 @@ static int check_json(GuestImage *image, sd_json_variant *json, const char *agen
         if (!agents || !sd_json_variant_is_object(agents) || !sd_json_variant_by_key(agents, agent))
                 return why_say(ret_why, -EINVAL, "Guest image '%s' has no agent '%s'", image->directory,
                                 agent);
+        if (!are_printable(agents))
+                return why_say(ret_why, -EINVAL,
+                                "Guest image '%s': guest.json has an agent's name or version that is no printable text. Make the image again with: claude-vm-mkguest --force",
+                                image->directory);
         return 0;
 }
 
@@ -168,7 +184,7 @@ int guest_image_read_agents(const char *directory, sd_json_variant **ret) {
         if (r < 0)
                 return r;
         agents = sd_json_variant_by_key(json, "agents");
-        if (!agents || !sd_json_variant_is_object(agents))
+        if (!agents || !sd_json_variant_is_object(agents) || !are_printable(agents))
                 return -EINVAL;
         *ret = sd_json_variant_ref(agents);
         return 0;

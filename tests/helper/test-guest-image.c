@@ -84,6 +84,9 @@ static void test_listed(void **state) {
         sd_json_variant_unref(agents);
         assert_int_equal(guest_image_read_agents(scratch_path("claude-microvm/guests/empty"), &agents),
                         -EINVAL);
+        scratch_write("claude-microvm/guests/test/guest.json", "{\"agents\": {\"claude\": \"\\t\"}}", 0600);
+        assert_int_equal(guest_image_read_agents(scratch_path("claude-microvm/guests/test"), &agents),
+                        -EINVAL);
         scratch_write("claude-microvm/guests/test/guest.json", "{\"agents\": [1]}", 0600);
         assert_int_equal(guest_image_read_agents(scratch_path("claude-microvm/guests/test"), &agents),
                         -EINVAL);
@@ -193,6 +196,9 @@ static void test_json(void **state) {
                 { "{\"format\": 1}", "has no agent 'claude'" },
                 { JSON("1", HOST_ARCHITECTURE, "{\"codex\": \"1\"}"), "has no agent 'claude'" },
                 { JSON("1", HOST_ARCHITECTURE, "[\"claude\"]"), "has no agent 'claude'" },
+                { JSON("2", HOST_ARCHITECTURE, "{\"claude\": \"1\\n/elsewhere\"}"), "no printable text" },
+                { JSON("2", HOST_ARCHITECTURE, "{\"claude\": \"1\", \"a\\u001b[2J\": \"1\"}"),
+                                "no printable text" },
                 { "{", "guest.json' is no" },
                 { "", "guest.json' is no" },
         };
