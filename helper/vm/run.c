@@ -261,7 +261,7 @@ static int run_loop(Vm *vm, const GuestImage *image) {
                 return fail(EXIT_CONFIGURATION,
                                 "This kernel gives ordinary users no namespaces, which QEMU and virtiofsd are confined with; what to change: claude-run doctor");
         if (r < 0) {
-                log_message(LOG_ERR, "Failed to prepare VM '%s': %s", vm->parameters->id, strerror(-r));
+                log_status(LOG_ERR, "Failed to prepare VM '%s': %s", vm->parameters->id, strerror(-r));
                 return EXIT_QEMU_FAILED;
         }
         report_shortcoming(vm);
@@ -272,7 +272,7 @@ static int run_loop(Vm *vm, const GuestImage *image) {
         vm_limit_boot(vm, limit);
         r = sd_event_loop(vm->event);
         if (r < 0) {
-                log_message(LOG_ERR, "Failed to run the event loop: %s", strerror(-r));
+                log_status(LOG_ERR, "Failed to run the event loop: %s", strerror(-r));
                 vm_kill_qemu(vm);
                 return EXIT_QEMU_FAILED;
         }
