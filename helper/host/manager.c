@@ -18,6 +18,7 @@
 #define UNIT_INTERFACE DESTINATION ".Unit"
 #define SERVICE_INTERFACE DESTINATION ".Service"
 #define CALL_LIMIT (25 * SEC) /* of one call; the manager may be reloading */
+#define ASK_LIMIT (5 * SEC)   /* of all attempts, while the manager executes itself anew */
 #define DROPIN "/50-claude-microvm.conf"
 
 struct Manager {
@@ -59,6 +60,22 @@ Manager *manager_free(Manager *m) {
         free(m->job);
         free(m);
         return NULL;
+}
+
+/* -ETIMEDOUT is also that the bus has lost the manager. Until that has its name again, the bus keeps what
+ * comes for it. A manager that is only slow has had its time after the first question. */
+int manager_ask(manager_question question, void *userdata) {
+        uint64_t until = usec_now(CLOCK_MONOTONIC) + ASK_LIMIT;
+        int r;
+
+        do {
+                _cleanup_manager_ Manager *m = NULL;
+
+                r = manager_connect(&m);
+                if (r >= 0)
+                        r = question(m, userdata);
+        } while (r == -ETIMEDOUT && usec_now(CLOCK_MONOTONIC) < until);
+        return r;
 }
 
 int manager_reload(Manager *m) {

@@ -32,6 +32,11 @@ Manager *manager_free(Manager *m);
 DEFINE_CLEANUP(Manager *, manager_free, manager_cleanup)
 #define _cleanup_manager_ _cleanup_(manager_cleanup)
 
+/* Connects, asks and closes. A manager that executes itself anew (daemon-reexec) leaves a question without
+ * an answer, so that is asked again. 0 or what the question returned; negative errno. */
+typedef int (*manager_question)(Manager *m, void *userdata);
+int manager_ask(manager_question question, void *userdata);
+
 /* The version of systemd, like "257 (257.13-1)", owned. 0, negative errno. */
 int manager_version(Manager *m, char **ret);
 
