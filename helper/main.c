@@ -248,23 +248,15 @@ static int refuse_network(const char *id, int error) {
         return EXIT_CONFIGURATION;
 }
 
-typedef struct VariablesQuestion {
-        const char *unit;
-        char ***ret;
-} VariablesQuestion;
-
-static int question_variables(Manager *m, void *userdata) {
-        const VariablesQuestion *question = userdata;
-
-        return manager_environments(m, question->unit, question->ret);
-}
-
 /* The VM's drop-in has the policy too. It must not be guessed: a network without its rules lets all through.
  */
 static int read_policy_variables(const char *id, char ***ret) {
         _cleanup_free_ char *unit = strjoin("claude-vm@", id, ".service", NULL);
-        int r = unit ? manager_ask(question_variables, &(VariablesQuestion) { unit, ret }) : -ENOMEM;
+        _cleanup_manager_ Manager *manager = NULL;
+        int r = unit ? manager_connect(&manager) : -ENOMEM;
 
+        if (r >= 0)
+                r = manager_environments(manager, unit, ret);
         return r >= 0 && !strv_value(*ret, PARAMETER_UUID) ? -ENODATA : r;
 }
 

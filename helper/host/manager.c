@@ -18,8 +18,19 @@
 #define UNIT_INTERFACE DESTINATION ".Unit"
 #define SERVICE_INTERFACE DESTINATION ".Service"
 #define CALL_LIMIT (25 * SEC) /* of one call; the manager may be reloading */
-#define ASK_LIMIT (5 * SEC)   /* of all attempts, while the manager executes itself anew */
 #define DROPIN "/50-claude-microvm.conf"
+
+/* The value of a call that may be made twice. It is made again for five seconds while the bus says that the
+ * manager is gone (-ETIMEDOUT, as for no answer within CALL_LIMIT); the bus keeps calls until it is back. */
+#define ASK(call)                                                                                           \
+        ({                                                                                                  \
+                uint64_t until_ = usec_now(CLOCK_MONOTONIC) + 5 * SEC;                                      \
+                int result_;                                                                                \
+                do                                                                                          \
+                        result_ = (call);                                                                   \
+                while (result_ == -ETIMEDOUT && usec_now(CLOCK_MONOTONIC) < until_);                        \
+                result_;                                                                                    \
+        })
 
 struct Manager {
         sd_bus *bus;
@@ -43,8 +54,8 @@ int manager_connect(Manager **ret) {
                 r = sd_bus_set_method_call_timeout(m->bus, CALL_LIMIT);
         if (r >= 0)
                 /* without a subscription the manager sends no signals */
-                r = sd_bus_call_method(
-                                m->bus, DESTINATION, PATH, MANAGER_INTERFACE, "Subscribe", NULL, NULL, NULL);
+                r = ASK(sd_bus_call_method(m->bus, DESTINATION, PATH, MANAGER_INTERFACE, "Subscribe", NULL,
+                                NULL, NULL));
         if (r < 0) {
                 manager_free(m);
                 return r;
@@ -62,22 +73,6 @@ Manager *manager_free(Manager *m) {
         return NULL;
 }
 
-/* -ETIMEDOUT is also that the bus has lost the manager. Until that has its name again, the bus keeps what
- * comes for it. A manager that is only slow has had its time after the first question. */
-int manager_ask(manager_question question, void *userdata) {
-        uint64_t until = usec_now(CLOCK_MONOTONIC) + ASK_LIMIT;
-        int r;
-
-        do {
-                _cleanup_manager_ Manager *m = NULL;
-
-                r = manager_connect(&m);
-                if (r >= 0)
-                        r = question(m, userdata);
-        } while (r == -ETIMEDOUT && usec_now(CLOCK_MONOTONIC) < until);
-        return r;
-}
-
 int manager_reload(Manager *m) {
         int r = sd_bus_call_method(m->bus, DESTINATION, PATH, MANAGER_INTERFACE, "Reload", NULL, NULL, NULL);
 
@@ -89,12 +84,24 @@ static int unit_path(const char *unit, char **ret) {
 }
 
 static int get_string(Manager *m, const char *path, const char *interface, const char *name, char **ret) {
-        return sd_bus_get_property_string(m->bus, DESTINATION, path, interface, name, NULL, ret);
+        return ASK(sd_bus_get_property_string(m->bus, DESTINATION, path, interface, name, NULL, ret));
 }
 
 static int get_trivial(Manager *m, const char *path, const char *interface, const char *name, char type,
                 void *ret) {
-        return sd_bus_get_property_trivial(m->bus, DESTINATION, path, interface, name, NULL, type, ret);
+        return ASK(sd_bus_get_property_trivial(m->bus, DESTINATION, path, interface, name, NULL, type, ret));
+}
+
+static int get_strings(Manager *m, const char *path, const char *interface, const char *name, char ***ret) {
+        return ASK(sd_bus_get_property_strv(m->bus, DESTINATION, path, interface, name, NULL, ret));
+}
+
+/* The same for a unit by its name. */
+static int get_string_of(Manager *m, const char *unit, const char *name, char **ret) {
+        _cleanup_free_ char *path = NULL;
+        int r = unit_path(unit, &path);
+
+        return r < 0 ? r : get_string(m, path, UNIT_INTERFACE, name, ret);
 }
 
 int manager_version(Manager *m, char **ret) {
@@ -106,8 +113,7 @@ static int get_configured(Manager *m, const char *path, bool *ret) {
         _cleanup_strv_free_ char **dropins = NULL;
         int r;
 
-        r = sd_bus_get_property_strv(
-                        m->bus, DESTINATION, path, UNIT_INTERFACE, "DropInPaths", NULL, &dropins);
+        r = get_strings(m, path, UNIT_INTERFACE, "DropInPaths", &dropins);
         if (r < 0)
                 return r;
         *ret = false;
@@ -151,13 +157,13 @@ int manager_state(Manager *m, const char *unit, UnitState *ret) {
         int r;
 
         /* RefUnit takes loaded units only. A second reference of one client counts, which does no harm. */
-        r = sd_bus_call_method(
-                        m->bus, DESTINATION, PATH, MANAGER_INTERFACE, "LoadUnit", NULL, &reply, "s", unit);
+        r = ASK(sd_bus_call_method(
+                        m->bus, DESTINATION, PATH, MANAGER_INTERFACE, "LoadUnit", NULL, &reply, "s", unit));
         if (r >= 0)
                 r = sd_bus_message_read(reply, "o", &path);
         if (r >= 0)
-                r = sd_bus_call_method(m->bus, DESTINATION, PATH, MANAGER_INTERFACE, "RefUnit", NULL, NULL,
-                                "s", unit);
+                r = ASK(sd_bus_call_method(m->bus, DESTINATION, PATH, MANAGER_INTERFACE, "RefUnit", NULL,
+                                NULL, "s", unit));
         if (r >= 0)
                 r = read_state(m, path, &s);
         if (r < 0) {
@@ -169,10 +175,7 @@ int manager_state(Manager *m, const char *unit, UnitState *ret) {
 }
 
 int manager_active_state(Manager *m, const char *unit, char **ret) {
-        _cleanup_free_ char *path = NULL;
-        int r = unit_path(unit, &path);
-
-        return r < 0 ? r : get_string(m, path, UNIT_INTERFACE, "ActiveState", ret);
+        return get_string_of(m, unit, "ActiveState", ret);
 }
 
 bool manager_is_down(const char *active_state) {
@@ -361,8 +364,7 @@ int manager_needs(Manager *m, const char *unit, char ***ret) {
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(properties); i++) {
                 _cleanup_strv_free_ char **names = NULL;
 
-                r = sd_bus_get_property_strv(
-                                m->bus, DESTINATION, path, UNIT_INTERFACE, properties[i], NULL, &names);
+                r = get_strings(m, path, UNIT_INTERFACE, properties[i], &names);
                 for (size_t k = 0; r >= 0 && names && names[k]; k++)
                         r = strv_append(&needs, names[k]);
         }
@@ -373,19 +375,14 @@ int manager_needs(Manager *m, const char *unit, char ***ret) {
 }
 
 int manager_unit_file(Manager *m, const char *unit, char **ret) {
-        _cleanup_free_ char *path = NULL;
-        int r = unit_path(unit, &path);
-
-        return r < 0 ? r : get_string(m, path, UNIT_INTERFACE, "FragmentPath", ret);
+        return get_string_of(m, unit, "FragmentPath", ret);
 }
 
 int manager_environments(Manager *m, const char *unit, char ***ret) {
         _cleanup_free_ char *path = NULL;
         int r = unit_path(unit, &path);
 
-        return r < 0 ? r
-                     : sd_bus_get_property_strv(m->bus, DESTINATION, path, SERVICE_INTERFACE, "Environment",
-                                       NULL, ret);
+        return r < 0 ? r : get_strings(m, path, SERVICE_INTERFACE, "Environment", ret);
 }
 
 int manager_environment(Manager *m, const char *unit, const char *variable, char **ret) {
@@ -403,6 +400,5 @@ int manager_environment(Manager *m, const char *unit, const char *variable, char
 }
 
 int manager_own_environment(Manager *m, char ***ret) {
-        return sd_bus_get_property_strv(
-                        m->bus, DESTINATION, PATH, MANAGER_INTERFACE, "Environment", NULL, ret);
+        return get_strings(m, PATH, MANAGER_INTERFACE, "Environment", ret);
 }

@@ -1,4 +1,5 @@
-/* The user's service manager, over its bus. Each wait is bounded and is told what it waits for. */
+/* The user's service manager, over its bus. Each wait is bounded and is told what it waits for. What only
+ * asks asks again when the manager re-executes itself (daemon-reexec), because it drops the question. */
 #pragma once
 
 #include <stdbool.h>
@@ -31,11 +32,6 @@ Manager *manager_free(Manager *m);
 
 DEFINE_CLEANUP(Manager *, manager_free, manager_cleanup)
 #define _cleanup_manager_ _cleanup_(manager_cleanup)
-
-/* Connects, asks and closes. A manager that executes itself anew (daemon-reexec) leaves a question without
- * an answer, so that is asked again. 0 or what the question returned; negative errno. */
-typedef int (*manager_question)(Manager *m, void *userdata);
-int manager_ask(manager_question question, void *userdata);
 
 /* The version of systemd, like "257 (257.13-1)", owned. 0, negative errno. */
 int manager_version(Manager *m, char **ret);

@@ -7,6 +7,7 @@
 
 #include "common/cleanup.h"
 #include "common/directory.h"
+#include "common/runtime-path.h"
 #include "common/strjoin.h"
 #include "common/strv.h"
 #include "helper/host/manager.h"
@@ -16,7 +17,9 @@ static bool is_ours(const char *unit) {
 }
 
 static char *links_of(const char *runtime_dir, const char *id) {
-        return strjoin(runtime_dir, "/systemd/user/claude-vm@", id, ".service.wants", NULL);
+        _cleanup_free_ char *units = runtime_path_units(runtime_dir);
+
+        return units ? strjoin(units, "/claude-vm@", id, ".service.wants", NULL) : NULL;
 }
 
 static int keep(Manager *m, const char *directory, const char *need) {
@@ -29,28 +32,22 @@ static int keep(Manager *m, const char *directory, const char *need) {
         return symlink(file, path) < 0 && errno != EEXIST ? -errno : 0;
 }
 
-typedef struct KeepQuestion {
-        const char *unit, *directory;
-} KeepQuestion;
-
-static int question_keep(Manager *m, void *userdata) {
-        const KeepQuestion *question = userdata;
-        _cleanup_strv_free_ char **needs = NULL;
-        int r = manager_needs(m, question->unit, &needs);
-
-        for (size_t i = 0; r >= 0 && needs && needs[i]; i++)
-                if (is_ours(needs[i]))
-                        r = keep(m, question->directory, needs[i]);
-        return r;
-}
-
 /* Not the manager's AddDependencyUnitFiles(): after that it asks for a reload, of every unit. */
 int unit_needs_keep(const char *runtime_dir, const char *id) {
         _cleanup_free_ char *unit = strjoin("claude-vm@", id, ".service", NULL),
                             *directory = links_of(runtime_dir, id);
-        int r = unit && directory ? directory_make(directory) : -ENOMEM;
+        _cleanup_strv_free_ char **needs = NULL;
+        _cleanup_manager_ Manager *m = NULL;
+        int r = unit && directory ? manager_connect(&m) : -ENOMEM;
 
-        return r < 0 ? r : manager_ask(question_keep, &(KeepQuestion) { unit, directory });
+        if (r >= 0)
+                r = manager_needs(m, unit, &needs);
+        if (r >= 0)
+                r = directory_make(directory);
+        for (size_t i = 0; r >= 0 && needs && needs[i]; i++)
+                if (is_ours(needs[i]))
+                        r = keep(m, directory, needs[i]);
+        return r;
 }
 
 void unit_needs_forget(const char *runtime_dir, const char *id) {

@@ -25,21 +25,12 @@ static int on_network_end(sd_event_source *source, int fd, uint32_t revents, voi
         return 0;
 }
 
-typedef struct StateQuestion {
-        const char *unit;
-        UnitState *ret;
-} StateQuestion;
-
-static int question_state(Manager *m, void *userdata) {
-        const StateQuestion *question = userdata;
-
-        return manager_state(m, question->unit, question->ret);
-}
-
 static int ask_state(const Vm *vm, const char *name, UnitState *ret) {
         _cleanup_free_ char *unit = strjoin(name, "@", vm->parameters->id, ".service", NULL);
+        _cleanup_manager_ Manager *m = NULL;
+        int r = unit ? manager_connect(&m) : -ENOMEM;
 
-        return unit ? manager_ask(question_state, &(StateQuestion) { unit, ret }) : -ENOMEM;
+        return r < 0 ? r : manager_state(m, unit, ret);
 }
 
 /* The unit that should have made it has said why it could not. The status of one that did not fail is of an
