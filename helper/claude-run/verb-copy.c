@@ -198,14 +198,14 @@ static int run_both(const PipeEnd *writer, const PipeEnd *reader) {
         return r < 0 ? fail(EXIT_FAILURE, "Failed to copy: %s", strerror(-r)) : r;
 }
 
-/* What run_both() runs; an exit status of `status` is success, too. */
-#define ANYWHERE(words, status)                                                                             \
-        (&(PipeEnd) { .argv = (const char *const *) (words), .directory = -1, .harmless = (status) })
-#define CONFINED(words, fd, status)                                                                         \
+/* What run_both() runs, and further members of it. */
+#define ANYWHERE(words, ...)                                                                                \
+        (&(PipeEnd) { .argv = (const char *const *) (words), .directory = -1, __VA_ARGS__ })
+#define CONFINED(words, fd, ...)                                                                            \
         (&(PipeEnd) { .argv = (const char *const *) (words),                                                \
                         .directory = (fd),                                                                  \
                         .prepare = confine,                                                                 \
-                        .harmless = (status) })
+                        __VA_ARGS__ })
 
 static int copy_to_guest(Context *c, const char *id, const Copy *copy) {
         _cleanup_strv_free_ char **tar = NULL, **ssh = session_begin_ssh(c, c->options->ssh, id);
@@ -225,7 +225,7 @@ static int copy_to_guest(Context *c, const char *id, const Copy *copy) {
                 return r;
         append_script(&ssh, receive_script,
                         (char *const[]) { copy->destination, single ?: (char *) "", NULL });
-        return run_both(ANYWHERE(tar, TAR_CHANGED), ANYWHERE(ssh, 0));
+        return run_both(ANYWHERE(tar, .harmless = TAR_CHANGED), ANYWHERE(ssh));
 }
 
 static int open_directory(int parent, const char *name) {
@@ -238,7 +238,7 @@ static int merge(Context *c, int from, int to) {
         const char *const writer[] = { c->options->tar, "--create", "--file=-", ".", NULL };
         const char *const reader[] = { c->options->tar, "--extract", "--file=-", NULL };
 
-        return run_both(CONFINED(writer, from, TAR_CHANGED), CONFINED(reader, to, 0));
+        return run_both(CONFINED(writer, from, .harmless = TAR_CHANGED), CONFINED(reader, to));
 }
 
 /* Moves what has arrived to its place. */
@@ -284,7 +284,7 @@ static int receive(Context *c, const char *id, const Copy *copy, int arrived) {
         _cleanup_strv_free_ char **ssh = session_begin_ssh(c, c->options->ssh, id);
 
         append_script(&ssh, send_script, copy->sources);
-        return run_both(ANYWHERE(ssh, 0), CONFINED(tar, arrived, 0));
+        return run_both(ANYWHERE(ssh), CONFINED(tar, arrived));
 }
 
 /* Receives into a fresh directory below `directory`, whose path is `path`, and moves it to its place. */
