@@ -156,7 +156,7 @@ static int check_json(GuestImage *image, sd_json_variant *json, const char *agen
                                 agent);
         if (!are_printable(agents))
                 return why_say(ret_why, -EINVAL,
-                                "Guest image '%s': guest.json has an agent's name or version that is no printable text. Make the image again with: claude-vm-mkguest --force",
+                                "Guest image '%s': an agent's name or version in guest.json is not printable text. Make the image again with: claude-vm-mkguest --force",
                                 image->directory);
         return 0;
 }

@@ -49,7 +49,7 @@ def measure(runs):
         project.guest("rm /dev/shm/fill")
         freed, took = settled(qemu)
         own = {"helper": pss(project.main_pid()), **held(project), "ssh": pss(project.main_pid(f"claude-vm-ssh@{project.name}.service"))}
-    table = Table("Memory of the guest on the host", "2 GiB guest with Claude Code at its prompt; QEMU by hand has no balloon, so it gives no free page back.")
+    table = Table("Memory of the guest on the host", "The guest has 2 GiB, and Claude Code waits at its prompt. QEMU by hand has no balloon and gives back no free pages.")
     table.add("idle, QEMU and virtiofsd by hand", by_hand, "MiB", yardstick=True, digits=0)
     table.add("idle", idle, "MiB", digits=0)
     table.add("while it uses 1 GiB more", used, "MiB", digits=0)

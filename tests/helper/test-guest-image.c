@@ -196,9 +196,10 @@ static void test_json(void **state) {
                 { "{\"format\": 1}", "has no agent 'claude'" },
                 { JSON("1", HOST_ARCHITECTURE, "{\"codex\": \"1\"}"), "has no agent 'claude'" },
                 { JSON("1", HOST_ARCHITECTURE, "[\"claude\"]"), "has no agent 'claude'" },
-                { JSON("2", HOST_ARCHITECTURE, "{\"claude\": \"1\\n/elsewhere\"}"), "no printable text" },
+                { JSON("2", HOST_ARCHITECTURE, "{\"claude\": \"1\\n/elsewhere\"}"),
+                                "name or version in guest.json is not printable text" },
                 { JSON("2", HOST_ARCHITECTURE, "{\"claude\": \"1\", \"a\\u001b[2J\": \"1\"}"),
-                                "no printable text" },
+                                "name or version in guest.json is not printable text" },
                 { "{", "guest.json' is no" },
                 { "", "guest.json' is no" },
         };
