@@ -112,8 +112,8 @@ def ready_table(times, product, failed_too):
                   "network is QEMU's own; so it is for all but this product. This product also spends 0.2 s on the network's units, "
                   "keys and sandboxes before QEMU runs, and its VM has an entropy source, a balloon and a disk, which the initrd mounts in 0.1 to 0.5 s. "
                   "The first version: its steps with this guest, for its own is a NixOS: for each share a transient unit, polled for every 100 ms, then QEMU. "
-                  "systemd-vmspawn: built from Debian 13's source, whose packages leave it out; its machine is a q35 whose firmware is OVMF, one "
-                  "share is its own, and root file system, ports and the other share come to it in `$SYSTEMD_VMSPAWN_QEMU_EXTRA`, because it "
+                  "systemd-vmspawn: built from Debian 13's source, whose packages leave it out; its machine is a q35 whose firmware is OVMF, "
+                  "its kernel is the same as Debian packs it, because that firmware starts no ELF file, one share is its own, and root file system, ports and the other share come to it in `$SYSTEMD_VMSPAWN_QEMU_EXTRA`, because it "
                   "would offer a disk by SCSI and name shares at random. virtme-ng: a q35 with an initrd of its own over this host's root file system, and "
                   "READY is the first command of its shell.")
     for name, values in times.ready.items():

@@ -16,6 +16,8 @@ import time
 from measure import ByHand, home, image, run
 from terminal import printed
 
+# what tests/bench/first has left
+PACKED_KERNEL = "/build/packed-kernel/kernel"
 BUILT_VMSPAWN = "/build/vmspawn/out/systemd-vmspawn"
 READY = b"bench-ready"
 LIMIT = 300
@@ -40,9 +42,11 @@ def vmspawn(project):
     program = shutil.which("systemd-vmspawn") or BUILT_VMSPAWN
     if not os.path.exists(program):
         raise RuntimeError("not installed, and not built by tests/bench/first")
+    if not os.path.exists(PACKED_KERNEL):
+        raise RuntimeError("its kernel was not fetched by tests/bench/first")
     # its virtiofsd translates no owners, so the guest's user is another one than the host's there
     (project.directory / "work").chmod(0o777)
-    return to_first_frame(project, WAY="vmspawn", VMSPAWN=program)
+    return to_first_frame(project, WAY="vmspawn", VMSPAWN=program, KERNEL=PACKED_KERNEL)
 
 
 class Virtme:
