@@ -94,6 +94,30 @@ char *printable_copy(const char *s) {
         return copy;
 }
 
+static unsigned character_columns(const char *s, size_t size) {
+        /* U+1100 is the first wide one, and has three bytes */
+        return size > 3 || (size == 3 && memcmp(s, "\xE1\x84\x80", 3) >= 0) ? 2 : 1;
+}
+
+size_t printable_fit(const char *s, unsigned columns, unsigned *ret_columns) {
+        size_t at = 0, size = strlen(s);
+        unsigned used = 0;
+        const char *why;
+
+        while (at < size) {
+                size_t n = printable_next(s + at, size - at, &why);
+                unsigned more = character_columns(s + at, n);
+
+                if (used + more > columns)
+                        break;
+                used += more;
+                at += n;
+        }
+        if (ret_columns)
+                *ret_columns = used;
+        return at;
+}
+
 void printable_cut(char *s, size_t max) {
         if (strlen(s) <= max)
                 return;

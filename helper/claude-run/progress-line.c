@@ -1,6 +1,5 @@
 /* What does not fit is left out: first the amount, then the bar, then the time, and at last the end of what
- * is being done. A character outside of the first scripts counts as two columns, which is too many for some
- * and too few for none, so no line is wider than its terminal.
+ * is being done. No line is wider than its terminal.
  *
  * A terminal that becomes narrower wraps what is there, or cuts it. Nobody can tell which, so only the row
  * of the cursor is cleared: a rest of our line is better than a lost line of the user's. */
@@ -29,30 +28,6 @@
 
 /* --- text ------------------------------------------------------------------------------- */
 
-static unsigned character_columns(const char *s, size_t size) {
-        /* U+1100 is the first wide one, and has three bytes */
-        return size > 3 || (size == 3 && memcmp(s, "\xE1\x84\x80", 3) >= 0) ? 2 : 1;
-}
-
-/* The bytes of clean text that fit into `columns`, and the columns that they take. */
-static size_t fit(const char *s, unsigned columns, unsigned *ret_columns) {
-        size_t at = 0, size = strlen(s);
-        unsigned used = 0;
-        const char *why;
-
-        while (at < size) {
-                size_t n = printable_next(s + at, size - at, &why);
-                unsigned more = character_columns(s + at, n);
-
-                if (used + more > columns)
-                        break;
-                used += more;
-                at += n;
-        }
-        *ret_columns = used;
-        return at;
-}
-
 /* Puts `?` for each character that a terminal without UTF-8 does not know. */
 static void make_ascii(char *s) {
         char *to = s;
@@ -75,7 +50,7 @@ static unsigned print_head(const ProgressMoment *m, unsigned columns, bool utf8,
         printable_clean(text);
         if (!utf8)
                 make_ascii(text);
-        n = fit(text, columns, &used);
+        n = printable_fit(text, columns, &used);
         memcpy(ret, text, n);
         ret[n] = '\0';
         return used;
@@ -119,7 +94,7 @@ static void print_bar(unsigned percent, unsigned columns, char ret[static BAR_CE
 static unsigned columns_of(const char *text) {
         unsigned columns;
 
-        (void) fit(text, UINT32_MAX - 2, &columns);
+        (void) printable_fit(text, UINT32_MAX - 2, &columns);
         return columns;
 }
 

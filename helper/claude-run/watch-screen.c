@@ -20,8 +20,6 @@
 static void __attribute__((format(printf, 3, 4))) print_line(
                 FILE *f, const WatchScreen *screen, const char *format, ...) {
         _cleanup_free_ char *text = NULL;
-        size_t at = 0, size;
-        const char *why;
         va_list ap;
         int r;
 
@@ -30,11 +28,7 @@ static void __attribute__((format(printf, 3, 4))) print_line(
         va_end(ap);
         memory_need(r >= 0);
         printable_clean(text);
-        size = strlen(text);
-        /* a character for a column: a wide one is cut by the terminal */
-        for (unsigned n = 0; n < screen->columns && at < size; n++)
-                at += printable_next(text + at, size - at, &why);
-        fprintf(f, "%.*s\033[K", (int) at, text);
+        fprintf(f, "%.*s\033[K", (int) printable_fit(text, screen->columns, NULL), text);
 }
 
 static void print_size(bool known, uint64_t bytes, char ret[static VM_ROW_CELL]) {

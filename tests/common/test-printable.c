@@ -93,6 +93,24 @@ static void test_cut(void **state) {
         cut("😀", 3, "");
 }
 
+static void fit(const char *text, unsigned columns, const char *expected, unsigned expected_columns) {
+        unsigned used;
+
+        assert_int_equal(printable_fit(text, columns, &used), strlen(expected));
+        assert_memory_equal(text, expected, strlen(expected));
+        assert_int_equal(used, expected_columns);
+        assert_int_equal(printable_fit(text, columns, NULL), strlen(expected));
+}
+
+static void test_fit(void **state) {
+        fit("abc", 3, "abc", 3);
+        fit("abc", 2, "ab", 2);
+        fit("abc", 0, "", 0);
+        fit("é한😀", 5, "é한😀", 5);
+        /* half of a wide one does not fit */
+        fit("é한😀", 4, "é한", 3);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_check),
@@ -100,6 +118,7 @@ int main(void) {
                 cmocka_unit_test(test_clean),
                 cmocka_unit_test(test_every_byte_pair),
                 cmocka_unit_test(test_cut),
+                cmocka_unit_test(test_fit),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
