@@ -2,10 +2,10 @@
 
 #include <ctype.h>
 #include <string.h>
-#include <time.h>
 
 #include "common/cleanup.h"
 #include "common/usec.h"
+#include "helper/claude-run/local-time.h"
 
 #define NAME_COLUMNS 15
 #define BAR_COLUMNS 54U
@@ -145,13 +145,10 @@ static void print_outcome(const BootTimes *times, FILE *f) {
 }
 
 void boot_print_summary(const BootTimes *times, const char *name, FILE *f) {
-        time_t when = (time_t) (times->wall / SEC);
-        char text[32] = "";
-        struct tm local;
+        char when[LOCAL_TIME_MAX];
 
-        if (localtime_r(&when, &local))
-                strftime(text, sizeof(text), "%e %b %H:%M:%S", &local);
-        fprintf(f, "VM '%s', started %s: ", name, text + (text[0] == ' '));
+        local_time_print(times->wall, LOCAL_MINUTE, when);
+        fprintf(f, "VM '%s', started %s: ", name, when);
         print_outcome(times, f);
 }
 

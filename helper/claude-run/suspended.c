@@ -2,11 +2,10 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "common/cleanup.h"
 #include "common/strv.h"
-#include "common/usec.h"
+#include "helper/claude-run/local-time.h"
 #include "helper/claude-run/memory.h"
 
 static char *home(void) {
@@ -26,17 +25,13 @@ bool suspended_exists(const char *id) {
 }
 
 bool suspended_print(const char *id, char ret[static SUSPENDED_TEXT_MAX]) {
-        char when[32] = "";
-        struct tm local;
+        char when[LOCAL_TIME_MAX];
         StateInfo info;
-        time_t since;
 
         if (!suspended_look(id, &info))
                 return false;
-        since = (time_t) (info.since_usec / SEC);
-        if (localtime_r(&since, &local))
-                strftime(when, sizeof(when), "%e %b %H:%M", &local);
-        snprintf(ret, SUSPENDED_TEXT_MAX, "suspended since %s, %lluM on the disk", when + (when[0] == ' '),
+        local_time_print(info.since_usec, LOCAL_MINUTE, when);
+        snprintf(ret, SUSPENDED_TEXT_MAX, "suspended since %s, %lluM on the disk", when,
                         (unsigned long long) (info.bytes >> 20));
         return true;
 }

@@ -12,7 +12,7 @@ bool suspended_exists(const char *id);
 /* False if the VM is not suspended. */
 bool suspended_look(const char *id, StateInfo *ret);
 
-/* "suspended since 26 Nov 14:03, 315M on the disk". False if it is not. */
+/* "suspended since 2026-11-26 14:03, 315M on the disk". False if it is not. */
 bool suspended_print(const char *id, char ret[static SUSPENDED_TEXT_MAX]);
 
 /* 0; -ENOENT: it is not suspended; other negative errno. */

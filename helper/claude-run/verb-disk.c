@@ -6,16 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "common/usec.h"
 #include "common/vm-name.h"
 #include "helper/claude-run/confirm.h"
 #include "helper/claude-run/context.h"
 #include "helper/claude-run/disks.h"
 #include "helper/claude-run/fail.h"
+#include "helper/claude-run/local-time.h"
 #include "helper/claude-run/memory.h"
 #include "helper/claude-run/progress-line.h"
 #include "helper/claude-run/say.h"
@@ -110,13 +109,10 @@ static int print_json(const Disk *d, const DiskFile *disk) {
 }
 
 static void print_snapshot(const DiskFile *file) {
-        char size[DISK_SIZE_MAX], made[32];
-        time_t seconds = (time_t) (file->changed_usec / SEC);
-        struct tm tm;
+        char size[DISK_SIZE_MAX], made[LOCAL_TIME_MAX];
 
         disk_print_size(file->allocated, size);
-        if (!localtime_r(&seconds, &tm) || strftime(made, sizeof(made), "%Y-%m-%d %H:%M", &tm) == 0)
-                strcpy(made, "-");
+        local_time_print(file->changed_usec, LOCAL_MINUTE, made);
         say_line(stdout, "snapshot %-20s %6s  %s", file->tag, size, made);
 }
 

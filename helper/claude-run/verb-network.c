@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "common/cleanup.h"
 #include "common/path.h"
@@ -14,6 +13,7 @@
 #include "helper/claude-run/config-edit.h"
 #include "helper/claude-run/context.h"
 #include "helper/claude-run/fail.h"
+#include "helper/claude-run/local-time.h"
 #include "helper/claude-run/memory.h"
 #include "helper/claude-run/say.h"
 #include "helper/claude-run/verbs.h"
@@ -77,12 +77,9 @@ static void print_api(sd_json_variant *api) {
 static void print_refusal(sd_json_variant *refusal) {
         const char *name = vm_network_text(refusal, "name"), *address = vm_network_text(refusal, "address"),
                    *allow = vm_network_text(refusal, "allow");
-        time_t when = (time_t) (vm_network_number(refusal, "lastUSec") / SEC);
-        char target[512], clock[16] = "";
-        struct tm tm;
+        char target[512], clock[LOCAL_TIME_MAX];
 
-        if (localtime_r(&when, &tm))
-                strftime(clock, sizeof(clock), "%H:%M:%S", &tm);
+        local_time_print(vm_network_number(refusal, "lastUSec"), LOCAL_CLOCK, clock);
         snprintf(target, sizeof(target), "%s%s%s", name, name[0] && address[0] ? " " : "", address);
         if (vm_network_number(refusal, "port") > 0)
                 snprintf(target + strlen(target), sizeof(target) - strlen(target), " %s %" PRIu64,

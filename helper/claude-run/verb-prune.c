@@ -16,12 +16,14 @@
 #include "common/remove-tree.h"
 #include "common/strjoin.h"
 #include "common/strv.h"
+#include "common/usec.h"
 #include "config.h"
 #include "helper/claude-run/agent-home.h"
 #include "helper/claude-run/confirm.h"
 #include "helper/claude-run/context.h"
 #include "helper/claude-run/disks.h"
 #include "helper/claude-run/fail.h"
+#include "helper/claude-run/local-time.h"
 #include "helper/claude-run/memory.h"
 #include "helper/claude-run/say.h"
 #include "helper/claude-run/verbs.h"
@@ -193,12 +195,10 @@ static void find(Prune *p) {
 static void print(const Prune *p) {
         for (size_t i = 0; i < p->n; i++) {
                 const Item *item = &p->items[i];
-                char size[DISK_SIZE_MAX], used[32];
-                struct tm tm;
+                char size[DISK_SIZE_MAX], used[LOCAL_TIME_MAX];
 
                 disk_print_size(item->bytes, size);
-                if (!localtime_r(&item->used, &tm) || strftime(used, sizeof(used), "%Y-%m-%d", &tm) == 0)
-                        strcpy(used, "-");
+                local_time_print((uint64_t) item->used * SEC, LOCAL_DAY, used);
                 say_line(stdout, "%-5s %6s  %s  %s", kind_names[item->kind], size, used, item->path);
         }
 }
