@@ -105,10 +105,11 @@ $(readlink "/proc/$(systemctl show --property MainPID --value user@1000)/ns/mnt"
 @test "installed: the first claude-run of a user starts a VM" {
         files >"$BATS_FILE_TMPDIR/before"
         dpkg --install $debs/claude-microvm_*_amd64.deb $debs/claude-microvm-guest-tools_*_all.deb
-        run -0 as_tester claude-vm-mkguest --directory /var/lib/claude-microvm/guests/debian
+        # the user's own image: that of the other hosts is theirs
+        run -0 as_tester claude-vm-mkguest
         run -0 as_tester claude-run doctor
         mkdir -p /home/tester/pkg /home/tester/.config/claude-microvm
-        printf '[Project]\nWorkDirectory=/home/tester/pkg\nAgentStart=session\n[VM]\nMemory=1G\nCPUs=2\nAccelerator=tcg\n' \
+        printf '[Project]\nWorkDirectory=/home/tester/pkg\nAgentStart=session\n[VM]\nMemory=1G\nCPUs=1\nAccelerator=tcg\n' \
                 >/home/tester/.config/claude-microvm/pkg.ini
         chown -R tester: /home/tester
         run -0 as_tester claude-run start pkg
