@@ -14,7 +14,9 @@ setup() {
         sed -i "s|$(project_dir template)|$DIRECTORY|" ~/homes/template/.claude.json
         cd "$DIRECTORY"
         export CLAUDE_HOME=$HOME/homes/template ANTHROPIC_API_KEY=sk-test-key ANTHROPIC_BASE_URL=http://10.0.2.2:$API_PORT
-        SETTINGS=(--allow "host:$API_PORT" --memory 1536M --cpus 2 --accelerator tcg --env ANTHROPIC_BASE_URL --env CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1)
+        SETTINGS=(--allow "host:$API_PORT" --memory 1536M --cpus 1 --accelerator tcg --env ANTHROPIC_BASE_URL --env CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1)
+        SMALL=("${SETTINGS[@]}" --env "$SMALL_AGENT")
+        make_small_agent "$DIRECTORY"
 }
 
 teardown() {
@@ -53,16 +55,16 @@ assert_no_vm() {
 }
 
 @test "two at once on one directory, and a file of each" {
-        claude-run "${SETTINGS[@]}" -- -p --dangerously-skip-permissions 'write: a.txt a' >/dev/null 3>&- 4>&- &
+        claude-run "${SMALL[@]}" -- -p 'echo a >/work/a.txt' 3>&- 4>&- &
         local other=$!
-        claude-run "${SETTINGS[@]}" -- -p --dangerously-skip-permissions 'write: b.txt b'
+        claude-run "${SMALL[@]}" -- -p 'echo b >/work/b.txt'
         wait $other
-        [ "$(cat a.txt b.txt)" = ab ] || [ "$(cat a.txt b.txt | tr -d '\n')" = ab ]
+        [ "$(cat a.txt b.txt)" = $'a\nb' ]
         assert_no_vm
 }
 
 @test "SIGKILL of claude-run: its VM ends, and nothing is left" {
-        claude-run "${SETTINGS[@]}" -- -p --dangerously-skip-permissions 'run: touch /work/begun; sleep 300' 3>&- 4>&- &
+        claude-run "${SMALL[@]}" -- -p 'touch /work/begun; sleep 300' 3>&- 4>&- &
         local pid=$!
         wait_file "$DIRECTORY/begun"
         # a reload in the middle does no harm
@@ -111,7 +113,7 @@ assert_no_vm() {
 
 @test "in the background, by the beginning of its name, and its journal when it has ended" {
         local id
-        run -0 --separate-stderr claude-run "${SETTINGS[@]}" --detach -- -p --dangerously-skip-permissions 'run: touch /work/begun; while [ ! -e /work/go ]; do sleep 1; done'
+        run -0 --separate-stderr claude-run "${SMALL[@]}" --detach -- -p 'touch /work/begun; while [ ! -e /work/go ]; do sleep 1; done'
         id=$output
         [[ "$stderr" == *"claude-run attach $id"* ]]
         wait_file "$DIRECTORY/begun"

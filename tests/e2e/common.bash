@@ -17,13 +17,14 @@ stop_api() {
 # new_project NAME [INI-LINE…]: a project directory, an agent's home in which the
 # first-run questions are answered, and an ini. Lines may start a section. TEST_GUEST: another guest image.
 new_project() {
-        local name=$1 work home disk=
+        local name=$1 work home disk='' cpus=''
         shift
         work=$(project_dir "$name")
         home=$HOME/homes/$name
         rm -rf "$work" "$home"
-        # most tests want a fresh guest, and a second less
+        # most tests want a fresh guest, and a second less; one CPU, because two VMs at a time keep the machine busy
         [[ $'\n'"$(printf '%s\n' "$@")" == *$'\nDisk='* ]] || disk=Disk=no
+        [[ $'\n'"$(printf '%s\n' "$@")" == *$'\nCPUs='* ]] || cpus=CPUs=1
         mkdir -p "$work" "$home" "$HOME/.config/claude-microvm"
         chmod 0700 "$home"
         cat >"$home/.claude.json" <<-JSON
@@ -39,7 +40,7 @@ new_project() {
 		Home=$home
 		[VM]
 		Memory=1536M
-		CPUs=2
+		$cpus
 		Accelerator=tcg
 		${TEST_GUEST:+Guest=$TEST_GUEST}
 		$disk
@@ -55,6 +56,22 @@ new_project() {
                 printf '%s\n' "$@"
         } >"$HOME/.config/claude-microvm/$name.ini"
         systemctl --user daemon-reload
+}
+
+# Claude Code takes as long to begin as two guests. Where a test is of what is around an agent, its program runs this
+# before it reads anything of its own: the prompt as a line of shell, with its status.
+SMALL_AGENT=BUN_OPTIONS=--preload=/work/agent.js
+make_small_agent() {
+        cat >"$1/agent.js" <<-'JS'
+	const { status } = require("node:child_process").spawnSync("sh", ["-c", process.argv.at(-1)], { stdio: "inherit" });
+	process.exit(status ?? 1);
+	JS
+}
+
+# small_project NAME COMMAND: a project whose agent is this command.
+small_project() {
+        new_project "$1" "AgentArguments=-p '$2'" '[Environment]' "$SMALL_AGENT"
+        make_small_agent "$(project_dir "$1")"
 }
 
 project_dir() {

@@ -231,3 +231,16 @@ kept() {
         [[ "$(vm_property set StatusText)" == *set.ini*"daemon-reload"* ]]
         systemctl --user reset-failed
 }
+
+# bats test_tags=no-vm
+@test "the old word for a mode of the network, and words that are none" {
+        mkdir -p ~/.config/claude-microvm ~/projects/words
+        printf '[Project]\nWorkDirectory=~/projects/words\n[Network]\nMode=user\nAllow=a.example:443 host:80\nAllow=@npm\n' >~/.config/claude-microvm/words.ini
+        run -0 --separate-stderr /usr/lib/systemd/user-generators/claude-vm-generator --dry-run
+        [[ "$stderr" == *"words.ini:4: Mode=user: is an old word for 'internet'"* ]]
+        [[ "$output" == *CLAUDE_VM_NETWORK=internet* && "$output" == *CLAUDE_VM_ALLOW_2=@npm* ]]
+        sed -i 's/^Allow=@npm/Allow=b.example;c/' ~/.config/claude-microvm/words.ini
+        run ! --separate-stderr /usr/lib/systemd/user-generators/claude-vm-generator --check ~/.config/claude-microvm/words.ini
+        [[ "$stderr" == *"words.ini:6: Allow=b.example;c: a host name has"* ]]
+        rm ~/.config/claude-microvm/words.ini
+}

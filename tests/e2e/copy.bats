@@ -144,7 +144,6 @@ state_of() {
         [ -z "$(ls -A ~/.local/share/claude-microvm/copies)" ]
 }
 
-# bats test_tags=no-vm
 @test "a directory that is too large is not copied, and the message says what allows it" {
         new_project large 'Workspace=copy' 'CopyMax=1M'
         head -c 3M /dev/zero >"$(project_dir large)/zeros"
@@ -156,7 +155,6 @@ state_of() {
         [ "$status" != 0 ]
 }
 
-# bats test_tags=no-vm
 @test "a kill -9 while the copy is made leaves none that counts" {
         local copies=~/.local/share/claude-microvm/copies
         new_project large 'Workspace=copy' 'CopyMax=1T'

@@ -259,9 +259,10 @@ says() {
         systemctl --user daemon-reload
         cd "$BATS_TEST_TMPDIR"
         echo 'broken' >flake.nix
+        make_small_agent "$PWD"
         export CLAUDE_HOME=$HOME/homes/template ANTHROPIC_API_KEY=sk-test-key ANTHROPIC_BASE_URL=http://10.0.2.2:$API_PORT
-        run -0 claude-run --dev-shell --guest "$GUEST" --allow "host:$API_PORT" --memory 1536M --cpus 2 --accelerator tcg --env ANTHROPIC_BASE_URL -- -p \
-                --dangerously-skip-permissions 'write: made.txt without'
+        run -0 claude-run --dev-shell --guest "$GUEST" --allow "host:$API_PORT" --memory 1536M --cpus 1 --accelerator tcg --env "$SMALL_AGENT" -- -p \
+                'echo without >/work/made.txt'
         [ "$(cat made.txt)" = without ]
         [ "$(calls)" = 1 ]
         journalctl --user --no-pager --output=cat --since "@$BATS_TEST_STARTED" >journal

@@ -22,9 +22,10 @@ setup() {
         export CLAUDE_HOME=$HOME/homes/template ANTHROPIC_BASE_URL=http://10.0.2.2:$API_PORT
         # no bus and no session, as in a job
         JOB=(env -u DBUS_SESSION_BUS_ADDRESS -u XDG_RUNTIME_DIR claude-run --foreground --allow "host:$API_PORT"
-                --memory 1G --cpus 2 --accelerator tcg --env "ANTHROPIC_BASE_URL=$ANTHROPIC_BASE_URL"
+                --memory 1G --cpus 1 --accelerator tcg --env "ANTHROPIC_BASE_URL=$ANTHROPIC_BASE_URL"
                 --env CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1)
-        LONG=(-- -p --dangerously-skip-permissions 'run: touch /work/begun; sleep 300')
+        LONG=(--env "$SMALL_AGENT" -- -p 'touch /work/begun; sleep 300')
+        make_small_agent "$DIRECTORY"
 }
 
 teardown() {

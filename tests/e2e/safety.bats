@@ -172,7 +172,7 @@ in_guest() {
         mkdir -p "$BATS_TEST_TMPDIR/directory"
         cd "$BATS_TEST_TMPDIR/directory"
         CLAUDE_HOME=$HOME/homes/part ANTHROPIC_API_KEY=$key CLAUDE_CODE_OAUTH_TOKEN=$token \
-                claude-run --allow "host:$API_PORT" --memory 1536M --cpus 2 --accelerator tcg --env "ANTHROPIC_BASE_URL=http://10.0.2.2:$API_PORT" \
+                claude-run --allow "host:$API_PORT" --memory 1536M --cpus 1 --accelerator tcg --env "ANTHROPIC_BASE_URL=http://10.0.2.2:$API_PORT" \
                 --env CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1 -- \
                 -p --dangerously-skip-permissions 'run: touch /work/begun; for i in {1..350}; do [ -e /work/seen ] && break; sleep 0.3; done' 3>&- 4>&- >/dev/null &
         pid=$!

@@ -176,8 +176,7 @@ teardown() {
 }
 
 @test "a worktree of a bare repository with a submodule, ad hoc, and the submodule alone" {
-        local run=(claude-run --allow "host:$API_PORT" --memory 1536M --cpus 2 --accelerator tcg --env ANTHROPIC_BASE_URL --env CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1
-                -- -p --dangerously-skip-permissions) at=$BATS_TEST_TMPDIR
+        local run=(claude-run --allow "host:$API_PORT" --memory 1536M --cpus 1 --accelerator tcg --env "$SMALL_AGENT" -- -p) at=$BATS_TEST_TMPDIR
         export CLAUDE_HOME=$HOME/homes/same ANTHROPIC_API_KEY=sk-test-key ANTHROPIC_BASE_URL=http://10.0.2.2:$API_PORT
         new_repository "$at/lib"
         new_repository "$at/first"
@@ -192,7 +191,9 @@ teardown() {
         git -C lib checkout --quiet -B main
         git -C lib config user.name a
         git -C lib config user.email a@example.org
-        "${run[@]}" 'run: cd lib && git commit --quiet --allow-empty --message=in-lib && cd .. && git commit --quiet --all --message=bump; touch ../bare.git/hooks/new ../bare.git/worktrees/tree/modules/lib/hooks/new'
+        make_small_agent "$PWD"
+        echo agent.js >>../bare.git/info/exclude
+        "${run[@]}" 'cd lib && git commit --quiet --allow-empty --message=in-lib && cd .. && git commit --quiet --all --message=bump; touch ../bare.git/hooks/new ../bare.git/worktrees/tree/modules/lib/hooks/new'
         [ "$(git log --format=%s --max-count=1)" = bump ]
         [ "$(git -C lib log --format=%s --max-count=1)" = in-lib ]
         [ -z "$(git status --short)" ]

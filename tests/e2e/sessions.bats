@@ -5,7 +5,7 @@ load common
 
 setup_file() {
         start_api
-        new_project in '[Network]' 'Publish=18080:8080' '[Environment]' 'ODD=a "b" \c $d & é'
+        new_project in AgentStart=session '[Network]' 'Publish=18080:8080' '[Environment]' 'ODD=a "b" \c $d & é'
         claude-run start in
 }
 
@@ -276,13 +276,14 @@ for d in "/work", "/home/claude":
 
 @test "the ssh master comes back after SIGKILL, with its ports, and the agent does not notice" {
         local before
-        before=$(claude-run exec in -- pgrep -f '^dtach -N')
+        # what stands for the agent where sessions start one
+        before=$(claude-run exec in -- pgrep -xf 'sleep infinity')
         claude-run ports in add 18082:8080
         systemctl --user kill --signal=KILL claude-vm-ssh@in.service
         # ssh goes to the background when its socket is there
         wait_journal claude-vm-ssh@in.service 'Started claude-vm-ssh@in.service'
         [ -S "$XDG_RUNTIME_DIR/claude-vm/in/ssh/control" ]
-        [ "$(claude-run exec in -- pgrep -f '^dtach -N')" = "$before" ]
+        [ "$(claude-run exec in -- pgrep -xf 'sleep infinity')" = "$before" ]
         serve_in_guest
         [ "$(get http://127.0.0.1:18082/)" = guest ]
         claude-run ports in remove 18082

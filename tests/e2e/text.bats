@@ -9,8 +9,9 @@ setup_file() {
         export PWNED
         new_project mono 'AgentStart=session'
         # words that begin like keys which are no request's
-        new_project other 'UUID=11111111-1111-4111-8111-111111111111' '[Environment]' 'UUID_NAMESPACE=kept' 'WantedBy_X=kept' \
+        new_project other 'UUID=11111111-1111-4111-8111-111111111111' '[Environment]' "$SMALL_AGENT" 'UUID_NAMESPACE=kept' 'WantedBy_X=kept' \
                 '[Install]' 'WantedBy=default.target'
+        make_small_agent "$(project_dir other)"
         new_project part
         # in the other one's work directory, as in a monorepo
         mkdir "$(project_dir mono)/part"
@@ -123,7 +124,7 @@ assert_shown_harmlessly() {
 
 @test "the settings of a project in a fresh VM: all of its variables" {
         cd "$(project_dir other)"
-        timeout 240 claude-run -- -p --dangerously-skip-permissions 'run: printenv UUID_NAMESPACE WantedBy_X >/work/kept' 3>&- 4>&-
+        timeout 240 claude-run -- -p 'printenv UUID_NAMESPACE WantedBy_X >/work/kept' 3>&- 4>&-
         [ "$(cat kept)" = $'kept\nkept' ]
         # and the project itself has not run
         [ "$(vm_property other ActiveState)" = inactive ]

@@ -21,7 +21,7 @@ own_links() {
         local work=$HOME/project
         PATH=$HOME/.local/bin:$PATH
         mkdir -p "$work" ~/.config/claude-microvm
-        printf '[Project]\nWorkDirectory=%s\nAgentStart=session\n[VM]\nMemory=1G\nCPUs=2\nAccelerator=tcg\n' "$work" \
+        printf '[Project]\nWorkDirectory=%s\nAgentStart=session\n[VM]\nMemory=1G\nCPUs=1\nAccelerator=tcg\n' "$work" \
                 >~/.config/claude-microvm/own.ini
         run ! systemctl --user start claude-vm@own
         run -0 claude-run start own

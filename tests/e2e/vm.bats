@@ -3,11 +3,9 @@
 
 load common
 
-PRINT='AgentArguments=-p --dangerously-skip-permissions'
-
 # bats test_tags=other-user
 @test "the agent makes a file in the project directory, owned by this user" {
-        new_project one "$PRINT 'write: made.txt by the agent'"
+        new_project one "AgentArguments=-p --dangerously-skip-permissions 'write: made.txt by the agent'" '[VM]' CPUs=2
         run -0 run_vm one
         [ "$(cat "$(project_dir one)/made.txt")" = "by the agent" ]
         [ "$(stat -c %u:%g "$(project_dir one)/made.txt")" = "$(id -u):$(id -g)" ]
@@ -20,7 +18,7 @@ PRINT='AgentArguments=-p --dangerously-skip-permissions'
 }
 
 @test "a second start after the first" {
-        new_project again "$PRINT 'run: echo once more >>/work/log'"
+        small_project again 'echo once more >>/work/log'
         run -0 run_vm again
         run -0 run_vm again
         [ "$(wc -l <"$(project_dir again)/log")" = 2 ]
@@ -28,8 +26,8 @@ PRINT='AgentArguments=-p --dangerously-skip-permissions'
 }
 
 @test "two projects at once" {
-        new_project left "$PRINT 'write: left.txt l'"
-        new_project right "$PRINT 'write: right.txt r'"
+        small_project left 'echo l >/work/left.txt'
+        small_project right 'echo r >/work/right.txt'
         run_vm left &
         local left=$!
         run -0 run_vm right
@@ -41,7 +39,7 @@ PRINT='AgentArguments=-p --dangerously-skip-permissions'
 }
 
 @test "READY means that the VM's unit is active, its shares mounted and sessions work" {
-        new_project ready
+        new_project ready AgentStart=session
         systemctl --user start claude-vm@ready
         [ "$(vm_property ready ActiveState)" = active ]
         run -0 ssh -F "$XDG_RUNTIME_DIR/claude-vm/ready/ssh.config" claude-vm 'findmnt -no FSTYPE /work; id -u; pwd; touch /work/by-ssh'
@@ -54,11 +52,11 @@ PRINT='AgentArguments=-p --dangerously-skip-permissions'
 
 @test "in the middle of the agent's work: an ini with a mistake and none at all end nothing, a stop does" {
         local ini=$HOME/.config/claude-microvm/mid.ini
-        new_project mid "$PRINT 'run: touch /work/begun; sleep 300; touch /work/ended'"
+        small_project mid 'touch /work/begun; sleep 300; touch /work/ended'
         systemctl --user start claude-vm@mid
         wait_file "$(project_dir mid)/begun"
         [ "$(vm_property mid NeedDaemonReload)" = no ]
-        sed -i 's/^CPUs=2/CPUs=two/' "$ini"
+        sed -i 's/^CPUs=1/CPUs=one/' "$ini"
         systemctl --user daemon-reload
         run -0 claude-run exec mid true
         rm "$ini"
@@ -73,7 +71,7 @@ PRINT='AgentArguments=-p --dangerously-skip-permissions'
 }
 
 @test "a guest that powers itself off ends the unit" {
-        new_project off
+        new_project off AgentStart=session
         systemctl --user start claude-vm@off
         run ssh -F "$XDG_RUNTIME_DIR/claude-vm/off/ssh.config" claude-vm sudo systemctl poweroff
         wait_inactive off
@@ -82,8 +80,7 @@ PRINT='AgentArguments=-p --dangerously-skip-permissions'
 }
 
 @test "the agent's exit status is the unit's" {
-        new_project seven "$PRINT hello" '[Environment]' 'BUN_OPTIONS=--preload=/work/exit.js'
-        echo 'process.exit(7)' >"$(project_dir seven)/exit.js"
+        small_project seven 'exit 7'
         run run_vm seven
         [ "$(vm_property seven ExecMainStatus)" = 7 ]
         [ "$(vm_property seven Result)" = exit-code ]
@@ -187,7 +184,7 @@ PRINT='AgentArguments=-p --dangerously-skip-permissions'
 }
 
 @test "kill -9 of QEMU" {
-        new_project kq
+        new_project kq AgentStart=session
         systemctl --user start claude-vm@kq
         pkill -KILL --full 'qemu-system.* -name claude-vm@kq '
 
@@ -199,7 +196,7 @@ PRINT='AgentArguments=-p --dangerously-skip-permissions'
 }
 
 @test "kill -9 of a virtiofsd" {
-        new_project kv
+        new_project kv AgentStart=session
         systemctl --user start claude-vm@kv
         systemctl --user kill --signal=KILL claude-vm-virtiofsd@kv:work.service
         wait_inactive kv
@@ -235,7 +232,7 @@ PRINT='AgentArguments=-p --dangerously-skip-permissions'
 
 @test "a project answers to its UUID" {
         local uuid
-        new_project byuuid
+        new_project byuuid AgentStart=session
         uuid=$(/usr/lib/systemd/user-generators/claude-vm-generator --list | jq --raw-output '.[] | select(.name == "byuuid").uuid')
         systemctl --user start "claude-vm@$uuid"
         [ "$(vm_property byuuid ActiveState)" = active ]

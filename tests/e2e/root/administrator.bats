@@ -96,7 +96,7 @@ memory() {
 @test "[Install]: the VM starts with the user's manager, as at a login" {
         as_user mkdir -p $USER_HOME/src/login
         as_user cp $EXAMPLES/login.ini "$CONFIG/login.ini"
-        printf '[VM]\nMemory=1536M\nCPUs=2\nAccelerator=tcg\n' >>"$CONFIG/login.ini"
+        printf '[VM]\nMemory=1536M\nCPUs=1\nAccelerator=tcg\n' >>"$CONFIG/login.ini"
         # the manager's own words: it is not asked for the unit here
         systemctl restart "user@$(id -u tester).service"
         timeout 180 grep --quiet --max-count=1 'Started claude-vm@login.service' \

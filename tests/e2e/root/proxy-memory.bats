@@ -20,7 +20,7 @@ setup_file() {
 	AgentStart=session
 	[VM]
 	Memory=768M
-	CPUs=2
+	CPUs=1
 	Accelerator=tcg
 	[Network]
 	Mode=none
