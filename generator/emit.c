@@ -27,24 +27,30 @@ static const char *options_of(const Share *share) {
         return share->create ? ",create" : share->named ? ",named" : share->optional ? ",optional" : "";
 }
 
+/* A line with the unit of each share. `suffix`: ".socket" or ".service". */
+static void print_share_units(UnitWriter *w, const Project *p, const char *directive, const char *suffix) {
+        unit_writer_print_raw(w, directive);
+        for (size_t i = 0; i < p->n_shares; i++) {
+                unit_writer_print_raw(w, i > 0 ? " " : "=");
+                unit_writer_print_literal(w, "claude-vm-virtiofsd@");
+                unit_writer_print_raw(w, p->id);
+                unit_writer_print_literal(w, ":");
+                unit_writer_print_raw(w, p->shares[i].tag);
+                unit_writer_print_raw(w, suffix);
+        }
+        unit_writer_print_literal(w, "\n");
+}
+
 /* The sockets, not the services: a virtiofsd ends with its QEMU, and a restart of
  * the VM would find the dependency gone. They end with the VM; a VM that is stopped before
- * it starts, while its dev shell is evaluated or its copy is made, must stop them as well. */
+ * it starts, while its dev shell is evaluated or its copy is made, must stop them as well. A socket's
+ * end ends its service, which must not happen while the guest still writes: that is the order of the services. */
 static void print_share_dependencies(UnitWriter *w, const Project *p) {
-        static const char *const directives[] = { "Requires", "After", "PropagatesStopTo" };
-
-        for (size_t s = 0; s < (project_has_dev_shell(p) || project_has_copy(p) ? 3 : 2); s++) {
-                unit_writer_print_raw(w, directives[s]);
-                for (size_t i = 0; i < p->n_shares; i++) {
-                        unit_writer_print_raw(w, i > 0 ? " " : "=");
-                        unit_writer_print_literal(w, "claude-vm-virtiofsd@");
-                        unit_writer_print_raw(w, p->id);
-                        unit_writer_print_literal(w, ":");
-                        unit_writer_print_raw(w, p->shares[i].tag);
-                        unit_writer_print_literal(w, ".socket");
-                }
-                unit_writer_print_literal(w, "\n");
-        }
+        print_share_units(w, p, "Requires", ".socket");
+        print_share_units(w, p, "After", ".socket");
+        print_share_units(w, p, "After", ".service");
+        if (project_has_dev_shell(p) || project_has_copy(p))
+                print_share_units(w, p, "PropagatesStopTo", ".socket");
 }
 
 static void print_shares(UnitWriter *w, const Project *p) {
@@ -491,16 +497,7 @@ static int add_suspend(UnitWriter *w, const Project *p) {
 
         if (r < 0)
                 return r;
-        unit_writer_print_literal(w, "After=");
-        for (size_t i = 0; i < p->n_shares; i++) {
-                unit_writer_print_raw(w, i > 0 ? " " : "");
-                unit_writer_print_literal(w, "claude-vm-virtiofsd@");
-                unit_writer_print_raw(w, p->id);
-                unit_writer_print_literal(w, ":");
-                unit_writer_print_raw(w, p->shares[i].tag);
-                unit_writer_print_literal(w, ".service");
-        }
-        unit_writer_print_literal(w, "\n");
+        print_share_units(w, p, "After", ".service");
         return unit_writer_end(w);
 }
 

@@ -219,6 +219,25 @@ load common
         assert_nothing_left hung
 }
 
+@test "a virtiofsd that outlasts its VM: a start at once waits for its end" {
+        local drop_in=$XDG_RUNTIME_DIR/systemd/user/claude-vm-virtiofsd@slow:work.service.d
+        new_project slow AgentStart=session
+        mkdir -p "$drop_in"
+        printf '[Service]\nExecStopPost=/bin/sleep 3\n' >"$drop_in/50-slow.conf"
+        systemctl --user daemon-reload
+        systemctl --user start claude-vm@slow
+        systemctl --user kill --signal=KILL --kill-whom=all claude-vm@slow
+        wait_inactive slow
+        [ "$(unit_property claude-vm-virtiofsd@slow:work.service ActiveState)" = deactivating ]
+        systemctl --user reset-failed
+        systemctl --user start claude-vm@slow
+        rm -r "$drop_in"
+        systemctl --user daemon-reload
+        run -0 claude-run exec slow -- touch /work/made
+        systemctl --user stop claude-vm@slow
+        assert_nothing_left slow
+}
+
 @test "kill -9 of the helper" {
         new_project kh
         systemctl --user start claude-vm@kh
