@@ -36,6 +36,10 @@
  * learns late of what the host did before (GNU tar's manual, "tar exits with"). */
 #define TAR_CHANGED 1
 
+/* The clocks of the two sides are a moment apart, so a file that has just been made is from the future for
+ * the side that is behind. Nobody is helped by a warning of it. */
+#define TAR_NO_CLOCK "--warning=no-timestamp"
+
 /* In the guest: the words are paths, `~/` is the home there, and the rest is below the work directory. */
 static const char resolve_script[] =
                 "cd -P " GUEST_WORK " || exit 1\n"
@@ -60,7 +64,8 @@ static const char send_script[] =
 /* DESTINATION, and the name of a single file, which may get another one. */
 static const char receive_script[] =
                 "resolve \"$1\"\n"
-                "unpack() { tar --extract --preserve-permissions --no-same-owner --file=- --directory=\"$1\"; }\n"
+                "unpack() { tar --extract " TAR_NO_CLOCK
+                " --preserve-permissions --no-same-owner --file=- --directory=\"$1\"; }\n"
                 "if [ -d \"$p\" ]; then unpack \"$p\"; exit; fi\n"
                 "case $2:$p in :* | *:*/) echo \"$p: no such directory in the VM\" >&2; exit 1 ;; esac\n"
                 "parent=.\n"
@@ -236,7 +241,7 @@ static int open_directory(int parent, const char *name) {
  * writing through it. */
 static int merge(Context *c, int from, int to) {
         const char *const writer[] = { c->options->tar, "--create", "--file=-", ".", NULL };
-        const char *const reader[] = { c->options->tar, "--extract", "--file=-", NULL };
+        const char *const reader[] = { c->options->tar, "--extract", TAR_NO_CLOCK, "--file=-", NULL };
 
         return run_both(CONFINED(writer, from, .harmless = TAR_CHANGED), CONFINED(reader, to));
 }
@@ -280,7 +285,8 @@ static int place_all(Context *c, const Copy *copy, int arrived, int directory, c
 }
 
 static int receive(Context *c, const char *id, const Copy *copy, int arrived) {
-        const char *const tar[] = { c->options->tar, "--extract", "--no-same-owner", "--file=-", NULL };
+        const char *const tar[] = { c->options->tar, "--extract", TAR_NO_CLOCK, "--no-same-owner",
+                "--file=-", NULL };
         _cleanup_strv_free_ char **ssh = session_begin_ssh(c, c->options->ssh, id);
 
         append_script(&ssh, send_script, copy->sources);

@@ -188,6 +188,7 @@ for d in "/work", "/home/claude":
         echo dash >-r
         touch -d @1000000000 lnk/sub/old
         chmod 0640 lnk/sub/old
+        touch -d '1 hour' lnk/sub/from-the-future
         run -0 claude-run cp -r lnk ./-r 'in:/tmp/'
         [ -z "$output" ]
         run -0 claude-run cp in:/tmp/lnk ./back
