@@ -44,7 +44,8 @@ static void print_share_units(UnitWriter *w, const Project *p, const char *direc
 /* The sockets, not the services: a virtiofsd ends with its QEMU, and a restart of
  * the VM would find the dependency gone. They end with the VM; a VM that is stopped before
  * it starts, while its dev shell is evaluated or its copy is made, must stop them as well. A socket's
- * end ends its service, which must not happen while the guest still writes: that is the order of the services. */
+ * end ends its service, which must not happen while the guest still writes: that is the order of the
+ * services. */
 static void print_share_dependencies(UnitWriter *w, const Project *p) {
         print_share_units(w, p, "Requires", ".socket");
         print_share_units(w, p, "After", ".socket");
