@@ -10,6 +10,8 @@ import time
 from measure import Project, Table, run, say, seconds, times, wait_until
 from part_network import held, pss
 
+# Started at once: of more, on two CPUs, some would reach the limit of a start.
+TOGETHER = 16
 VMS, SESSIONS, FILES = (int(os.environ.get(name, default)) for name, default in (("VMS", 4), ("SESSIONS", 50), ("FILES", 10000)))
 
 # Everything that a guest can write to, by root in it, as fast as it goes: each for as long as the file is there.
@@ -19,6 +21,15 @@ for port in /dev/virtio-ports/* /dev/hvc0 /dev/console; do
         while [ -e /tmp/flood ]; do yes 'STATUS=flood flood flood' | head -c 1M >"$port"; done 2>/dev/null &
 done
 while [ -e /tmp/flood ]; do for i in 1 2 3 4 5 6 7 8 9; do (echo >/dev/udp/10.$i.0.1/$((RANDOM + 1))); done; done 2>/dev/null &
+"""
+
+
+# A name after `claude-run attach`, in a shell that has the completion already: microseconds of each time, and the candidates.
+COMPLETE = """
+. /usr/share/bash-completion/completions/claude-run
+COMP_WORDS=(claude-run attach bench-load-) COMP_CWORD=2
+for i in {1..10}; do begin=$EPOCHREALTIME; _claude_run; end=$EPOCHREALTIME; echo $((${end/./} - ${begin/./})); done
+echo ${#COMPREPLY[@]}
 """
 
 
@@ -137,15 +148,22 @@ def measure_vms(table):
         projects = [stack.enter_context(small(f"bench-load-{i}")) for i in range(VMS)]
         one = seconds(projects[0].start)
         projects[0].stop()
-        all_of_them = seconds(lambda: run("systemctl", "--user", "start", *(p.unit for p in projects)))
+        all_of_them = sum(seconds(lambda: run("systemctl", "--user", "start", *(p.unit for p in projects[i:i + TOGETHER])))
+                          for i in range(0, VMS, TOGETHER))
         must("a VM does not answer", all(p.guest("echo here").strip() == "here" for p in projects))
         memory = [own_memory(p) for p in projects]
+        listed, units = times(10, lambda: run("claude-run", "list")), list_units()
+        *completed, candidates = [int(line) for line in run("bash", "-c", COMPLETE).splitlines()]
+        must("a VM is missing in the completion", candidates == VMS)
         stopped = seconds(lambda: run("systemctl", "--user", "stop", *(p.unit for p in projects)))
         wait_until("the end of all units", lambda: not run("systemctl", "--user", "list-units", "--no-legend", "--state=active", "claude-vm*@bench-load-*"), 60)
     table.add("one VM, to READY", one, "s to READY", yardstick=True)
-    table.add(f"{VMS} VMs at once, for each", all_of_them / VMS, "s to READY")
+    table.add(f"{VMS} VMs at once, {min(VMS, TOGETHER)} of them started together, for each", all_of_them / VMS, "s to READY")
     table.add(f"{VMS} VMs stopped at once, for each", stopped / VMS, "s to READY")
     table.add("our own processes of each VM", memory, "MiB", digits=1)
+    table.add(f"`claude-run list` with {VMS} VMs", listed, "ms", scale=1000, digits=0)
+    table.add("a name completed by bash", completed, "ms", scale=0.001, digits=0)
+    table.add(f"`systemctl --user list-units` with {VMS} VMs", units, "ms", scale=1000, digits=0)
 
 
 def measure(_):
