@@ -28,6 +28,7 @@
 #include "helper/log.h"
 #include "helper/sandbox/child-environment.h"
 #include "helper/share/control-message.h"
+#include "helper/share/owner-filter.h"
 #include "helper/share/panic-watch.h"
 #include "helper/share/protect.h"
 #include "helper/share/share-root.h"
@@ -204,6 +205,8 @@ static int become_virtiofsd(const char *virtiofsd, const char *root, const char 
         if (r < 0)
                 return r;
         r = panic_watch_start();
+        if (r >= 0)
+                r = owner_filter_enforce();
         if (r < 0)
                 return r;
         foreground_bind();

@@ -66,12 +66,15 @@ mtime() {
 }
 
 @test "Notify=: what the host saves, renames, makes and removes is an event in the guest, with the host's time and content" {
-        local src before
+        local src before changed
         src=$(project_dir noted)/src
         watch
         echo two >"$src/app.js"
         before=$(mtime "$src/app.js")
+        changed=$(stat --format=%.9Z "$src/app.js")
         event "app.js $before two"
+        # git takes a file whose time of change is another one for a changed file
+        [ "$(stat --format=%.9Z "$src/app.js")" = "$changed" ]
         # as an editor that replaces the file; the guest has just looked at the old one
         echo three >"$src/.swap" && mv "$src/.swap" "$src/app.js"
         before=$(mtime "$src/app.js")
@@ -98,4 +101,28 @@ mtime() {
         event 'app.js * five'
         kill "$WATCH_PID"
         run -0 claude-run exec noted -- true
+}
+
+@test "Notify=: git goes on with a file for which the guest has just repeated an event" {
+        # the echo comes a fifth of a second after a write, so some of these are met by it
+        run -0 in_guest 'bash -e -s' <<-'END'
+	git config --global user.name a
+	git config --global user.email a@example.org
+	git init --quiet --initial-branch=main /work/repository
+	cd /work/repository
+	echo one >file
+	git add file
+	git commit --quiet --message=one
+	for i in {1..12}; do
+	        git checkout --quiet -B topic main
+	        echo "$i" >>file
+	        git commit --quiet --all --message=topic
+	        git checkout --quiet main
+	        echo "$i" >other
+	        git add other
+	        git commit --quiet --message=other
+	        git checkout --quiet topic
+	        git rebase --quiet main
+	done
+	END
 }
