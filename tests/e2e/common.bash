@@ -17,14 +17,15 @@ stop_api() {
 # new_project NAME [INI-LINE…]: a project directory, an agent's home in which the
 # first-run questions are answered, and an ini. Lines may start a section. TEST_GUEST: another guest image.
 new_project() {
-        local name=$1 work home disk='' cpus=''
+        local name=$1 work home lines disk='' cpus=''
         shift
+        lines=$'\n'$(printf '%s\n' "$@")
         work=$(project_dir "$name")
         home=$HOME/homes/$name
         rm -rf "$work" "$home"
         # most tests want a fresh guest, and a second less; one CPU, because two VMs at a time keep the machine busy
-        [[ $'\n'"$(printf '%s\n' "$@")" == *$'\nDisk='* ]] || disk=Disk=no
-        [[ $'\n'"$(printf '%s\n' "$@")" == *$'\nCPUs='* ]] || cpus=CPUs=1
+        [[ $lines == *$'\nDisk='* ]] || disk=Disk=no
+        [[ $lines == *$'\nCPUs='* ]] || cpus=CPUs=1
         mkdir -p "$work" "$home" "$HOME/.config/claude-microvm"
         chmod 0700 "$home"
         cat >"$home/.claude.json" <<-JSON
