@@ -48,7 +48,7 @@ GOALS = """## Goals that are missed
 
 | goal | why, and what was tried |
 |---|---|
-| READY at most 1.02 of QEMU by hand | By hand there are no units of a network, no keys, no sandboxes (0.2 s before QEMU runs), and no entropy source, balloon and disk in the guest. Taken away: generators, udev, logind, D-Bus, libkmod and BPF in the guest, bash in the initrd, the unpacking of the kernel. Tried without a gain: fewer CPU flags, no mitigations. |
+| READY at most 1.02 of QEMU by hand | QEMU by hand starts no units of a network, makes no keys and builds no sandbox, which take 0.2 s before QEMU runs. Its guest has no entropy source, no balloon and no disk. We removed from the guest: generators, udev, logind, D-Bus, libkmod, BPF, bash in the initrd, and the unpacking of the kernel. Fewer CPU flags and no mitigations gained nothing. |
 | first frame at most half of the best peer | The agent's own start is two thirds of it and the same for all. Tried without a gain: no JIT, one tier of it, no threads of its compiler. A suspended VM is at a quarter. |
 | the generator, 1,000 projects in 10 ms | To make the files and directories that systemd reads takes more than that alone, see the yardstick. |
 | `claude-run list` with 50 VMs in 50 ms, completion in 30 ms | The viewers of each VM are counted by a walk through /proc of its own, so the time grows with VMs times processes; one walk for all is not written yet. |
