@@ -96,28 +96,53 @@ static void count_refused(const Context *c, VmRow *row) {
         row->refused = network ? vm_network_number(network, "refused") : 0;
 }
 
+/* What is looked up once for all rows. */
+typedef struct Reader {
+        Context *c;
+        unsigned more;
+        DiskFiles disks;
+        Viewers viewers;
+        VmRows *rows;
+        char **units; /* that are loaded */
+} Reader;
+
+#define _cleanup_reader_ _cleanup_(reader_done)
+
+static int reader_begin(Context *c, unsigned more, Reader *ret) {
+        *ret = (Reader) { .c = c, .more = more, .disks.directory = -EBADF };
+        viewers_read(&ret->viewers);
+        return disk_files_read(&ret->disks);
+}
+
+static void reader_done(Reader *reader) {
+        disk_files_done(&reader->disks);
+        viewers_done(&reader->viewers);
+        strv_free(reader->units);
+}
+
 /* Of a unit that is loaded. */
-static int look_at_unit(Context *c, unsigned more, VmRow *row) {
+static int look_at_unit(const Reader *reader, VmRow *row) {
+        Context *c = reader->c;
         _cleanup_free_ char *unit = NEED(vm_unit_name(row->name)),
                             *vm_dir = NEED(runtime_path_vm(c->runtime_dir, row->name));
         int r = manager_state(c->manager, unit, &row->state);
 
         if (r < 0 || !vm_row_is_active(row))
                 return r;
-        row->viewers = viewers_count(c->runtime_dir, row->name);
-        if (more & VM_ROWS_REMARKS)
+        row->viewers = viewers_count(&reader->viewers, c->runtime_dir, row->name);
+        if (reader->more & VM_ROWS_REMARKS)
                 row->remark = agent_versions_remark(c, row->name);
         row->agent = agent_state_read(vm_dir, &row->agent_since_usec);
-        if (more & VM_ROWS_NETWORK)
+        if (reader->more & VM_ROWS_NETWORK)
                 count_refused(c, row);
         return 0;
 }
 
-static int look_at(Context *c, unsigned more, bool loaded, const DiskFiles *disks, VmRow *row) {
-        const DiskFile *disk = disk_files_find(disks, row->name, "");
-        int r = loaded ? look_at_unit(c, more, row) : 0;
+static int look_at(const Reader *reader, bool loaded, VmRow *row) {
+        const DiskFile *disk = disk_files_find(&reader->disks, row->name, "");
+        int r = loaded ? look_at_unit(reader, row) : 0;
 
-        row->copy = more & VM_ROWS_COPIES ? size_of_copy(row->name) : COPY_ABSENT;
+        row->copy = reader->more & VM_ROWS_COPIES ? size_of_copy(row->name) : COPY_ABSENT;
         (void) suspended_look(row->name, &row->suspended);
         row->has_disk = disk != NULL;
         if (disk) {
@@ -129,27 +154,13 @@ static int look_at(Context *c, unsigned more, bool loaded, const DiskFiles *disk
 
 /* --- all of them ----------------------------------------------------------------------- */
 
-/* What is looked up once for all rows. */
-typedef struct Reader {
-        Context *c;
-        VmRows *rows;
-        unsigned more;
-        DiskFiles disks;
-        char **units; /* that are loaded */
-} Reader;
-
-static void reader_done(Reader *reader) {
-        disk_files_done(&reader->disks);
-        strv_free(reader->units);
-}
-
 /* Takes the row over. */
 static int add(Reader *reader, bool loaded, VmRow row) {
         VmRows *rows = reader->rows;
 
         rows->items = NEED(reallocarray(rows->items, rows->n + 1, sizeof(VmRow)));
         rows->items[rows->n] = row;
-        return look_at(reader->c, reader->more, loaded, &reader->disks, &rows->items[rows->n++]);
+        return look_at(reader, loaded, &rows->items[rows->n++]);
 }
 
 static bool is_listed(char *const *units, const char *id) {
@@ -239,13 +250,13 @@ static int add_copies(Reader *reader) {
 }
 
 int vm_rows_read(Context *c, unsigned more, VmRows *ret) {
-        _cleanup_(reader_done)
-                        Reader reader = { .c = c, .rows = ret, .more = more, .disks.directory = -EBADF };
-        int r = manager_list(c->manager, "claude-vm@*.service", &reader.units);
+        _cleanup_reader_ Reader reader;
+        int r = reader_begin(c, more, &reader);
 
         *ret = (VmRows) {};
+        reader.rows = ret;
         if (r >= 0)
-                r = disk_files_read(&reader.disks);
+                r = manager_list(c->manager, "claude-vm@*.service", &reader.units);
         if (r >= 0)
                 r = add_projects(&reader);
         if (r >= 0)
@@ -267,7 +278,7 @@ void vm_rows_done(VmRows *rows) {
 }
 
 int vm_row_read(Context *c, const char *id, unsigned more, VmRow *ret) {
-        _cleanup_(disk_files_done) DiskFiles disks = { .directory = -EBADF };
+        _cleanup_reader_ Reader reader;
         _cleanup_free_ char *unit = NEED(vm_unit_name(id));
         const ProjectEntry *p = project_entries_find(&c->projects, id);
         VmRow row = {
@@ -275,10 +286,10 @@ int vm_row_read(Context *c, const char *id, unsigned more, VmRow *ret) {
                 .uuid = p ? copy_or_null(p->uuid) : uuid_of(id),
                 .error = p ? copy_or_null(p->error) : NULL,
         };
-        int r = disk_files_read(&disks);
+        int r = reader_begin(c, more, &reader);
 
         if (r >= 0)
-                r = look_at(c, more, true, &disks, &row);
+                r = look_at(&reader, true, &row);
         if (r >= 0)
                 r = manager_environment(c->manager, unit, PARAMETER_WORK_DIRECTORY, &row.directory);
         if (r < 0)

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -42,10 +43,6 @@ static const char *behind_word(const Words *words, const char *word) {
         return at ? at + n : NULL;
 }
 
-static bool shows_agent(const Words *words, const char *config) {
-        return behind_word(words, config) && behind_word(words, PROGRAM_ATTACH);
-}
-
 /* `-t` or `-tt`, see session_argv(). */
 static bool has_terminal(const Words *words, const char *config) {
         const char *next = behind_word(words, config);
@@ -53,24 +50,53 @@ static bool has_terminal(const Words *words, const char *config) {
         return next && next + 2 < words->text + words->size && next[0] == '-' && next[1] == 't';
 }
 
-/* Counts the processes with the VM's configuration for ssh of which this is true. */
-static unsigned count(const char *runtime_dir, const char *id, bool (*is)(const Words *, const char *)) {
-        _cleanup_free_ char *config = runtime_path_vm_file(runtime_dir, id, "ssh.config");
-        _cleanup_closedir_ DIR *proc = opendir("/proc");
+/* Reads the next process that has a command line; false at the end. */
+static bool next_process(DIR *proc, Words *ret) {
         const struct dirent *entry;
-        unsigned n = 0;
-        Words words;
 
-        while (config && proc && (entry = readdir(proc)))
-                if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' && read_words(entry->d_name, &words))
-                        n += is(&words, config);
-        return n;
-}
-
-unsigned viewers_count(const char *runtime_dir, const char *id) {
-        return count(runtime_dir, id, shows_agent);
+        while (proc && (entry = readdir(proc)))
+                if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' && read_words(entry->d_name, ret))
+                        return true;
+        return false;
 }
 
 bool viewers_have_terminal(const char *runtime_dir, const char *id) {
-        return count(runtime_dir, id, has_terminal) > 0;
+        _cleanup_free_ char *config = runtime_path_vm_file(runtime_dir, id, "ssh.config");
+        _cleanup_closedir_ DIR *proc = opendir("/proc");
+        Words words;
+
+        while (config && next_process(proc, &words))
+                if (has_terminal(&words, config))
+                        return true;
+        return false;
+}
+
+void viewers_read(Viewers *ret) {
+        _cleanup_closedir_ DIR *proc = opendir("/proc");
+        Words words, *more;
+
+        *ret = (Viewers) {};
+        while (next_process(proc, &words)) {
+                if (!behind_word(&words, PROGRAM_ATTACH))
+                        continue;
+                more = reallocarray(ret->items, ret->n + 1, sizeof(Words));
+                if (!more)
+                        return;
+                ret->items = more;
+                ret->items[ret->n++] = words;
+        }
+}
+
+unsigned viewers_count(const Viewers *viewers, const char *runtime_dir, const char *id) {
+        _cleanup_free_ char *config = runtime_path_vm_file(runtime_dir, id, "ssh.config");
+        unsigned n = 0;
+
+        for (size_t i = 0; config && i < viewers->n; i++)
+                n += behind_word(&viewers->items[i], config) != NULL;
+        return n;
+}
+
+void viewers_done(Viewers *viewers) {
+        free(viewers->items);
+        *viewers = (Viewers) {};
 }

@@ -2,12 +2,25 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* The guest's program that shows the agent's terminal, which is a word of each viewer's command line. */
 #define PROGRAM_ATTACH "/usr/lib/claude-vm/attach"
 
-/* How many show the agent's terminal. */
-unsigned viewers_count(const char *runtime_dir, const char *id);
+/* Those that show an agent's terminal, of all VMs. */
+typedef struct Viewers {
+        struct Words *items;
+        size_t n;
+} Viewers;
+
+#define _cleanup_viewers_ _cleanup_(viewers_done)
+
+/* Walks through /proc once, which takes longer than all else that is looked at about a VM. */
+void viewers_read(Viewers *ret);
+void viewers_done(Viewers *viewers);
+
+/* How many of them show the terminal of this VM. */
+unsigned viewers_count(const Viewers *viewers, const char *runtime_dir, const char *id);
 
 /* True if one of claude-run's sessions in the VM has a terminal. */
 bool viewers_have_terminal(const char *runtime_dir, const char *id);

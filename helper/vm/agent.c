@@ -18,7 +18,12 @@
 /* --- the desktop ------------------------------------------------------------------------ */
 
 static bool is_watched(const Vm *vm) {
-        return vm->owner_fd >= 0 || viewers_count(vm->config->runtime_dir, vm->parameters->id) > 0;
+        _cleanup_viewers_ Viewers viewers = {};
+
+        if (vm->owner_fd >= 0)
+                return true;
+        viewers_read(&viewers);
+        return viewers_count(&viewers, vm->config->runtime_dir, vm->parameters->id) > 0;
 }
 
 static bool wants_notices(const Vm *vm) {

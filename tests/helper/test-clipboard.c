@@ -242,19 +242,26 @@ static void end_session(pid_t pid) {
         assert_int_equal(waitpid(pid, NULL, 0), pid);
 }
 
+static unsigned count_viewers(const char *id) {
+        _cleanup_viewers_ Viewers viewers = {};
+
+        viewers_read(&viewers);
+        return viewers_count(&viewers, scratch, id);
+}
+
 static void test_viewers(void **state) {
         const char *config = scratch_path("claude-vm/web/ssh.config");
         pid_t plain, viewer;
 
         plain = begin_session(config, "-T", "/usr/lib/claude-vm/agent-exec");
         assert_false(viewers_have_terminal(scratch, "web"));
-        assert_int_equal(viewers_count(scratch, "web"), 0);
+        assert_int_equal(count_viewers("web"), 0);
         viewer = begin_session(config, "-tt", PROGRAM_ATTACH);
         assert_true(viewers_have_terminal(scratch, "web"));
-        assert_int_equal(viewers_count(scratch, "web"), 1);
+        assert_int_equal(count_viewers("web"), 1);
         /* another VM, whose name begins as this one's does */
         assert_false(viewers_have_terminal(scratch, "we"));
-        assert_int_equal(viewers_count(scratch, "we"), 0);
+        assert_int_equal(count_viewers("we"), 0);
         end_session(viewer);
         assert_false(viewers_have_terminal(scratch, "web"));
         end_session(plain);
