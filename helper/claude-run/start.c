@@ -176,7 +176,7 @@ static bool is_up_to_date(Context *c, const char *unit) {
 static int refresh(Context *c, const char *unit, UnitState *state) {
         if (strcmp(state->active_state, "active") == 0)
                 return 0;
-        if (state->configured && !state->need_daemon_reload && is_up_to_date(c, unit))
+        if (state->configured && !manager_needs_reload(c->manager, unit) && is_up_to_date(c, unit))
                 return 0;
         return reload(c);
 }

@@ -125,7 +125,7 @@ static int look_at_unit(const Reader *reader, VmRow *row) {
         Context *c = reader->c;
         _cleanup_free_ char *unit = NEED(vm_unit_name(row->name)),
                             *vm_dir = NEED(runtime_path_vm(c->runtime_dir, row->name));
-        int r = manager_state(c->manager, unit, &row->state);
+        int r = manager_look(c->manager, unit, &row->state);
 
         if (r < 0 || !vm_row_is_active(row))
                 return r;

@@ -138,7 +138,7 @@ static bool is_configured(Context *c, const char *id) {
         bool configured;
 
         if (!unit || (!c->manager && manager_connect(&c->manager) < 0) ||
-                        manager_state(c->manager, unit, &state) < 0)
+                        manager_look(c->manager, unit, &state) < 0)
                 return false;
         configured = state.configured;
         unit_state_done(&state);

@@ -87,11 +87,6 @@ static int get_string(Manager *m, const char *path, const char *interface, const
         return ASK(sd_bus_get_property_string(m->bus, DESTINATION, path, interface, name, NULL, ret));
 }
 
-static int get_trivial(Manager *m, const char *path, const char *interface, const char *name, char type,
-                void *ret) {
-        return ASK(sd_bus_get_property_trivial(m->bus, DESTINATION, path, interface, name, NULL, type, ret));
-}
-
 static int get_strings(Manager *m, const char *path, const char *interface, const char *name, char ***ret) {
         return ASK(sd_bus_get_property_strv(m->bus, DESTINATION, path, interface, name, NULL, ret));
 }
@@ -108,70 +103,127 @@ int manager_version(Manager *m, char **ret) {
         return get_string(m, PATH, MANAGER_INTERFACE, "Version", ret);
 }
 
-/* Returns true if one of the drop-ins is the generator's. */
-static int get_configured(Manager *m, const char *path, bool *ret) {
-        _cleanup_strv_free_ char **dropins = NULL;
-        int r;
+/* Questions that are on their way, so that many take no longer than one. */
+typedef struct Questions {
+        unsigned pending;
+        int error; /* the first one */
+} Questions;
 
-        r = get_strings(m, path, UNIT_INTERFACE, "DropInPaths", &dropins);
+/* A property of a unit. `ret` is a char ** or char *** of the caller's for "s" and "as". */
+typedef struct Property {
+        const char *interface, *name, *type;
+        void *ret;
+        Questions *all;
+        sd_bus_slot *slot;
+} Property;
+
+static int read_value(sd_bus_message *reply, const Property *p) {
+        const char *text;
+        int r = sd_bus_message_enter_container(reply, 'v', p->type);
+
         if (r < 0)
                 return r;
-        *ret = false;
+        if (strcmp(p->type, "as") == 0)
+                return sd_bus_message_read_strv(reply, p->ret);
+        if (strcmp(p->type, "s") != 0)
+                return sd_bus_message_read_basic(reply, p->type[0], p->ret);
+        r = sd_bus_message_read_basic(reply, 's', &text);
+        if (r >= 0)
+                *(char **) p->ret = strdup(text);
+        return r >= 0 && !*(char **) p->ret ? -ENOMEM : r;
+}
+
+static int on_property(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+        Property *p = userdata;
+        int r = -sd_bus_message_get_errno(reply);
+
+        p->all->pending--;
+        if (r == 0)
+                r = read_value(reply, p);
+        if (r < 0 && p->all->error == 0)
+                p->all->error = r;
+        return 0;
+}
+
+/* Asks for all properties at once, and waits for the answers. */
+static int get_properties(Manager *m, const char *path, Property *properties, size_t n) {
+        Questions all = {};
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < n; i++) {
+                Property *p = &properties[i];
+
+                p->all = &all;
+                r = sd_bus_call_method_async(m->bus, &p->slot, DESTINATION, path,
+                                "org.freedesktop.DBus.Properties", "Get", on_property, p, "ss", p->interface,
+                                p->name);
+                if (r >= 0)
+                        all.pending++;
+        }
+        while (r >= 0 && all.pending > 0) {
+                r = sd_bus_process(m->bus, NULL);
+                if (r == 0)
+                        r = sd_bus_wait(m->bus, UINT64_MAX);
+                if (r == -EINTR)
+                        r = 0;
+        }
+        for (size_t i = 0; i < n; i++)
+                slot_cleanup(&properties[i].slot);
+        return r < 0 ? r : all.error;
+}
+
+/* Returns true if one of the drop-ins is the generator's. */
+static bool is_configured(char *const *dropins) {
         for (size_t i = 0; dropins && dropins[i]; i++) {
                 size_t n = strlen(dropins[i]);
 
                 if (n > strlen(DROPIN) && strcmp(dropins[i] + n - strlen(DROPIN), DROPIN) == 0)
-                        *ret = true;
+                        return true;
         }
-        return 0;
+        return false;
 }
 
-static int read_state(Manager *m, const char *path, UnitState *s) {
-        int reload = 0, r;
-
-        r = get_string(m, path, UNIT_INTERFACE, "ActiveState", &s->active_state);
-        if (r >= 0)
-                r = get_string(m, path, SERVICE_INTERFACE, "Result", &s->result);
-        if (r >= 0)
-                r = get_string(m, path, SERVICE_INTERFACE, "StatusText", &s->status_text);
-        if (r >= 0)
-                r = get_trivial(m, path, SERVICE_INTERFACE, "ExecMainStatus", 'i', &s->exec_main_status);
-        if (r >= 0)
-                r = get_trivial(m, path, UNIT_INTERFACE, "ActiveEnterTimestamp", 't', &s->active_enter_usec);
-        if (r >= 0)
-                r = get_trivial(m, path, UNIT_INTERFACE, "NeedDaemonReload", 'b', &reload);
-        if (r >= 0)
-                r = get_trivial(m, path, SERVICE_INTERFACE, "MemoryCurrent", 't', &s->memory);
-        if (r >= 0)
-                r = get_trivial(m, path, SERVICE_INTERFACE, "CPUUsageNSec", 't', &s->cpu_nsec);
-        if (r >= 0)
-                r = get_configured(m, path, &s->configured);
-        s->need_daemon_reload = reload;
-        return r;
-}
-
-int manager_state(Manager *m, const char *unit, UnitState *ret) {
-        _cleanup_message_ sd_bus_message *reply = NULL;
+static int read_state(Manager *m, const char *path, UnitState *ret) {
+        _cleanup_strv_free_ char **dropins = NULL;
         UnitState s = {};
-        const char *path;
-        int r;
+        Property properties[] = {
+                { UNIT_INTERFACE, "ActiveState", "s", &s.active_state },
+                { SERVICE_INTERFACE, "Result", "s", &s.result },
+                { SERVICE_INTERFACE, "StatusText", "s", &s.status_text },
+                { SERVICE_INTERFACE, "ExecMainStatus", "i", &s.exec_main_status },
+                { UNIT_INTERFACE, "ActiveEnterTimestamp", "t", &s.active_enter_usec },
+                { SERVICE_INTERFACE, "MemoryCurrent", "t", &s.memory },
+                { SERVICE_INTERFACE, "CPUUsageNSec", "t", &s.cpu_nsec },
+                { UNIT_INTERFACE, "DropInPaths", "as", &dropins },
+        };
+        int r = get_properties(m, path, properties, ELEMENTSOF(properties));
 
-        /* RefUnit takes loaded units only. A second reference of one client counts, which does no harm. */
-        r = ASK(sd_bus_call_method(
-                        m->bus, DESTINATION, PATH, MANAGER_INTERFACE, "LoadUnit", NULL, &reply, "s", unit));
-        if (r >= 0)
-                r = sd_bus_message_read(reply, "o", &path);
-        if (r >= 0)
-                r = ASK(sd_bus_call_method(m->bus, DESTINATION, PATH, MANAGER_INTERFACE, "RefUnit", NULL,
-                                NULL, "s", unit));
-        if (r >= 0)
-                r = read_state(m, path, &s);
         if (r < 0) {
                 unit_state_done(&s);
                 return r;
         }
+        s.configured = is_configured(dropins);
         *ret = s;
         return 0;
+}
+
+int manager_look(Manager *m, const char *unit, UnitState *ret) {
+        _cleanup_free_ char *path = NULL;
+        int r = unit_path(unit, &path);
+
+        return r < 0 ? r : ASK(read_state(m, path, ret));
+}
+
+int manager_state(Manager *m, const char *unit, UnitState *ret) {
+        int r;
+
+        /* RefUnit takes loaded units only. A second reference of one client counts, which does no harm. */
+        r = ASK(sd_bus_call_method(
+                        m->bus, DESTINATION, PATH, MANAGER_INTERFACE, "LoadUnit", NULL, NULL, "s", unit));
+        if (r >= 0)
+                r = ASK(sd_bus_call_method(m->bus, DESTINATION, PATH, MANAGER_INTERFACE, "RefUnit", NULL,
+                                NULL, "s", unit));
+        return r < 0 ? r : manager_look(m, unit, ret);
 }
 
 int manager_active_state(Manager *m, const char *unit, char **ret) {
@@ -376,6 +428,16 @@ int manager_needs(Manager *m, const char *unit, char ***ret) {
 
 int manager_unit_file(Manager *m, const char *unit, char **ret) {
         return get_string_of(m, unit, "FragmentPath", ret);
+}
+
+bool manager_needs_reload(Manager *m, const char *unit) {
+        _cleanup_free_ char *path = NULL;
+        int needed;
+
+        return unit_path(unit, &path) < 0 ||
+                        ASK(sd_bus_get_property_trivial(m->bus, DESTINATION, path, UNIT_INTERFACE,
+                                        "NeedDaemonReload", NULL, 'b', &needed)) < 0 ||
+                        needed;
 }
 
 int manager_environments(Manager *m, const char *unit, char ***ret) {

@@ -19,8 +19,7 @@ typedef struct UnitState {
         uint64_t active_enter_usec; /* CLOCK_REALTIME, 0: never */
         uint64_t memory;            /* bytes of its processes, UINT64_MAX: not known */
         uint64_t cpu_nsec;          /* time of its processes, UINT64_MAX: not known */
-        bool need_daemon_reload;
-        bool configured; /* it has a drop-in of the generator */
+        bool configured;            /* it has a drop-in of the generator */
 } UnitState;
 
 /* Called about once a second while a wait lasts, and when the unit's status text changes. */
@@ -39,7 +38,10 @@ int manager_version(Manager *m, char **ret);
 /* Reloads the manager's configuration (generators run again). 0, negative errno. */
 int manager_reload(Manager *m);
 
-/* The state of a unit, which is loaded for it and kept loaded as long as `m` lives. 0, negative errno. */
+/* The state of a unit, which is loaded for it. 0, negative errno. */
+int manager_look(Manager *m, const char *unit, UnitState *ret);
+
+/* The same for one that is waited for: it stays loaded as long as `m` lives. */
 int manager_state(Manager *m, const char *unit, UnitState *ret);
 void unit_state_done(UnitState *s);
 
@@ -70,6 +72,10 @@ int manager_list(Manager *m, const char *pattern, char ***ret);
 
 /* Names of the units in Requires= and Wants= of a unit, in an owned array. 0, negative errno. */
 int manager_needs(Manager *m, const char *unit, char ***ret);
+
+/* True if the unit's files are newer than what the manager has read of them, or if it cannot say. The
+ * manager looks for these files in each of its directories, which takes milliseconds. */
+bool manager_needs_reload(Manager *m, const char *unit);
 
 /* The path of a unit's file, owned. 0, negative errno. */
 int manager_unit_file(Manager *m, const char *unit, char **ret);
