@@ -2,10 +2,11 @@
  * below the root without links: the watch follows the directory and not its name, so a guest that moves
  * names around cannot lead it out of the share.
  *
- * What happens is kept as a set of names, and told all at once: TELL_DELAY after the first of them. More
- * than NAMES_MAX become the directories that they are in, more than that the root alone, so a guest that
- * writes a million files makes this tell a few hundred paths a second at the most. If the reader does not
- * keep up, the set waits for it. Nothing is set or read while nothing happens.
+ * What happens is kept as a set of names, and told all at once: TELL_DELAY after the first of them. Of more
+ * than NAMES_MAX the largest crowd in one directory becomes that directory, and without a crowd all become
+ * the root, so a guest that writes a million files makes this tell a few hundred paths a second at the most,
+ * and what is saved elsewhere meanwhile is told by its name. If the reader does not keep up, the set waits
+ * for it. Nothing is set or read while nothing happens.
  *
  * What the guest writes itself is told as well, once. What it does because it was told (chown(2), lookups)
  * is no event of MASK, so there is no loop. */
@@ -34,16 +35,24 @@
 #define WATCHES_MAX 4096U  /* of the user's, whose editor wants some as well */
 #define ENTRIES_MAX 20000U /* of one directory that are looked at for directories */
 #define NAMES_MAX 128U
-#define STEP_DIRECTORIES 32U  /* that one round of the loop looks into */
-#define TELL_DELAY (SEC / 20) /* a save is several events */
-#define TELL_AGAIN (SEC / 4)  /* under load, and for a reader that does not keep up */
-#define READS_MAX 20U         /* a second: the rest waits in the kernel, which drops what is too much */
+#define CROWD_MIN (NAMES_MAX / 8) /* names of one directory */
+#define STEP_DIRECTORIES 32U      /* that one round of the loop looks into */
+#define TELL_DELAY (SEC / 20)     /* a save is several events */
+#define TELL_AGAIN (SEC / 4)      /* under load, and for a reader that does not keep up */
+#define READS_MAX 20U             /* a second: the rest waits in the kernel, which drops what is too much */
 #define IGNORE_FILE_MAX (64U * 1024U)
 
 typedef struct Watch {
         int wd;
         char *path; /* owned; empty: the root */
 } Watch;
+
+/* What has changed. */
+typedef struct Name {
+        char *path;
+        size_t directory_length;
+        bool is_crowd; /* a directory, for whatever is directly in it */
+} Name;
 
 struct Watcher {
         int root, fd;
@@ -56,9 +65,9 @@ struct Watcher {
         bool is_incomplete;
         char **queue; /* directories to look into, of which `next` were */
         size_t n_queue, next;
-        char *names[NAMES_MAX]; /* that have changed */
+        Name names[NAMES_MAX];
         size_t n_names;
-        bool are_directories, is_root; /* the set has become that of their directories, or all */
+        bool is_root; /* the set has become all */
 };
 
 /* --- the set of names ------------------------------------------------------------------- */
@@ -79,41 +88,83 @@ static bool is_waiting(const Watcher *w) {
 
 static void clear_names(Watcher *w) {
         while (w->n_names > 0)
-                free(w->names[--w->n_names]);
-        w->are_directories = w->is_root = false;
+                free(w->names[--w->n_names].path);
+        w->is_root = false;
+}
+
+/* Of the directory that it is in, without the slash; 0: the root. */
+static size_t directory_length(const char *path) {
+        const char *slash = strrchr(path, '/');
+
+        return slash ? (size_t) (slash - path) : 0;
+}
+
+static bool is_beside(const Name *a, const Name *b) {
+        return !a->is_crowd && !b->is_crowd && a->directory_length == b->directory_length &&
+                        memcmp(a->path, b->path, a->directory_length) == 0;
+}
+
+/* A crowd's own path is told, too. */
+static bool is_told_by(const Name *name, const char *path) {
+        size_t n = directory_length(path);
+
+        if (strcmp(name->path, path) == 0)
+                return true;
+        if (!name->is_crowd)
+                return false;
+        return n == 0 ? strcmp(name->path, ".") == 0
+                      : strncmp(name->path, path, n) == 0 && name->path[n] == '\0';
 }
 
 static bool has_name(const Watcher *w, const char *path) {
         for (size_t i = 0; i < w->n_names; i++)
-                if (strcmp(w->names[i], path) == 0)
+                if (is_told_by(&w->names[i], path))
                         return true;
         return false;
 }
 
-static void cut_to_directory(char *path) {
-        char *slash = strrchr(path, '/');
-
-        if (slash)
-                *slash = '\0';
-        else
-                strcpy(path, ".");
+static bool has_crowd(const Watcher *w) {
+        for (size_t i = 0; i < w->n_names; i++)
+                if (w->names[i].is_crowd)
+                        return true;
+        return false;
 }
 
-/* From names to their directories, without doubles. */
-static void shrink(Watcher *w) {
-        size_t n = w->n_names;
+/* Finds the directory with the most names, which are at least CROWD_MIN. NULL: there is none. Owned. */
+static char *find_crowd(const Watcher *w) {
+        const Name *one = NULL;
+        size_t most = CROWD_MIN - 1;
 
-        w->n_names = 0;
-        w->are_directories = true;
-        for (size_t i = 0; i < n; i++) {
-                char *name = w->names[i];
+        for (const Name *a = w->names; a < w->names + w->n_names; a++) {
+                size_t n = 0;
 
-                cut_to_directory(name);
-                if (has_name(w, name))
-                        free(name);
-                else
-                        w->names[w->n_names++] = name;
+                for (const Name *b = w->names; b < w->names + w->n_names; b++)
+                        n += is_beside(a, b);
+                if (n > most) {
+                        most = n;
+                        one = a;
+                }
         }
+        if (!one)
+                return NULL;
+        return one->directory_length > 0 ? strndup(one->path, one->directory_length) : strdup(".");
+}
+
+/* Puts the crowd's directory in the place of its names. Returns false if there is no crowd. */
+static bool gather(Watcher *w) {
+        const Name crowd = { find_crowd(w), 0, true };
+        size_t n = 0;
+
+        if (!crowd.path)
+                return false;
+        for (size_t i = 0; i < w->n_names; i++)
+                if (!w->names[i].is_crowd && is_told_by(&crowd, w->names[i].path))
+                        free(w->names[i].path);
+                else
+                        w->names[n++] = w->names[i];
+        w->names[n++] = crowd;
+        w->n_names = n;
+        return true;
 }
 
 static void tell_root(Watcher *w) {
@@ -122,20 +173,17 @@ static void tell_root(Watcher *w) {
 }
 
 static void add_name(Watcher *w, const char *path) {
-        _cleanup_free_ char *copy = strdup(path);
+        _cleanup_free_ char *copy = NULL;
 
-        if (!copy || w->is_root)
+        if (w->is_root || has_name(w, path))
                 return;
-        if (w->n_names == NAMES_MAX && !w->are_directories)
-                shrink(w);
-        if (w->are_directories)
-                cut_to_directory(copy);
-        if (has_name(w, copy))
-                return;
-        if (w->n_names == NAMES_MAX)
+        if (w->n_names == NAMES_MAX && !gather(w)) {
                 tell_root(w);
-        else
-                w->names[w->n_names++] = TAKE_PTR(copy);
+                return;
+        }
+        copy = has_name(w, path) ? NULL : strdup(path);
+        if (copy)
+                w->names[w->n_names++] = (Name) { TAKE_PTR(copy), directory_length(path), false };
 }
 
 static void note(Watcher *w, const char *path) {
@@ -149,7 +197,7 @@ static void note(Watcher *w, const char *path) {
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
         Watcher *w = userdata;
-        bool much = w->are_directories || w->is_root;
+        bool much = w->is_root || has_crowd(w);
 
         if (w->is_root && !w->tell(w->userdata, ".")) {
                 set_timer(w, TELL_AGAIN);
@@ -157,13 +205,12 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
         }
         w->is_root = false;
         while (w->n_names > 0) {
-                if (!w->tell(w->userdata, w->names[w->n_names - 1])) {
+                if (!w->tell(w->userdata, w->names[w->n_names - 1].path)) {
                         set_timer(w, TELL_AGAIN);
                         return 0;
                 }
-                free(w->names[--w->n_names]);
+                free(w->names[--w->n_names].path);
         }
-        clear_names(w);
         /* it stays armed for a moment, in which names are collected */
         if (much)
                 set_timer(w, TELL_AGAIN);
