@@ -108,12 +108,6 @@ typedef struct Reader {
 
 #define _cleanup_reader_ _cleanup_(reader_done)
 
-static int reader_begin(Context *c, unsigned more, Reader *ret) {
-        *ret = (Reader) { .c = c, .more = more, .disks.directory = -EBADF };
-        viewers_read(&ret->viewers);
-        return disk_files_read(&ret->disks);
-}
-
 static void reader_done(Reader *reader) {
         disk_files_done(&reader->disks);
         viewers_done(&reader->viewers);
@@ -121,7 +115,7 @@ static void reader_done(Reader *reader) {
 }
 
 /* Of a unit that is loaded. */
-static int look_at_unit(const Reader *reader, VmRow *row) {
+static int look_at_unit(Reader *reader, VmRow *row) {
         Context *c = reader->c;
         _cleanup_free_ char *unit = NEED(vm_unit_name(row->name)),
                             *vm_dir = NEED(runtime_path_vm(c->runtime_dir, row->name));
@@ -138,7 +132,7 @@ static int look_at_unit(const Reader *reader, VmRow *row) {
         return 0;
 }
 
-static int look_at(const Reader *reader, bool loaded, VmRow *row) {
+static int look_at(Reader *reader, bool loaded, VmRow *row) {
         const DiskFile *disk = disk_files_find(&reader->disks, row->name, "");
         int r = loaded ? look_at_unit(reader, row) : 0;
 
@@ -250,11 +244,10 @@ static int add_copies(Reader *reader) {
 }
 
 int vm_rows_read(Context *c, unsigned more, VmRows *ret) {
-        _cleanup_reader_ Reader reader;
-        int r = reader_begin(c, more, &reader);
+        _cleanup_reader_ Reader reader = { .c = c, .more = more, .disks.directory = -EBADF, .rows = ret };
+        int r = disk_files_read(&reader.disks);
 
         *ret = (VmRows) {};
-        reader.rows = ret;
         if (r >= 0)
                 r = manager_list(c->manager, "claude-vm@*.service", &reader.units);
         if (r >= 0)
@@ -278,7 +271,7 @@ void vm_rows_done(VmRows *rows) {
 }
 
 int vm_row_read(Context *c, const char *id, unsigned more, VmRow *ret) {
-        _cleanup_reader_ Reader reader;
+        _cleanup_reader_ Reader reader = { .c = c, .more = more, .disks.directory = -EBADF };
         _cleanup_free_ char *unit = NEED(vm_unit_name(id));
         const ProjectEntry *p = project_entries_find(&c->projects, id);
         VmRow row = {
@@ -286,7 +279,7 @@ int vm_row_read(Context *c, const char *id, unsigned more, VmRow *ret) {
                 .uuid = p ? copy_or_null(p->uuid) : uuid_of(id),
                 .error = p ? copy_or_null(p->error) : NULL,
         };
-        int r = reader_begin(c, more, &reader);
+        int r = disk_files_read(&reader.disks);
 
         if (r >= 0)
                 r = look_at(&reader, true, &row);

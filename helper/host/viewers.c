@@ -71,11 +71,11 @@ bool viewers_have_terminal(const char *runtime_dir, const char *id) {
         return false;
 }
 
-void viewers_read(Viewers *ret) {
+static void read_viewers(Viewers *ret) {
         _cleanup_closedir_ DIR *proc = opendir("/proc");
         Words words, *more;
 
-        *ret = (Viewers) {};
+        ret->is_read = true;
         while (next_process(proc, &words)) {
                 if (!behind_word(&words, PROGRAM_ATTACH))
                         continue;
@@ -87,10 +87,12 @@ void viewers_read(Viewers *ret) {
         }
 }
 
-unsigned viewers_count(const Viewers *viewers, const char *runtime_dir, const char *id) {
+unsigned viewers_count(Viewers *viewers, const char *runtime_dir, const char *id) {
         _cleanup_free_ char *config = runtime_path_vm_file(runtime_dir, id, "ssh.config");
         unsigned n = 0;
 
+        if (!viewers->is_read)
+                read_viewers(viewers);
         for (size_t i = 0; config && i < viewers->n; i++)
                 n += behind_word(&viewers->items[i], config) != NULL;
         return n;

@@ -20,10 +20,7 @@
 static bool is_watched(const Vm *vm) {
         _cleanup_viewers_ Viewers viewers = {};
 
-        if (vm->owner_fd >= 0)
-                return true;
-        viewers_read(&viewers);
-        return viewers_count(&viewers, vm->config->runtime_dir, vm->parameters->id) > 0;
+        return vm->owner_fd >= 0 || viewers_count(&viewers, vm->config->runtime_dir, vm->parameters->id) > 0;
 }
 
 static bool wants_notices(const Vm *vm) {

@@ -245,7 +245,6 @@ static void end_session(pid_t pid) {
 static unsigned count_viewers(const char *id) {
         _cleanup_viewers_ Viewers viewers = {};
 
-        viewers_read(&viewers);
         return viewers_count(&viewers, scratch, id);
 }
 
