@@ -2,11 +2,11 @@
  * below the root without links: the watch follows the directory and not its name, so a guest that moves
  * names around cannot lead it out of the share.
  *
- * What happens is kept as a set of names, and told all at once: TELL_DELAY after the first of them. Of more
- * than NAMES_MAX the largest crowd in one directory becomes that directory, and without a crowd all become
- * the root, so a guest that writes a million files makes this tell a few hundred paths a second at the most,
- * and what is saved elsewhere meanwhile is told by its name. If the reader does not keep up, the set waits
- * for it. Nothing is set or read while nothing happens.
+ * What happens is kept as a set of names, and told all at once: TELL_DELAY after the first of them. A full
+ * set replaces its largest crowd of names by their directory, or all of them by the root if it has no crowd.
+ * So this tells a few hundred paths a second at the most, even if a guest writes a million files, and still
+ * tells by its name what is saved elsewhere. If the reader does not keep up, the set waits for it. Nothing
+ * is set or read while nothing happens.
  *
  * What the guest writes itself is told as well, once. What it does because it was told (chown(2), lookups)
  * is no event of MASK, so there is no loop. */
@@ -104,10 +104,9 @@ static bool is_beside(const Name *a, const Name *b) {
                         memcmp(a->path, b->path, a->directory_length) == 0;
 }
 
-/* A crowd's own path is told, too. */
-static bool is_told_by(const Name *name, const char *path) {
-        size_t n = directory_length(path);
-
+/* True if a path whose directory has `n` bytes needs no telling beside the name. A crowd's own path is told,
+ * too. */
+static bool is_told_by(const Name *name, const char *path, size_t n) {
         if (strcmp(name->path, path) == 0)
                 return true;
         if (!name->is_crowd)
@@ -117,8 +116,10 @@ static bool is_told_by(const Name *name, const char *path) {
 }
 
 static bool has_name(const Watcher *w, const char *path) {
+        size_t n = directory_length(path);
+
         for (size_t i = 0; i < w->n_names; i++)
-                if (is_told_by(&w->names[i], path))
+                if (is_told_by(&w->names[i], path, n))
                         return true;
         return false;
 }
@@ -150,7 +151,7 @@ static char *find_crowd(const Watcher *w) {
         return one->directory_length > 0 ? strndup(one->path, one->directory_length) : strdup(".");
 }
 
-/* Puts the crowd's directory in the place of its names. Returns false if there is no crowd. */
+/* Replaces the largest crowd of names by their directory. Returns false if there is no crowd. */
 static bool gather(Watcher *w) {
         const Name crowd = { find_crowd(w), 0, true };
         size_t n = 0;
@@ -158,7 +159,8 @@ static bool gather(Watcher *w) {
         if (!crowd.path)
                 return false;
         for (size_t i = 0; i < w->n_names; i++)
-                if (!w->names[i].is_crowd && is_told_by(&crowd, w->names[i].path))
+                if (!w->names[i].is_crowd &&
+                                is_told_by(&crowd, w->names[i].path, w->names[i].directory_length))
                         free(w->names[i].path);
                 else
                         w->names[n++] = w->names[i];
