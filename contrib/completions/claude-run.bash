@@ -43,7 +43,7 @@ _claude_run_value_words() {
 
 # Names of projects and VMs whose state is like a pattern; of all without one.
 _claude_run_names() {
-        claude-run list 2>/dev/null | awk -v state="${1:-.}" 'NR > 1 && /^[^ ]/ && $2 ~ state { print $1 }'
+        claude-run list --brief 2>/dev/null | awk -v state="${1:-.}" '$2 ~ state { print $1 }'
 }
 
 # Paths in a VM that begin with a word. One that does not run is not started for it.

@@ -42,7 +42,7 @@ end
 # Names of projects and VMs whose state is like a pattern; of all without one.
 function __claude_run_names -a state
     set -q state[1]; or set state .
-    claude-run list 2>/dev/null | awk -v state=$state 'NR > 1 && /^[^ ]/ && $2 ~ state { print $1 }'
+    claude-run list --brief 2>/dev/null | awk -v state=$state '$2 ~ state { print $1 }'
 end
 
 # What `cp` may take at the cursor: paths of a VM behind NAME:, else the VMs that run. One that does not run is not

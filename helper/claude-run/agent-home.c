@@ -35,7 +35,7 @@ bool agent_home_is_in_use(Context *c, const char *home) {
         _cleanup_free_ char *end = NEED(strjoin(":", home, NULL));
         _cleanup_strv_free_ char **units = NULL;
 
-        if (manager_list(c->manager, "claude-vm@*.service", &units) < 0)
+        if (manager_list(c->manager, "claude-vm@*.service", &units, NULL) < 0)
                 return true;
         for (char **unit = units; unit && *unit; unit++) {
                 _cleanup_free_ char *state = NULL, *share = NULL;

@@ -1,5 +1,6 @@
 #include "helper/claude-run/agent-versions.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/cleanup.h"
@@ -27,16 +28,33 @@ char *agent_versions_running(const Context *c, const char *id, char **ret_image)
         return NEED(strdup(agents));
 }
 
-/* An image has an agent to be found by: the first of those that the VM runs. */
-char *agent_versions_remark(const Context *c, const char *id) {
-        _cleanup_free_ char *directory = NULL, *runs = agent_versions_running(c, id, &directory),
-                            *agent = runs ? NEED(strndup(runs, strcspn(runs, " "))) : NULL, *why = NULL,
+void seen_image_done(SeenImage *seen) {
+        free(seen->directory);
+        free(seen->agents);
+}
+
+/* Returns the agents of the image in `directory`, borrowed; NULL: it has no image for `runs`. */
+static const char *agents_of(const char *directory, const char *runs, SeenImage *seen) {
+        /* an image has an agent to be found by: the first of those that the VM runs */
+        _cleanup_free_ char *agent = NEED(strndup(runs, strcspn(runs, " "))), *why = NULL,
                             *data = NEED(path_xdg("XDG_DATA_HOME", "/.local/share"));
         _cleanup_guest_image_ GuestImage *image = NULL;
 
-        if (!runs || guest_image_find(directory, agent, data, &image, &why) < 0 ||
-                        strcmp(image->agents, runs) == 0)
+        if (seen->directory && strcmp(seen->directory, directory) == 0 && strcmp(seen->agents, runs) == 0)
+                return seen->agents;
+        if (guest_image_find(directory, agent, data, &image, &why) < 0)
                 return NULL;
-        return NEED(strjoin("It runs ", runs, "; its guest image has ", image->agents,
+        seen_image_done(seen);
+        *seen = (SeenImage) { NEED(strdup(directory)), NEED(strdup(image->agents)) };
+        return seen->agents;
+}
+
+char *agent_versions_remark(const Context *c, const char *id, SeenImage *seen) {
+        _cleanup_free_ char *directory = NULL, *runs = agent_versions_running(c, id, &directory);
+        const char *agents = runs ? agents_of(directory, runs, seen) : NULL;
+
+        if (!agents || strcmp(agents, runs) == 0)
+                return NULL;
+        return NEED(strjoin("It runs ", runs, "; its guest image has ", agents,
                         " by now, for the next start: claude-run restart ", id, NULL));
 }

@@ -7,6 +7,13 @@
  * its image, unless NULL. Owned; NULL: it does not run. */
 char *agent_versions_running(const Context *c, const char *id, char **ret_image);
 
+/* The image that was asked about last: most VMs have the same one. Begins as {}. */
+typedef struct SeenImage {
+        char *directory, *agents;
+} SeenImage;
+
+void seen_image_done(SeenImage *seen);
+
 /* A sentence that says that the image has been replaced by one with other agents since the VM started.
  * Owned; NULL: it has not. */
-char *agent_versions_remark(const Context *c, const char *id);
+char *agent_versions_remark(const Context *c, const char *id, SeenImage *seen);

@@ -44,6 +44,7 @@ static const Option own[] = {
                         MEMBER(json) },
         { 0, "wide", NULL, "with disk, copy, viewers, UUID and the whole directory", NULL, "list",
                         MEMBER(wide) },
+        { 0, "brief", NULL, "name and state alone, without a heading", NULL, "list", MEMBER(brief) },
         { 0, "watch", NULL, "again each second, with keys to attach, suspend and stop", NULL, "list",
                         MEMBER(watch) },
         { 't', "tty", NULL, "with a terminal", NULL, "exec", MEMBER(terminal) },

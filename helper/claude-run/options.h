@@ -8,9 +8,9 @@
 typedef struct RunOptions {
         const char *generator, *helper, *ssh, *tar, *systemctl, *journalctl, *git,
                         *diff; /* absolute paths */
-        bool json, wide, watch, follow, network, save, detach, yes, recursive, terminal, help, version,
-                        read_only, new, dev_shell, foreground, list, dry_run, with_protected, overwrite,
-                        branch;
+        bool json, wide, brief, watch, follow, network, save, detach, yes, recursive, terminal, help,
+                        version, read_only, new, dev_shell, foreground, list, dry_run, with_protected,
+                        overwrite, branch;
         const char *user;      /* in the guest */
         const char *since;     /* for logs */
         const char *lines;     /* the same */

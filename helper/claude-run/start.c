@@ -173,10 +173,9 @@ static bool is_up_to_date(Context *c, const char *unit) {
 }
 
 /* Reloads first if an ini differs from what the manager knows: a user who has edited it expects that. */
-static int refresh(Context *c, const char *unit, UnitState *state) {
-        if (strcmp(state->active_state, "active") == 0)
-                return 0;
-        if (state->configured && !manager_needs_reload(c->manager, unit) && is_up_to_date(c, unit))
+static int refresh(Context *c, const char *unit) {
+        if (manager_is_configured(c->manager, unit) && !manager_needs_reload(c->manager, unit) &&
+                        is_up_to_date(c, unit))
                 return 0;
         return reload(c);
 }
@@ -245,9 +244,11 @@ int start_vm(Context *c, const char *id) {
                 return r == -EINTR ? 128 + SIGINT
                                    : fail(EXIT_FAILURE, "Failed to look at '%s': %s", unit, strerror(-r));
         active = strcmp(state.active_state, "active") == 0;
-        r = refresh(c, unit, &state);
         unit_state_done(&state);
-        return r != 0 || active ? r : start(c, id, unit);
+        if (active)
+                return 0;
+        r = refresh(c, unit);
+        return r != 0 ? r : start(c, id, unit);
 }
 
 int start_for_session(Context *c, const char *id) {

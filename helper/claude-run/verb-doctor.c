@@ -259,7 +259,7 @@ static void check_failed(Doctor *d) {
         _cleanup_strv_free_ char **units = NULL;
         unsigned n = 0;
 
-        if (!d->context->manager || manager_list(d->context->manager, "claude-vm*", &units) < 0)
+        if (!d->context->manager || manager_list(d->context->manager, "claude-vm*", &units, NULL) < 0)
                 return;
         for (size_t i = 0; units && units[i]; i++) {
                 _cleanup_free_ char *state = NULL;

@@ -82,9 +82,13 @@ static void print_heading(const Context *c) {
 }
 
 /* An ad-hoc VM by as much of its UUID as tells it from others; which_vm_resolve() takes that. */
+static int name_width(const Context *c, const char *name) {
+        return vm_name_is_uuid(name) && !c->options->wide ? WHICH_VM_PREFIX : (int) strlen(name);
+}
+
 static void print_row(const Context *c, const VmRow *row) {
         char uptime[VM_ROW_CELL], memory[VM_ROW_CELL], copy[VM_ROW_CELL], disk[VM_ROW_CELL];
-        int n = vm_name_is_uuid(row->name) && !c->options->wide ? WHICH_VM_PREFIX : (int) strlen(row->name);
+        int n = name_width(c, row->name);
         const char *agent = agent_state_word(row->agent) ?: "-";
         _cleanup_free_ char *directory = row->directory ? shorten(row->directory) : NULL;
 
@@ -109,6 +113,12 @@ static void print_rows(const Context *c, const VmRows *rows) {
         old_images_print();
 }
 
+static void print_brief(const Context *c, const VmRows *rows) {
+        for (size_t i = 0; i < rows->n; i++)
+                say_line(stdout, "%-20.*s %s", name_width(c, rows->items[i].name), rows->items[i].name,
+                                vm_row_word(&rows->items[i]));
+}
+
 /* --- for programs ---------------------------------------------------------------------- */
 
 static int print_json(const VmRows *rows) {
@@ -130,27 +140,31 @@ static int print_json(const VmRows *rows) {
 static int check_words(const RunOptions *o) {
         if (o->n_words > 0)
                 return fail(EXIT_USAGE, "list takes no name; of one VM: claude-run status %s", o->words[0]);
-        if (o->watch && (o->json || o->wide))
-                return fail(EXIT_USAGE, "--watch and --%s exclude each other", o->json ? "json" : "wide");
+        if (o->json + o->wide + o->brief + o->watch > 1)
+                return fail(EXIT_USAGE, "--json, --wide, --brief and --watch exclude each other");
         return 0;
 }
 
 int verb_list(Context *c) {
-        unsigned more = (c->options->json || c->options->wide ? VM_ROWS_COPIES : 0) |
-                        (c->options->json ? 0 : VM_ROWS_REMARKS);
+        const RunOptions *o = c->options;
+        unsigned more = o->brief
+                        ? VM_ROWS_BRIEF
+                        : (o->json || o->wide ? VM_ROWS_COPIES : 0) | (o->json ? 0 : VM_ROWS_REMARKS);
         _cleanup_(vm_rows_done) VmRows rows = {};
-        int r = check_words(c->options);
+        int r = check_words(o);
 
         if (r == 0)
                 r = context_manager(c);
-        if (r == 0 && c->options->watch)
+        if (r == 0 && o->watch)
                 return watch(c);
         if (r == 0)
                 r = context_projects(c);
         if (r != 0)
                 return r;
         r = vm_rows_read(c, more, &rows);
-        if (r >= 0 && c->options->json)
+        if (r >= 0 && o->brief)
+                print_brief(c, &rows);
+        else if (r >= 0 && o->json)
                 r = print_json(&rows);
         else if (r >= 0)
                 print_rows(c, &rows);

@@ -67,7 +67,7 @@ static int look_at(Context *c, const char *id, const char *data, sd_json_variant
 
 static int look_at_all(Context *c, const char *data, sd_json_variant **array) {
         _cleanup_strv_free_ char **units = NULL;
-        int r = manager_list(c->manager, "claude-vm@*.service", &units);
+        int r = manager_list(c->manager, "claude-vm@*.service", &units, NULL);
 
         for (size_t i = 0; r >= 0 && i < c->projects.n; i++)
                 if (!c->projects.items[i].error)

@@ -102,8 +102,9 @@ typedef struct Reader {
         unsigned more;
         DiskFiles disks;
         Viewers viewers;
+        SeenImage image;
         VmRows *rows;
-        char **units; /* that are loaded */
+        char **units, **states; /* of those that are loaded */
 } Reader;
 
 #define _cleanup_reader_ _cleanup_(reader_done)
@@ -111,30 +112,48 @@ typedef struct Reader {
 static void reader_done(Reader *reader) {
         disk_files_done(&reader->disks);
         viewers_done(&reader->viewers);
+        seen_image_done(&reader->image);
         strv_free(reader->units);
+        strv_free(reader->states);
 }
 
-/* Of a unit that is loaded. */
-static int look_at_unit(Reader *reader, VmRow *row) {
+static void look_at_active(Reader *reader, VmRow *row) {
         Context *c = reader->c;
-        _cleanup_free_ char *unit = NEED(vm_unit_name(row->name)),
-                            *vm_dir = NEED(runtime_path_vm(c->runtime_dir, row->name));
-        int r = manager_look(c->manager, unit, &row->state);
+        _cleanup_free_ char *vm_dir = NEED(runtime_path_vm(c->runtime_dir, row->name));
 
-        if (r < 0 || !vm_row_is_active(row))
-                return r;
         row->viewers = viewers_count(&reader->viewers, c->runtime_dir, row->name);
         if (reader->more & VM_ROWS_REMARKS)
-                row->remark = agent_versions_remark(c, row->name);
+                row->remark = agent_versions_remark(c, row->name, &reader->image);
         row->agent = agent_state_read(vm_dir, &row->agent_since_usec);
         if (reader->more & VM_ROWS_NETWORK)
                 count_refused(c, row);
+}
+
+/* Of all rows at once, because each question to the manager waits for two processes. */
+static int look_at_units(Reader *reader, VmRow *rows, size_t n) {
+        _cleanup_strv_free_ char **units = NEED(calloc(n + 1, sizeof(char *)));
+        _cleanup_free_ UnitState *states = NEED(calloc(n + 1, sizeof(UnitState)));
+        size_t n_units = 0;
+        int r;
+
+        for (size_t i = 0; i < n; i++)
+                if (rows[i].loaded)
+                        units[n_units++] = NEED(vm_unit_name(rows[i].name));
+        r = manager_look_all(reader->c->manager, (const char *const *) units, n_units, states);
+        if (r < 0)
+                return r;
+        n_units = 0;
+        for (size_t i = 0; i < n; i++) {
+                if (rows[i].loaded)
+                        rows[i].state = states[n_units++];
+                if (vm_row_is_active(&rows[i]))
+                        look_at_active(reader, &rows[i]);
+        }
         return 0;
 }
 
-static int look_at(Reader *reader, bool loaded, VmRow *row) {
+static void look_at_files(Reader *reader, VmRow *row) {
         const DiskFile *disk = disk_files_find(&reader->disks, row->name, "");
-        int r = loaded ? look_at_unit(reader, row) : 0;
 
         row->copy = reader->more & VM_ROWS_COPIES ? size_of_copy(row->name) : COPY_ABSENT;
         (void) suspended_look(row->name, &row->suspended);
@@ -143,60 +162,60 @@ static int look_at(Reader *reader, bool loaded, VmRow *row) {
                 row->disk = disk->allocated;
                 row->disk_max = disk->size;
         }
-        return r;
 }
 
 /* --- all of them ----------------------------------------------------------------------- */
 
 /* Takes the row over. */
-static int add(Reader *reader, bool loaded, VmRow row) {
+static void add(Reader *reader, VmRow row) {
         VmRows *rows = reader->rows;
 
+        if (!(reader->more & VM_ROWS_BRIEF))
+                look_at_files(reader, &row);
+        else
+                (void) suspended_look(row.name, &row.suspended);
         rows->items = NEED(reallocarray(rows->items, rows->n + 1, sizeof(VmRow)));
-        rows->items[rows->n] = row;
-        return look_at(reader, loaded, &rows->items[rows->n++]);
+        rows->items[rows->n++] = row;
 }
 
-static bool is_listed(char *const *units, const char *id) {
+/* The active state of a unit that is loaded, borrowed; NULL: it is not. */
+static const char *listed_state(const Reader *reader, const char *id) {
         _cleanup_free_ char *unit = NEED(vm_unit_name(id));
 
-        for (; units && *units; units++)
-                if (strcmp(*units, unit) == 0)
-                        return true;
-        return false;
+        for (size_t i = 0; reader->units && reader->units[i]; i++)
+                if (strcmp(reader->units[i], unit) == 0)
+                        return reader->states[i];
+        return NULL;
 }
 
 static bool is_project(const Reader *reader, const char *id) {
         return project_entries_find(&reader->c->projects, id) != NULL;
 }
 
-static int add_projects(Reader *reader) {
+static void add_projects(Reader *reader) {
         const ProjectEntries *projects = &reader->c->projects;
-        int r = 0;
 
-        for (size_t i = 0; r >= 0 && i < projects->n; i++) {
+        for (size_t i = 0; i < projects->n; i++) {
                 const ProjectEntry *p = &projects->items[i];
 
-                r = add(reader, is_listed(reader->units, p->name),
+                add(reader,
                                 (VmRow) {
                                                 .name = NEED(strdup(p->name)),
                                                 .uuid = copy_or_null(p->uuid),
                                                 .directory = copy_or_null(p->work_directory),
                                                 .error = copy_or_null(p->error),
+                                                .loaded = listed_state(reader, p->name) != NULL,
                                 });
         }
-        return r;
 }
 
 /* Adds those that have no ini any more, and so no unit. */
-static int add_suspended(Reader *reader) {
+static void add_suspended(Reader *reader) {
         _cleanup_strv_free_ char **names = suspended_list();
-        int r = 0;
 
-        for (char **name = names; r >= 0 && name && *name; name++)
-                if (!is_project(reader, *name) && !is_listed(reader->units, *name))
-                        r = add(reader, false, (VmRow) { .name = NEED(strdup(*name)) });
-        return r;
+        for (char **name = names; name && *name; name++)
+                if (!is_project(reader, *name) && !listed_state(reader, *name))
+                        add(reader, (VmRow) { .name = NEED(strdup(*name)) });
 }
 
 static char *uuid_of(const char *id) {
@@ -205,59 +224,74 @@ static char *uuid_of(const char *id) {
 
 /* Adds ad-hoc VMs, and the rest of projects whose ini is gone. */
 static int add_others(Reader *reader) {
-        int r = 0;
-
-        for (char **unit = reader->units; r >= 0 && unit && *unit; unit++) {
+        for (char **unit = reader->units; unit && *unit; unit++) {
                 _cleanup_free_ char *id = vm_name_of_unit(*unit);
                 char *directory = NULL;
+                int r;
 
                 /* a project's own UUID is only another name for it */
                 if (!id || is_project(reader, id))
                         continue;
-                r = manager_environment(reader->c->manager, *unit, PARAMETER_WORK_DIRECTORY, &directory);
-                if (r >= 0)
-                        r = add(reader, true,
-                                        (VmRow) {
-                                                        .name = NEED(strdup(id)),
-                                                        .uuid = uuid_of(id),
-                                                        .directory = directory,
-                                        });
+                if (!(reader->more & VM_ROWS_BRIEF)) {
+                        r = manager_environment(
+                                        reader->c->manager, *unit, PARAMETER_WORK_DIRECTORY, &directory);
+                        if (r < 0)
+                                return r;
+                }
+                add(reader,
+                                (VmRow) {
+                                                .name = NEED(strdup(id)),
+                                                .uuid = uuid_of(id),
+                                                .directory = directory,
+                                                .loaded = true,
+                                });
         }
-        return r;
+        return 0;
 }
 
 /* A copy takes room after its VM has ended, also if that was an ad-hoc one or its project is gone. */
-static int add_copies(Reader *reader) {
+static void add_copies(Reader *reader) {
         _cleanup_strv_free_ char **names = copies_list();
-        int r = 0;
 
-        for (char *const *name = names; r >= 0 && name && *name; name++)
-                if (vm_name_is_id(*name) && !is_listed(reader->units, *name) && !is_project(reader, *name))
-                        r = add(reader, false,
+        for (char *const *name = names; name && *name; name++)
+                if (vm_name_is_id(*name) && !listed_state(reader, *name) && !is_project(reader, *name))
+                        add(reader,
                                         (VmRow) {
                                                         .name = NEED(strdup(*name)),
                                                         .uuid = uuid_of(*name),
                                                         .directory = copies_origin(*name),
                                                         .note = "only the copy of the directory is left; to see what differs, or to remove it: claude-run diff, claude-run discard",
                                         });
-        return r;
+}
+
+static void take_listed_states(Reader *reader) {
+        for (size_t i = 0; i < reader->rows->n; i++) {
+                VmRow *row = &reader->rows->items[i];
+
+                if (row->loaded)
+                        row->state.active_state = NEED(strdup(listed_state(reader, row->name)));
+        }
 }
 
 int vm_rows_read(Context *c, unsigned more, VmRows *ret) {
         _cleanup_reader_ Reader reader = { .c = c, .more = more, .disks.directory = -EBADF, .rows = ret };
-        int r = disk_files_read(&reader.disks);
+        int r = more & VM_ROWS_BRIEF ? 0 : disk_files_read(&reader.disks);
 
         *ret = (VmRows) {};
         if (r >= 0)
-                r = manager_list(c->manager, "claude-vm@*.service", &reader.units);
-        if (r >= 0)
-                r = add_projects(&reader);
-        if (r >= 0)
-                r = add_suspended(&reader);
-        if (r >= 0)
+                r = manager_list(c->manager, "claude-vm@*.service", &reader.units, &reader.states);
+        if (r >= 0) {
+                add_projects(&reader);
+                add_suspended(&reader);
                 r = add_others(&reader);
-        if (r >= 0)
-                r = add_copies(&reader);
+        }
+        if (r >= 0) {
+                add_copies(&reader);
+                if (more & VM_ROWS_BRIEF)
+                        take_listed_states(&reader);
+                else
+                        r = look_at_units(&reader, ret->items, ret->n);
+        }
         if (r < 0)
                 vm_rows_done(ret);
         return r < 0 ? r : 0;
@@ -278,11 +312,14 @@ int vm_row_read(Context *c, const char *id, unsigned more, VmRow *ret) {
                 .name = NEED(strdup(id)),
                 .uuid = p ? copy_or_null(p->uuid) : uuid_of(id),
                 .error = p ? copy_or_null(p->error) : NULL,
+                .loaded = true,
         };
         int r = disk_files_read(&reader.disks);
 
-        if (r >= 0)
-                r = look_at(&reader, true, &row);
+        if (r >= 0) {
+                look_at_files(&reader, &row);
+                r = look_at_units(&reader, &row, 1);
+        }
         if (r >= 0)
                 r = manager_environment(c->manager, unit, PARAMETER_WORK_DIRECTORY, &row.directory);
         if (r < 0)

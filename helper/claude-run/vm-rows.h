@@ -17,6 +17,7 @@ typedef struct VmRow {
         char *uuid, *directory, *error; /* or NULL */
         char *remark;                   /* on one that runs; or NULL */
         const char *note;               /* or NULL */
+        bool loaded;                    /* its unit is, and has a `state` */
         UnitState state;
         StateInfo suspended; /* .since_usec 0: it is not */
         AgentState agent;
@@ -33,11 +34,12 @@ typedef struct VmRows {
         size_t n;
 } VmRows;
 
-/* What takes a moment, and is looked at where it is shown. */
+/* What takes a moment, and is looked at where it is shown; or names and states alone. */
 typedef enum VmRowsMore {
         VM_ROWS_COPIES = 1 << 0,
         VM_ROWS_NETWORK = 1 << 1,
         VM_ROWS_REMARKS = 1 << 2,
+        VM_ROWS_BRIEF = 1 << 3,
 } VmRowsMore;
 
 /* Reads every row: projects in the order of the generator, then VMs of no project. 0, negative errno. */

@@ -38,7 +38,7 @@ static int running_here(Context *c, const char *directory, char ***ret) {
 
         if (r != 0)
                 return r;
-        r = manager_list(c->manager, "claude-vm@*.service", &units);
+        r = manager_list(c->manager, "claude-vm@*.service", &units, NULL);
         for (size_t i = 0; r >= 0 && units && units[i]; i++) {
                 _cleanup_free_ char *work = NULL, *id = vm_name_of_unit(units[i]);
 
@@ -97,7 +97,7 @@ static char *find_prefix(Context *c, const char *word) {
 
         if (strlen(word) < WHICH_VM_PREFIX || strspn(word, "0123456789abcdef-") != strlen(word) ||
                         context_manager(c) != 0 ||
-                        manager_list(c->manager, "claude-vm@*.service", &units) < 0)
+                        manager_list(c->manager, "claude-vm@*.service", &units, NULL) < 0)
                 return NULL;
         for (char **unit = units; unit && *unit; unit++) {
                 _cleanup_free_ char *id = vm_name_of_unit(*unit);
@@ -134,15 +134,9 @@ int which_vm_resolve(Context *c, const char *word, char **ret) {
 /* A project whose ini is bad is in no list, but has a drop-in. */
 static bool is_configured(Context *c, const char *id) {
         _cleanup_free_ char *unit = vm_unit_name(id);
-        UnitState state = {};
-        bool configured;
 
-        if (!unit || (!c->manager && manager_connect(&c->manager) < 0) ||
-                        manager_look(c->manager, unit, &state) < 0)
-                return false;
-        configured = state.configured;
-        unit_state_done(&state);
-        return configured;
+        return unit && (c->manager || manager_connect(&c->manager) >= 0) &&
+                        manager_is_configured(c->manager, unit);
 }
 
 static bool is_prefix(Context *c, const char *word) {

@@ -18,6 +18,7 @@
 #define UNIT_INTERFACE DESTINATION ".Unit"
 #define SERVICE_INTERFACE DESTINATION ".Service"
 #define CALL_LIMIT (25 * SEC) /* of one call; the manager may be reloading */
+#define LOOKS_AT_ONCE 32      /* of seven questions each; a bus keeps some thousand for a client */
 #define DROPIN "/50-claude-microvm.conf"
 
 /* The value of a call that may be made twice. It is made again for five seconds while the bus says that the
@@ -109,7 +110,7 @@ typedef struct Questions {
         int error; /* the first one */
 } Questions;
 
-/* A property of a unit. `ret` is a char ** or char *** of the caller's for "s" and "as". */
+/* A property of a unit. `ret` is a char ** of the caller's for "s". */
 typedef struct Property {
         const char *interface, *name, *type;
         void *ret;
@@ -123,8 +124,6 @@ static int read_value(sd_bus_message *reply, const Property *p) {
 
         if (r < 0)
                 return r;
-        if (strcmp(p->type, "as") == 0)
-                return sd_bus_message_read_strv(reply, p->ret);
         if (strcmp(p->type, "s") != 0)
                 return sd_bus_message_read_basic(reply, p->type[0], p->ret);
         r = sd_bus_message_read_basic(reply, 's', &text);
@@ -145,73 +144,98 @@ static int on_property(sd_bus_message *reply, void *userdata, sd_bus_error *erro
         return 0;
 }
 
-/* Asks for all properties at once, and waits for the answers. */
-static int get_properties(Manager *m, const char *path, Property *properties, size_t n) {
-        Questions all = {};
+static int wait_for_answers(Manager *m, const Questions *all) {
         int r = 0;
 
-        for (size_t i = 0; r >= 0 && i < n; i++) {
-                Property *p = &properties[i];
-
-                p->all = &all;
-                r = sd_bus_call_method_async(m->bus, &p->slot, DESTINATION, path,
-                                "org.freedesktop.DBus.Properties", "Get", on_property, p, "ss", p->interface,
-                                p->name);
-                if (r >= 0)
-                        all.pending++;
-        }
-        while (r >= 0 && all.pending > 0) {
+        while (r >= 0 && all->pending > 0) {
                 r = sd_bus_process(m->bus, NULL);
                 if (r == 0)
                         r = sd_bus_wait(m->bus, UINT64_MAX);
                 if (r == -EINTR)
                         r = 0;
         }
-        for (size_t i = 0; i < n; i++)
-                slot_cleanup(&properties[i].slot);
-        return r < 0 ? r : all.error;
+        return r < 0 ? r : all->error;
 }
 
-/* Returns true if one of the drop-ins is the generator's. */
-static bool is_configured(char *const *dropins) {
-        for (size_t i = 0; dropins && dropins[i]; i++) {
-                size_t n = strlen(dropins[i]);
+/* A look at a unit, to which the answers come. It must not move meanwhile. */
+typedef struct Look {
+        UnitState state;
+        Property properties[7];
+} Look;
 
-                if (n > strlen(DROPIN) && strcmp(dropins[i] + n - strlen(DROPIN), DROPIN) == 0)
-                        return true;
-        }
-        return false;
+static void look_done(Look *look) {
+        for (size_t i = 0; i < ELEMENTSOF(look->properties); i++)
+                slot_cleanup(&look->properties[i].slot);
+        unit_state_done(&look->state);
 }
 
-static int read_state(Manager *m, const char *path, UnitState *ret) {
-        _cleanup_strv_free_ char **dropins = NULL;
-        UnitState s = {};
-        Property properties[] = {
-                { UNIT_INTERFACE, "ActiveState", "s", &s.active_state },
-                { SERVICE_INTERFACE, "Result", "s", &s.result },
-                { SERVICE_INTERFACE, "StatusText", "s", &s.status_text },
-                { SERVICE_INTERFACE, "ExecMainStatus", "i", &s.exec_main_status },
-                { UNIT_INTERFACE, "ActiveEnterTimestamp", "t", &s.active_enter_usec },
-                { SERVICE_INTERFACE, "MemoryCurrent", "t", &s.memory },
-                { SERVICE_INTERFACE, "CPUUsageNSec", "t", &s.cpu_nsec },
-                { UNIT_INTERFACE, "DropInPaths", "as", &dropins },
+static int look_begin(Manager *m, const char *unit, Look *look, Questions *all) {
+        UnitState *s = &look->state;
+        const Property properties[ELEMENTSOF(look->properties)] = {
+                { UNIT_INTERFACE, "ActiveState", "s", &s->active_state },
+                { SERVICE_INTERFACE, "Result", "s", &s->result },
+                { SERVICE_INTERFACE, "StatusText", "s", &s->status_text },
+                { SERVICE_INTERFACE, "ExecMainStatus", "i", &s->exec_main_status },
+                { UNIT_INTERFACE, "ActiveEnterTimestamp", "t", &s->active_enter_usec },
+                { SERVICE_INTERFACE, "MemoryCurrent", "t", &s->memory },
+                { SERVICE_INTERFACE, "CPUUsageNSec", "t", &s->cpu_nsec },
         };
-        int r = get_properties(m, path, properties, ELEMENTSOF(properties));
-
-        if (r < 0) {
-                unit_state_done(&s);
-                return r;
-        }
-        s.configured = is_configured(dropins);
-        *ret = s;
-        return 0;
-}
-
-int manager_look(Manager *m, const char *unit, UnitState *ret) {
         _cleanup_free_ char *path = NULL;
         int r = unit_path(unit, &path);
 
-        return r < 0 ? r : ASK(read_state(m, path, ret));
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(properties); i++) {
+                Property *p = &look->properties[i];
+
+                *p = properties[i];
+                p->all = all;
+                r = sd_bus_call_method_async(m->bus, &p->slot, DESTINATION, path,
+                                "org.freedesktop.DBus.Properties", "Get", on_property, p, "ss", p->interface,
+                                p->name);
+                if (r >= 0)
+                        all->pending++;
+        }
+        return r;
+}
+
+static int look_at_once(Manager *m, const char *const units[], size_t n, UnitState ret[]) {
+        Look *looks = calloc(n, sizeof(Look));
+        Questions all = {};
+        int r = looks ? 0 : -ENOMEM;
+
+        for (size_t i = 0; r >= 0 && i < n; i++)
+                r = look_begin(m, units[i], &looks[i], &all);
+        if (r >= 0)
+                r = wait_for_answers(m, &all);
+        for (size_t i = 0; looks && i < n; i++) {
+                if (r >= 0) {
+                        ret[i] = looks[i].state;
+                        looks[i].state = (UnitState) {};
+                }
+                look_done(&looks[i]);
+        }
+        free(looks);
+        return r;
+}
+
+int manager_look_all(Manager *m, const char *const units[], size_t n, UnitState ret[]) {
+        size_t done = 0;
+        int r = 0;
+
+        while (r >= 0 && done < n) {
+                size_t some = n - done < LOOKS_AT_ONCE ? n - done : LOOKS_AT_ONCE;
+
+                r = ASK(look_at_once(m, units + done, some, ret + done));
+                if (r >= 0)
+                        done += some;
+        }
+        if (r < 0)
+                while (done > 0)
+                        unit_state_done(&ret[--done]);
+        return r;
+}
+
+int manager_look(Manager *m, const char *unit, UnitState *ret) {
+        return manager_look_all(m, &unit, 1, ret);
 }
 
 int manager_state(Manager *m, const char *unit, UnitState *ret) {
@@ -228,6 +252,21 @@ int manager_state(Manager *m, const char *unit, UnitState *ret) {
 
 int manager_active_state(Manager *m, const char *unit, char **ret) {
         return get_string_of(m, unit, "ActiveState", ret);
+}
+
+bool manager_is_configured(Manager *m, const char *unit) {
+        _cleanup_strv_free_ char **dropins = NULL;
+        _cleanup_free_ char *path = NULL;
+
+        if (unit_path(unit, &path) < 0 || get_strings(m, path, UNIT_INTERFACE, "DropInPaths", &dropins) < 0)
+                return false;
+        for (size_t i = 0; dropins && dropins[i]; i++) {
+                size_t n = strlen(dropins[i]);
+
+                if (n > strlen(DROPIN) && strcmp(dropins[i] + n - strlen(DROPIN), DROPIN) == 0)
+                        return true;
+        }
+        return false;
 }
 
 bool manager_is_down(const char *active_state) {
@@ -382,10 +421,10 @@ int manager_wait_inactive(
         return r < 0 ? r : 0;
 }
 
-int manager_list(Manager *m, const char *pattern, char ***ret) {
+int manager_list(Manager *m, const char *pattern, char ***ret, char ***ret_states) {
         _cleanup_message_ sd_bus_message *call = NULL, *reply = NULL;
-        _cleanup_strv_free_ char **names = NULL;
-        const char *name;
+        _cleanup_strv_free_ char **names = NULL, **states = NULL;
+        const char *name, *state;
         int r;
 
         r = sd_bus_message_new_method_call(
@@ -397,13 +436,15 @@ int manager_list(Manager *m, const char *pattern, char ***ret) {
         if (r >= 0)
                 r = sd_bus_message_enter_container(reply, 'a', "(ssssssouso)");
         while (r >= 0 &&
-                        (r = sd_bus_message_read(reply, "(ssssssouso)", &name, NULL, NULL, NULL, NULL, NULL,
-                                         NULL, NULL, NULL, NULL)) > 0)
-                if (strv_append(&names, name) < 0)
+                        (r = sd_bus_message_read(reply, "(ssssssouso)", &name, NULL, NULL, &state, NULL,
+                                         NULL, NULL, NULL, NULL, NULL)) > 0)
+                if (strv_append(&names, name) < 0 || strv_append(&states, state) < 0)
                         r = -ENOMEM;
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(names);
+        if (ret_states)
+                *ret_states = TAKE_PTR(states);
         return 0;
 }
 

@@ -19,7 +19,6 @@ typedef struct UnitState {
         uint64_t active_enter_usec; /* CLOCK_REALTIME, 0: never */
         uint64_t memory;            /* bytes of its processes, UINT64_MAX: not known */
         uint64_t cpu_nsec;          /* time of its processes, UINT64_MAX: not known */
-        bool configured;            /* it has a drop-in of the generator */
 } UnitState;
 
 /* Called about once a second while a wait lasts, and when the unit's status text changes. */
@@ -41,6 +40,10 @@ int manager_reload(Manager *m);
 /* The state of a unit, which is loaded for it. 0, negative errno. */
 int manager_look(Manager *m, const char *unit, UnitState *ret);
 
+/* The states of `n` units, in their order; the questions go out together. 0, negative errno: `ret` has none.
+ */
+int manager_look_all(Manager *m, const char *const units[], size_t n, UnitState ret[]);
+
 /* The same for one that is waited for: it stays loaded as long as `m` lives. */
 int manager_state(Manager *m, const char *unit, UnitState *ret);
 void unit_state_done(UnitState *s);
@@ -48,6 +51,9 @@ void unit_state_done(UnitState *s);
 /* Returns the active state of a unit, owned; "inactive" also for one that does not exist. 0, negative errno.
  */
 int manager_active_state(Manager *m, const char *unit, char **ret);
+
+/* True if a unit has a drop-in of the generator. */
+bool manager_is_configured(Manager *m, const char *unit);
 
 /* True for the active states of a unit that has no process. */
 bool manager_is_down(const char *active_state);
@@ -67,8 +73,9 @@ int manager_job(Manager *m, ManagerJob job, const char *unit, uint64_t limit_use
 int manager_wait_inactive(
                 Manager *m, const char *unit, uint64_t limit_usec, const volatile bool *interrupted);
 
-/* Names of the loaded units that match `pattern`, in an owned array. 0, negative errno. */
-int manager_list(Manager *m, const char *pattern, char ***ret);
+/* Names of the loaded units that match `pattern` and, unless `ret_states` is NULL, their active states, in
+ * owned arrays. 0, negative errno. */
+int manager_list(Manager *m, const char *pattern, char ***ret, char ***ret_states);
 
 /* Names of the units in Requires= and Wants= of a unit, in an owned array. 0, negative errno. */
 int manager_needs(Manager *m, const char *unit, char ***ret);

@@ -119,6 +119,7 @@ assert_no_vm() {
         wait_file "$DIRECTORY/begun"
         [ "$(claude-run exec "${id:0:8}" pwd)" = "$DIRECTORY" ]
         [[ "$(claude-run list)" == *$'\n'"${id:0:8} "* ]]
+        [[ "$(claude-run list --brief)" == *"${id:0:8}             active"* ]]
         touch "$DIRECTORY/go"
         assert_no_vm
         [[ "$(claude-run logs -n 200)" == *"guest is ready"* ]]

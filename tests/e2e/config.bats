@@ -135,6 +135,11 @@ kept() {
         [ "$(claude-run list --json | jq --compact-output '.[] | select(.name == "other-one") | [.error, .status, .memoryBytes, .activeSinceUSec]')" = '[null,null,null,null]' ]
         run -0 bash -c 'claude-run list | grep --invert-match "^  " | awk "length > 80"'
         [ -z "$output" ]
+        run -0 claude-run list --brief
+        [[ $'\n'"$output"$'\n' == *$'\n''other-one            inactive'$'\n'* ]]
+        [[ $'\n'"$output"$'\n' == *$'\n''set                  broken'$'\n'* ]]
+        run -2 claude-run list --brief --json
+        [[ "$output" == *"exclude each other"* ]]
         mkdir -p "$(project_dir set)/sub"
         cd "$(project_dir set)/sub"
         run -78 claude-run -- -p question
