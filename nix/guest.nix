@@ -110,6 +110,10 @@ in
       "systemd.show_status=no"
       "TERM=dumb"
       "systemd.setenv=SYSTEMD_COLORS=0"
+      # what is slow under emulation and for other machines: see guest/claude-vm-mkguest.in
+      "cryptomgr.notests"
+      "init_on_alloc=0"
+      "rcupdate.rcu_expedited=1"
     ];
 
     fileSystems = {
