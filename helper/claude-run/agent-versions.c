@@ -30,22 +30,23 @@ char *agent_versions_running(const Context *c, const char *id, char **ret_image)
 
 void seen_image_done(SeenImage *seen) {
         free(seen->directory);
+        free(seen->agent);
         free(seen->agents);
 }
 
-/* Returns the agents of the image in `directory`, borrowed; NULL: it has no image for `runs`. */
+/* Finds the image in `directory` by the first agent that the VM runs. Returns the agents of the image,
+ * borrowed from `seen`, or NULL if there is no such image. */
 static const char *agents_of(const char *directory, const char *runs, SeenImage *seen) {
-        /* an image has an agent to be found by: the first of those that the VM runs */
-        _cleanup_free_ char *agent = NEED(strndup(runs, strcspn(runs, " "))), *why = NULL,
-                            *data = NEED(path_xdg("XDG_DATA_HOME", "/.local/share"));
+        _cleanup_free_ char *agent = NEED(strndup(runs, strcspn(runs, " "))), *why = NULL, *data = NULL;
         _cleanup_guest_image_ GuestImage *image = NULL;
 
-        if (seen->directory && strcmp(seen->directory, directory) == 0 && strcmp(seen->agents, runs) == 0)
+        if (seen->directory && strcmp(seen->directory, directory) == 0 && strcmp(seen->agent, agent) == 0)
                 return seen->agents;
+        data = NEED(path_xdg("XDG_DATA_HOME", "/.local/share"));
         if (guest_image_find(directory, agent, data, &image, &why) < 0)
                 return NULL;
         seen_image_done(seen);
-        *seen = (SeenImage) { NEED(strdup(directory)), NEED(strdup(image->agents)) };
+        *seen = (SeenImage) { NEED(strdup(directory)), TAKE_PTR(agent), NEED(strdup(image->agents)) };
         return seen->agents;
 }
 

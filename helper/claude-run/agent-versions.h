@@ -7,9 +7,10 @@
  * its image, unless NULL. Owned; NULL: it does not run. */
 char *agent_versions_running(const Context *c, const char *id, char **ret_image);
 
-/* The image that was asked about last: most VMs have the same one. Begins as {}. */
+/* The image that was found last, what it was found by, and its agents: most VMs have the same one. Begins as
+ * {}. */
 typedef struct SeenImage {
-        char *directory, *agents;
+        char *directory, *agent, *agents;
 } SeenImage;
 
 void seen_image_done(SeenImage *seen);

@@ -140,8 +140,8 @@ static int print_json(const VmRows *rows) {
 static int check_words(const RunOptions *o) {
         if (o->n_words > 0)
                 return fail(EXIT_USAGE, "list takes no name; of one VM: claude-run status %s", o->words[0]);
-        if (o->json + o->wide + o->brief + o->watch > 1)
-                return fail(EXIT_USAGE, "--json, --wide, --brief and --watch exclude each other");
+        if ((o->json || o->wide) + o->brief + o->watch > 1)
+                return fail(EXIT_USAGE, "--brief, --watch and --json or --wide exclude each other");
         return 0;
 }
 

@@ -144,8 +144,10 @@ static int look_at_units(Reader *reader, VmRow *rows, size_t n) {
                 return r;
         n_units = 0;
         for (size_t i = 0; i < n; i++) {
-                if (rows[i].loaded)
+                if (rows[i].loaded) {
+                        unit_state_done(&rows[i].state);
                         rows[i].state = states[n_units++];
+                }
                 if (vm_row_is_active(&rows[i]))
                         look_at_active(reader, &rows[i]);
         }
@@ -166,18 +168,6 @@ static void look_at_files(Reader *reader, VmRow *row) {
 
 /* --- all of them ----------------------------------------------------------------------- */
 
-/* Takes the row over. */
-static void add(Reader *reader, VmRow row) {
-        VmRows *rows = reader->rows;
-
-        if (!(reader->more & VM_ROWS_BRIEF))
-                look_at_files(reader, &row);
-        else
-                (void) suspended_look(row.name, &row.suspended);
-        rows->items = NEED(reallocarray(rows->items, rows->n + 1, sizeof(VmRow)));
-        rows->items[rows->n++] = row;
-}
-
 /* The active state of a unit that is loaded, borrowed; NULL: it is not. */
 static const char *listed_state(const Reader *reader, const char *id) {
         _cleanup_free_ char *unit = NEED(vm_unit_name(id));
@@ -186,6 +176,18 @@ static const char *listed_state(const Reader *reader, const char *id) {
                 if (strcmp(reader->units[i], unit) == 0)
                         return reader->states[i];
         return NULL;
+}
+
+/* Takes the row over. */
+static void add(Reader *reader, VmRow row) {
+        const char *state = listed_state(reader, row.name);
+        VmRows *rows = reader->rows;
+
+        row.loaded = state != NULL;
+        row.state.active_state = copy_or_null(state);
+        look_at_files(reader, &row);
+        rows->items = NEED(reallocarray(rows->items, rows->n + 1, sizeof(VmRow)));
+        rows->items[rows->n++] = row;
 }
 
 static bool is_project(const Reader *reader, const char *id) {
@@ -204,7 +206,6 @@ static void add_projects(Reader *reader) {
                                                 .uuid = copy_or_null(p->uuid),
                                                 .directory = copy_or_null(p->work_directory),
                                                 .error = copy_or_null(p->error),
-                                                .loaded = listed_state(reader, p->name) != NULL,
                                 });
         }
 }
@@ -243,7 +244,6 @@ static int add_others(Reader *reader) {
                                                 .name = NEED(strdup(id)),
                                                 .uuid = uuid_of(id),
                                                 .directory = directory,
-                                                .loaded = true,
                                 });
         }
         return 0;
@@ -264,15 +264,6 @@ static void add_copies(Reader *reader) {
                                         });
 }
 
-static void take_listed_states(Reader *reader) {
-        for (size_t i = 0; i < reader->rows->n; i++) {
-                VmRow *row = &reader->rows->items[i];
-
-                if (row->loaded)
-                        row->state.active_state = NEED(strdup(listed_state(reader, row->name)));
-        }
-}
-
 int vm_rows_read(Context *c, unsigned more, VmRows *ret) {
         _cleanup_reader_ Reader reader = { .c = c, .more = more, .disks.directory = -EBADF, .rows = ret };
         int r = more & VM_ROWS_BRIEF ? 0 : disk_files_read(&reader.disks);
@@ -287,9 +278,7 @@ int vm_rows_read(Context *c, unsigned more, VmRows *ret) {
         }
         if (r >= 0) {
                 add_copies(&reader);
-                if (more & VM_ROWS_BRIEF)
-                        take_listed_states(&reader);
-                else
+                if (!(more & VM_ROWS_BRIEF))
                         r = look_at_units(&reader, ret->items, ret->n);
         }
         if (r < 0)
