@@ -2,11 +2,11 @@
  * below the root without links: the watch follows the directory and not its name, so a guest that moves
  * names around cannot lead it out of the share.
  *
- * What happens is kept as a set of names, and told all at once: TELL_DELAY after the first of them. A full
- * set replaces its largest crowd of names by their directory, or all of them by the root if it has no crowd.
- * So this tells a few hundred paths a second at the most, even if a guest writes a million files, and still
- * tells by its name what is saved elsewhere. If the reader does not keep up, the set waits for it. Nothing
- * is set or read while nothing happens.
+ * The watcher keeps what happens as a set of names, and tells them all at once: TELL_DELAY after the first.
+ * A full set puts a directory in the place of its largest crowd of names, or the root in the place of all
+ * names if there is no crowd. So a guest that writes a million files makes the watcher tell a few hundred
+ * paths a second at the most. What somebody saves elsewhere meanwhile keeps its name. If the reader does not
+ * keep up, the set waits for it. Nothing is set or read while nothing happens.
  *
  * What the guest writes itself is told as well, once. What it does because it was told (chown(2), lookups)
  * is no event of MASK, so there is no loop. */
@@ -151,7 +151,7 @@ static char *find_crowd(const Watcher *w) {
         return one->directory_length > 0 ? strndup(one->path, one->directory_length) : strdup(".");
 }
 
-/* Replaces the largest crowd of names by their directory. Returns false if there is no crowd. */
+/* Puts their directory in the place of the largest crowd of names. Returns false if there is no crowd. */
 static bool gather(Watcher *w) {
         const Name crowd = { find_crowd(w), 0, true };
         size_t n = 0;
