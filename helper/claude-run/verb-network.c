@@ -39,7 +39,7 @@ static const char *explain_mode(const char *mode) {
                 { "internet", "public addresses; not this machine, not its local networks" },
                 { "allow", "what the rules allow, and nothing else" },
                 { "none", "nothing" },
-                { "open", "all but this machine's loopback; its local networks, too" },
+                { "open", "all but this machine itself; its local networks, too" },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(modes); i++)

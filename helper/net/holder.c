@@ -78,9 +78,9 @@ static int fail(const char *what, int error) {
 
 /* Begins with the whole table where there is none yet, so that it never is without the host's addresses. */
 static int load_own_addresses(const Holder *h, const Policy *table) {
-        _cleanup_strv_free_ char **networks = NULL;
+        _cleanup_(own_addresses_done) OwnAddresses own = {};
         NftScript script;
-        int r = own_addresses_read(h->own_fd, &networks);
+        int r = own_addresses_read(h->own_fd, &own);
 
         if (r >= 0)
                 r = nft_begin(&script);
@@ -88,7 +88,7 @@ static int load_own_addresses(const Holder *h, const Policy *table) {
                 return r;
         if (table)
                 policy_print_table(script.stream, table);
-        policy_print_own(script.stream, networks);
+        policy_print_own(script.stream, own.addresses, own.networks);
         return nft_end(&script, h->config->nft);
 }
 

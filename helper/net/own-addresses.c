@@ -23,20 +23,25 @@ int own_addresses_open(void) {
         return TAKE_FD(fd);
 }
 
-static int add_network(char ***list, const struct ifaddrmsg *m, const void *data) {
+static int add_address(OwnAddresses *own, const struct ifaddrmsg *m, const void *data) {
         unsigned prefix = m->ifa_prefixlen < PREFIX_MIN ? 32 : m->ifa_prefixlen;
         char text[INET_ADDRSTRLEN];
         struct in_addr address;
+        int r;
 
         memcpy(&address, data, sizeof(address));
+        inet_ntop(AF_INET, &address, text, sizeof(text));
+        r = strv_append(&own->addresses, text);
+        if (r < 0)
+                return r;
         address.s_addr &= htonl(UINT32_MAX << (32 - prefix));
         inet_ntop(AF_INET, &address, text, sizeof(text));
-        return strv_appendf(list, "%s/%u", text, prefix);
+        return strv_appendf(&own->networks, "%s/%u", text, prefix);
 }
 
 /* The attributes behind the head of a message. IFA_LOCAL is our own address; IFA_ADDRESS would be the other
  * end of a point-to-point line. */
-static int add_message(char ***list, const char *data, size_t size) {
+static int add_message(OwnAddresses *own, const char *data, size_t size) {
         struct ifaddrmsg m;
         struct rtattr a;
         int r = 0;
@@ -52,13 +57,13 @@ static int add_message(char ***list, const char *data, size_t size) {
                 if (a.rta_len < sizeof(a) || a.rta_len > size - at)
                         break;
                 if (a.rta_type == IFA_LOCAL && a.rta_len == RTA_LENGTH(sizeof(struct in_addr)))
-                        r = add_network(list, &m, data + at + RTA_LENGTH(0));
+                        r = add_address(own, &m, data + at + RTA_LENGTH(0));
         }
         return r;
 }
 
 /* One buffer of the answer. 1: there is more to come. */
-static int add_messages(char ***list, const char *buffer, size_t size) {
+static int add_messages(OwnAddresses *own, const char *buffer, size_t size) {
         struct nlmsghdr h;
         int r = 0;
 
@@ -71,14 +76,20 @@ static int add_messages(char ***list, const char *buffer, size_t size) {
                 if (h.nlmsg_type == NLMSG_ERROR)
                         return -EIO;
                 if (h.nlmsg_type == RTM_NEWADDR)
-                        r = add_message(list, buffer + at + NLMSG_HDRLEN, h.nlmsg_len - NLMSG_HDRLEN);
+                        r = add_message(own, buffer + at + NLMSG_HDRLEN, h.nlmsg_len - NLMSG_HDRLEN);
                 if (r < 0)
                         return r;
         }
         return 1;
 }
 
-int own_addresses_read(int fd, char ***ret) {
+void own_addresses_done(OwnAddresses *own) {
+        strv_free(own->addresses);
+        strv_free(own->networks);
+        *own = (OwnAddresses) {};
+}
+
+int own_addresses_read(int fd, OwnAddresses *ret) {
         struct {
                 struct nlmsghdr header;
                 struct ifaddrmsg message;
@@ -89,7 +100,7 @@ int own_addresses_read(int fd, char ***ret) {
                 .message.ifa_family = AF_INET,
         };
         char buffer[32768];
-        _cleanup_strv_free_ char **list = NULL;
+        _cleanup_(own_addresses_done) OwnAddresses own = {};
         int r = 1;
 
         if (send(fd, &request, sizeof(request), 0) < 0)
@@ -99,11 +110,12 @@ int own_addresses_read(int fd, char ***ret) {
 
                 if (n < 0)
                         return -errno;
-                r = add_messages(&list, buffer, (size_t) n);
+                r = add_messages(&own, buffer, (size_t) n);
         }
         if (r < 0)
                 return r;
-        *ret = TAKE_PTR(list);
+        *ret = own;
+        own = (OwnAddresses) {};
         return 0;
 }
 

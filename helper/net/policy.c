@@ -184,6 +184,8 @@ static void print_policy(FILE *f, const Policy *p) {
         }
         if (p->mode == POLICY_INTERNET || p->mode == POLICY_ALLOW)
                 fputs("  ip daddr @local_nets goto refuse\n  ip daddr @own_nets goto refuse\n", f);
+        if (p->mode == POLICY_OPEN)
+                fputs("  ip daddr @own_addresses goto refuse\n", f);
         /* TLS is haproxy's: what gets here is QUIC, which it cannot look into, or no connection */
         if (filters_tls(p))
                 fputs("  meta l4proto { tcp, udp } th dport 443 goto refuse\n", f);
@@ -313,6 +315,7 @@ static void print_changing_chains(FILE *f, const Policy *p) {
 static const char constant_part[] =
                 " set local_nets { type ipv4_addr; flags interval; auto-merge; }\n"
                 " set own_nets { type ipv4_addr; flags interval; auto-merge; }\n"
+                " set own_addresses { type ipv4_addr; }\n"
                 " counter allowed { }\n"
                 " counter refused { }\n"
                 /* an answer at once, so that no program waits; the log is bounded, the counter is not */
@@ -429,8 +432,10 @@ void policy_print_change(FILE *f, const Policy *p, const PolicyAddress *known, s
                 print_known(f, p, &known[i]);
 }
 
-void policy_print_own(FILE *f, char *const *networks) {
-        fputs("flush set inet vm own_nets\n", f);
+void policy_print_own(FILE *f, char *const *addresses, char *const *networks) {
+        fputs("flush set inet vm own_addresses\nflush set inet vm own_nets\n", f);
+        for (; addresses && *addresses; addresses++)
+                fprintf(f, "add element inet vm own_addresses { %s }\n", *addresses);
         for (; networks && *networks; networks++)
                 fprintf(f, "add element inet vm own_nets { %s }\n", *networks);
 }

@@ -93,6 +93,31 @@ static void test_mode_none_has_no_rules(void **state) {
         assert_null(strstr(resolver, "\nserver="));
 }
 
+/* All but this machine, unless it is named. */
+static void test_mode_open(void **state) {
+        char *const addresses[] = { (char *) "44.0.0.2", NULL }, *const networks[] = { (char *) "44.0.0.0/24", NULL };
+        _cleanup_(policy_done) Policy p = { .mode = POLICY_OPEN };
+        _cleanup_free_ char *text = NULL, *own = NULL;
+        size_t size;
+        FILE *f;
+
+        policy_add_word(&p, "44.0.0.2:80");
+        text = policy_text(policy_print_table, &p);
+        assert_says(text,
+                        " chain judge {\n"
+                        "  ip daddr 192.0.0.0/29 goto refuse\n"
+                        "  ip daddr 44.0.0.2 meta l4proto { tcp, udp } th dport 80 goto allow\n"
+                        "  ip daddr @own_addresses goto refuse\n"
+                        "  goto allow\n"
+                        " }\n");
+        f = open_memstream(&own, &size);
+        assert_non_null(f);
+        policy_print_own(f, addresses, networks);
+        assert_int_equal(fclose(f), 0);
+        assert_says(own, "add element inet vm own_addresses { 44.0.0.2 }\n");
+        assert_says(own, "add element inet vm own_nets { 44.0.0.0/24 }\n");
+}
+
 /* dnsmasq takes the line with the longest name alone. */
 static void test_resolver(void **state) {
         _cleanup_(policy_done) Policy p = { .mode = POLICY_ALLOW };
@@ -340,6 +365,7 @@ int main(void) {
                 cmocka_unit_test(test_modes),
                 cmocka_unit_test(test_table),
                 cmocka_unit_test(test_mode_none_has_no_rules),
+                cmocka_unit_test(test_mode_open),
                 cmocka_unit_test(test_resolver),
                 cmocka_unit_test(test_local),
                 cmocka_unit_test_setup_teardown(test_lists, setup_lists, scratch_teardown),

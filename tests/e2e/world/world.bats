@@ -236,10 +236,19 @@ greet() {
         as_user claude-run network w deny one.example host:5432 192.168.77.50
 }
 
-@test "Mode=open: local networks too, but not this machine's loopback" {
+@test "Mode=open: local networks too, but not this machine's loopback and its other addresses" {
         as_user claude-run network w mode open
         expect yes tcp 45.0.0.10 192.168.77.50 44.113.0.3 rebind.example 169.254.169.254
-        expect no tcp 10.0.2.2:5432 192.0.0.4:5432 loopback.example:5432
+        expect no tcp 10.0.2.2:5432 192.0.0.4:5432 loopback.example:5432 192.168.77.2:6000 44.113.0.2:6000
+        ip addr add 192.168.77.3/24 dev lan0
+        local n=0
+        until [[ "$(tries tcp 192.168.77.3:6000)" == *no ]]; do
+                [ $((n += 1)) -le 50 ]
+        done
+        ip addr del 192.168.77.3/24 dev lan0
+        as_user claude-run network w allow 192.168.77.2:6000
+        expect yes tcp 192.168.77.2:6000
+        as_user claude-run network w deny 192.168.77.2:6000
 }
 
 @test "Allow= of an address, a network and a port of this machine, in the default mode" {
