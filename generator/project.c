@@ -96,6 +96,8 @@ static void forget_list(Parser *parser, SettingId id) {
                 p->agent_arguments = strv_free(p->agent_arguments);
         else if (id == SETTING_ALLOW_HIDDEN)
                 p->allow_hidden = strv_free(p->allow_hidden);
+        else if (id == SETTING_ALLOW)
+                p->allow = strv_free(p->allow);
 }
 
 /* A request is an ini with the options of a command line after it, and an ini comes after the defaults. */
