@@ -66,18 +66,18 @@ main_pid() {
         cp -r /build/ubuntu/root/usr/lib/systemd/user/. /run/systemd/user/
         # without the VM or the network that it belongs to
         sed -i '/^BindsTo=/d' /run/systemd/user/claude-vm-*@.service
-        for unit in claude-vm@ claude-vm-ssh@ claude-vm-virtiofsd@ claude-vm-net@ claude-vm-pasta@ claude-vm-dns@ claude-vm-proxy@; do
+        for unit in claude-vm{,-clipboard,-copy,-dns,-net,-pasta,-proxy,-ssh,-suspend,-virtiofsd}@; do
                 mkdir -p /run/systemd/user/$unit.service.d
                 # to a file: the journal may not know the unit of a process that has ended at once
-                printf '%s\n' '[Service]' Type=oneshot ExecStart= ExecStartPost= ExecStopPost= Restart=no StandardOutput=truncate:%t/look \
-                        'ExecStart=/bin/readlink /proc/self/ns/user /proc/self/ns/mnt' >/run/systemd/user/$unit.service.d/50-look.conf
+                printf '%s\n' '[Service]' Type=oneshot ExecStart= ExecStartPost= ExecStop= ExecStopPost= Restart=no StandardOutput=truncate:%t/look \
+                        'ExecStart=/bin/readlink /proc/self/ns/user /proc/self/ns/net /proc/self/ns/mnt' >/run/systemd/user/$unit.service.d/50-look.conf
                 as_tester systemctl --user daemon-reload
                 as_tester systemctl --user start "${unit}look.service"
                 output=$(cat /run/user/1000/look)
                 rm /run/user/1000/look
                 echo "$unit: $output"
                 # those of the manager
-                [ "$(head -n 2 <<<"$output")" = "$(readlink /proc/1/ns/user)
+                [ "$(head -n 3 <<<"$output")" = "$(readlink /proc/1/ns/user /proc/1/ns/net)
 $(readlink "/proc/$(systemctl show --property MainPID --value user@1000)/ns/mnt")" ]
         done
 }
