@@ -10,19 +10,24 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/directory.h"
+#include "common/share-tag.h"
 #include "common/strjoin.h"
 
 #define PREFIX "claude-fg."
 #define DEPTH_MAX 6U /* of what a VM keeps there */
 
-/* A socket's name has 107 bytes: PREFIX and six letters, then /claude-vm-fs/UUID:TAG.sock. */
-#define BASE_MAX                                                                                            \
-        (107U - sizeof("/" PREFIX "XXXXXX/claude-vm-fs/01234567-0123-0123-0123-0123456789ab:nix_store.sock"))
+/* The longest path of a socket below it: PREFIX and six letters, then /claude-vm-fs/UUID:TAG.sock. Less is
+ * left of the 108 bytes of sun_path for the directory itself. */
+#define BELOW_MAX                                                                                           \
+        (sizeof("/" PREFIX "XXXXXX/claude-vm-fs/01234567-0123-0123-0123-0123456789ab:.sock") + SHARE_TAG_MAX)
+#define BASE_MAX (sizeof(((struct sockaddr_un *) NULL)->sun_path) - BELOW_MAX)
 
 void foreground_directory_remove(const char *path) {
         (void) directory_remove_tree(path, DEPTH_MAX);

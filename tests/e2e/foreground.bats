@@ -14,8 +14,8 @@ setup_file() {
 setup() {
         BATS_TEST_STARTED=$(date +%s)
         DIRECTORY=$BATS_TEST_TMPDIR/directory
-        # as short as an engine's: names of sockets are
-        TMPDIR=$(mktemp --directory /tmp/job.XXXXXX)
+        # 18 bytes, as long as it may be: a socket's name with the longest tag is below it
+        TMPDIR=$(mktemp --directory /tmp/job.XXXXXXXXX)
         export TMPDIR
         mkdir "$DIRECTORY"
         cd "$DIRECTORY"
@@ -144,11 +144,14 @@ assert_nothing() {
 }
 
 @test "SIGTERM to every process: all is over in ten seconds, and no share was lost" {
+        mkdir "$BATS_TEST_TMPDIR/shared"
         systemd-run --user --quiet --unit=step-$$ --property=Type=exec --property=KillMode=control-group --property=TimeoutStopSec=10 \
                 --working-directory="$DIRECTORY" --setenv=TMPDIR --setenv=CLAUDE_HOME --setenv=ANTHROPIC_BASE_URL \
                 --property=StandardInput=null --property=StandardError=file:"$BATS_TEST_TMPDIR/stderr" \
-                "${JOB[@]}" --credential ANTHROPIC_API_KEY="$HOME/api-key" "${LONG[@]}"
+                "${JOB[@]}" --share "a_tag_of_16_char:$BATS_TEST_TMPDIR/shared:/opt/shared" \
+                --credential ANTHROPIC_API_KEY="$HOME/api-key" "${LONG[@]}"
         wait_file "$DIRECTORY/begun"
+        ls -d "$TMPDIR"/claude-fg.*/claude-vm-fs/*:a_tag_of_16_char.sock
         systemctl --user stop step-$$
         # systemd would have killed a claude-run that took longer, and that says nothing; and neither a lost share nor a lost network is the reason
         run -0 cat "$BATS_TEST_TMPDIR/stderr"
