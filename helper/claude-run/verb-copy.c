@@ -56,7 +56,7 @@ static const char send_script[] =
                 "        set -- \"$@\" --directory=\"${p%/*}/\" \"./${p##*/}\"\n"
                 "done\n"
                 "shift $n\n"
-                "tar --create --file=- \"$@\"\n"
+                "tar --create --file=- --no-unquote \"$@\"\n"
                 "r=$?\n"
                 "[ $r -ne 1 ] || r=0\n" /* TAR_CHANGED */
                 "exit $r\n";
@@ -218,7 +218,8 @@ static int copy_to_guest(Context *c, const char *id, const Copy *copy) {
         size_t n = strv_length(copy->sources);
         int r = 0;
 
-        memory_need(strv_extend(&tar, c->options->tar, "--create", "--file=-", NULL) >= 0);
+        /* a name is what it is: `\057` in one that a guest has made would be a slash, and lead anywhere */
+        memory_need(strv_extend(&tar, c->options->tar, "--create", "--file=-", "--no-unquote", NULL) >= 0);
         for (size_t i = 0; r == 0 && i < n; i++) {
                 _cleanup_free_ char *name = NULL;
 

@@ -215,6 +215,20 @@ for d in "/work", "/home/claude":
         run ! ls -d .claude-run.* there/.claude-run.*
 }
 
+@test "cp: a name that tar would unquote is that name, in either direction" {
+        local name='x\057..\057..\057secret\057key'
+        cd "$BATS_TEST_TMPDIR"
+        mkdir -p secret work/x arrived
+        echo secret >secret/key
+        echo mine >"work/$name"
+        (cd work && claude-run cp * in:/tmp/)
+        run ! claude-run exec in -- sh -c 'cat /tmp/key /tmp/secret/key 2>/dev/null'
+        [ -z "$output" ]
+        claude-run cp "in:/tmp/$name" arrived/
+        [ "$(cat "arrived/$name")" = mine ]
+        run ! grep --recursive --quiet secret arrived
+}
+
 @test "cp: a file that changes while it is read gives a warning, in either direction" {
         local changing
         cd "$BATS_TEST_TMPDIR"
