@@ -123,6 +123,7 @@ assert_no_vm() {
         touch "$DIRECTORY/go"
         assert_no_vm
         [[ "$(claude-run logs -n 200)" == *"guest is ready"* ]]
+        [[ "$(claude-run logs -n 200 "${id:0:8}")" == *"guest is ready"* ]]
         run -78 claude-run "${SETTINGS[@]}" --detach -- -p $'two\nlines'
         [[ "$output" == *"leave --detach out"* ]]
         assert_no_vm

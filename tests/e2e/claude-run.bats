@@ -260,7 +260,13 @@ wait_file_line() {
         [[ "$output" == *"--watch needs a terminal"* ]]
         run -78 claude-run start no-such-project
         [[ "$output" == *no-such-project.ini* ]]
+        run -78 claude-run changes no-such-project
+        [[ "$output" == *"no project and no VM is called 'no-such-project'"* ]]
+        run -78 claude-run changes 0b7c1f3e
         new_project notty
+        run -0 claude-run changes notty
+        [[ "$output" == "Nothing is known of 'notty': "* ]]
+        claude-run changes notty --json | jq --exit-status '(.known or .complete) == false and .changes == []'
         cd "$(project_dir notty)"
         run -2 claude-run attach </dev/null
         [[ "$output" == *"needs one here"* ]]
