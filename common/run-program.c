@@ -137,7 +137,7 @@ int run_program_read_errors(const char *const argv[], char **ret) {
 }
 
 static void __attribute__((noreturn)) exec_end(const PipeEnd *end, int fd, int as) {
-        int r = dup2(fd, as) < 0 ? -errno : 0;
+        int r = dup2(fd, as) < 0 || (end->errors > 0 && dup2(end->errors, STDERR_FILENO) < 0) ? -errno : 0;
 
         if (r >= 0 && end->directory >= 0 && fchdir(end->directory) < 0)
                 r = -errno;

@@ -27,6 +27,7 @@ typedef struct PipeEnd {
         int directory; /* to run in, a descriptor; -1: ours */
         /* Called there in the child, before the program, or NULL. 0, negative errno. */
         int (*prepare)(int directory);
+        int errors;   /* its standard error, a descriptor above 2; 0: ours */
         int harmless; /* an exit status that counts as 0; 0: none */
 } PipeEnd;
 

@@ -24,6 +24,7 @@
 #include "common/strv.h"
 #include "helper/claude-run/context.h"
 #include "helper/claude-run/fail.h"
+#include "helper/claude-run/guest-errors.h"
 #include "helper/claude-run/memory.h"
 #include "helper/claude-run/session.h"
 #include "helper/claude-run/start.h"
@@ -197,10 +198,25 @@ static int confine(int directory) {
         return r < 0 ? r : landlock_enforce(ruleset);
 }
 
-static int run_both(const PipeEnd *writer, const PipeEnd *reader) {
-        int r = run_program_pipe(writer, reader);
-
+static int copied(int r) {
         return r < 0 ? fail(EXIT_FAILURE, "Failed to copy: %s", strerror(-r)) : r;
+}
+
+static int run_both(const PipeEnd *writer, const PipeEnd *reader) {
+        return copied(run_program_pipe(writer, reader));
+}
+
+/* The same where one end is a guest's script, whose errors must not reach the terminal as they are. */
+static int run_with_guest(PipeEnd *writer, PipeEnd *reader, PipeEnd *guest) {
+        GuestErrors errors;
+        int r = guest_errors_begin(&errors);
+
+        if (r >= 0) {
+                guest->errors = errors.fd;
+                r = run_program_pipe(writer, reader);
+                guest_errors_end(&errors);
+        }
+        return copied(r);
 }
 
 /* What run_both() runs, and further members of it. */
@@ -215,6 +231,7 @@ static int run_both(const PipeEnd *writer, const PipeEnd *reader) {
 static int copy_to_guest(Context *c, const char *id, const Copy *copy) {
         _cleanup_strv_free_ char **tar = NULL, **ssh = session_begin_ssh(c, c->options->ssh, id);
         _cleanup_free_ char *single = NULL;
+        PipeEnd *guest;
         size_t n = strv_length(copy->sources);
         int r = 0;
 
@@ -231,7 +248,8 @@ static int copy_to_guest(Context *c, const char *id, const Copy *copy) {
                 return r;
         append_script(&ssh, receive_script,
                         (char *const[]) { copy->destination, single ?: (char *) "", NULL });
-        return run_both(ANYWHERE(tar, .harmless = TAR_CHANGED), ANYWHERE(ssh));
+        guest = ANYWHERE(ssh);
+        return run_with_guest(ANYWHERE(tar, .harmless = TAR_CHANGED), guest, guest);
 }
 
 static int open_directory(int parent, const char *name) {
@@ -289,9 +307,11 @@ static int receive(Context *c, const char *id, const Copy *copy, int arrived) {
         const char *const tar[] = { c->options->tar, "--extract", TAR_NO_CLOCK, "--no-same-owner",
                 "--file=-", NULL };
         _cleanup_strv_free_ char **ssh = session_begin_ssh(c, c->options->ssh, id);
+        PipeEnd *guest;
 
         append_script(&ssh, send_script, copy->sources);
-        return run_both(ANYWHERE(ssh), CONFINED(tar, arrived));
+        guest = ANYWHERE(ssh);
+        return run_with_guest(guest, CONFINED(tar, arrived), guest);
 }
 
 /* Receives into a fresh directory below `directory`, whose path is `path`, and moves it to its place. */
