@@ -145,8 +145,6 @@ int verb_ssh(Context *c) {
         memory_need(strv_append(&argv, "claude-vm") >= 0);
         for (char *const *a = c->options->arguments; a && *a; a++)
                 memory_need(strv_append(&argv, *a) >= 0);
-        if (!isatty(STDIN_FILENO))
-                return context_exec_program(argv);
-        r = session_run_program(argv, true, false);
+        r = session_run_program(argv, isatty(STDIN_FILENO), false);
         return r < 0 ? session_not_run(argv[0], r) : r;
 }
