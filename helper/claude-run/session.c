@@ -226,18 +226,47 @@ static void pass_on(int sig) {
 }
 
 /* These signals end ssh but not the VM; we stay to restore the terminal. */
-static void pass_signals_on(void) {
-        static const int signals[] = { SIGTERM, SIGHUP, SIGINT, SIGQUIT };
+static const int signals[] = { SIGTERM, SIGHUP, SIGINT, SIGQUIT };
+
+typedef struct Signals {
+        struct sigaction before[ELEMENTSOF(signals)];
+        sigset_t passed, ignored;
+} Signals;
+
+/* One that our parent ignores, as nohup(1) does, stays so. The others are blocked until there is a child
+ * that they can be passed on to. */
+static void take_signals(Signals *s) {
         struct sigaction action = { .sa_handler = pass_on, .sa_flags = SA_RESTART };
 
+        passed_on = 0;
+        sigemptyset(&s->passed);
+        sigemptyset(&s->ignored);
+        for (size_t i = 0; i < ELEMENTSOF(signals); i++) {
+                sigaction(signals[i], NULL, &s->before[i]);
+                sigaddset(s->before[i].sa_handler == SIG_IGN ? &s->ignored : &s->passed, signals[i]);
+        }
+        sigprocmask(SIG_BLOCK, &s->passed, NULL);
         for (size_t i = 0; i < ELEMENTSOF(signals); i++)
-                sigaction(signals[i], &action, NULL);
+                if (sigismember(&s->passed, signals[i]))
+                        sigaction(signals[i], &action, NULL);
 }
 
-/* The child's side of fork(): becomes ssh. */
-static void __attribute__((noreturn)) exec_ssh(char **argv, int input) {
+static void give_signals_back(const Signals *s) {
+        for (size_t i = 0; i < ELEMENTSOF(signals); i++)
+                sigaction(signals[i], &s->before[i], NULL);
+        sigprocmask(SIG_UNBLOCK, &s->passed, NULL);
+}
+
+/* The child's side of fork(): becomes ssh. That catches signals also where they were ignored, but leaves
+ * them blocked. */
+static void __attribute__((noreturn)) exec_ssh(char **argv, int input, const Signals *s) {
+        for (size_t i = 0; i < ELEMENTSOF(signals); i++)
+                if (sigismember(&s->passed, signals[i]))
+                        signal(signals[i], SIG_DFL);
+        sigprocmask(SIG_BLOCK, &s->ignored, NULL);
+        sigprocmask(SIG_UNBLOCK, &s->passed, NULL);
         /* a viewer must not outlive its claude-run: the terminal may belong to another program by then */
-        prctl(PR_SET_PDEATHSIG, SIGHUP);
+        prctl(PR_SET_PDEATHSIG, sigismember(&s->ignored, SIGHUP) ? SIGKILL : SIGHUP);
         if (input < 0 || dup2(input, STDIN_FILENO) >= 0)
                 execv(argv[0], argv);
         fprintf(stderr, "claude-run: Failed to run '%s': %s\n", argv[0], strerror(errno));
@@ -248,18 +277,24 @@ int session_run_program(char **argv, bool terminal, bool read_only) {
         Terminal ours = begin_terminal(terminal);
         /* a standard input that stays silent and never ends */
         int silence[2] = { -EBADF, -EBADF };
+        Signals taken;
         int status;
         pid_t pid;
 
         if (read_only && pipe2(silence, O_CLOEXEC) < 0)
                 return -errno;
-        pass_signals_on();
+        take_signals(&taken);
         pid = fork();
-        if (pid < 0)
-                return -errno;
         if (pid == 0)
-                exec_ssh(argv, silence[0]);
+                exec_ssh(argv, silence[0], &taken);
+        if (pid < 0) {
+                int r = -errno;
+
+                give_signals_back(&taken);
+                return r;
+        }
         child = pid;
+        sigprocmask(SIG_UNBLOCK, &taken.passed, NULL);
         if (read_only && ours.input >= 0)
                 ignore_keys(&ours);
         while (waitpid(pid, &status, 0) < 0)
@@ -268,6 +303,7 @@ int session_run_program(char **argv, bool terminal, bool read_only) {
         child = 0;
         if (ours.input >= 0)
                 restore_terminal(&ours);
+        give_signals_back(&taken);
         if (read_only) {
                 close(silence[0]);
                 close(silence[1]);

@@ -42,7 +42,8 @@ char **session_begin_ssh(Context *c, const char *program, const char *id);
  * it may still write to ours, which is restored then, too. */
 int session_run(const Session *s);
 
-/* The signal that was passed on to it last; 0: none. */
+/* The signal that was passed on to it; 0: none. Other signals than ignored ones are not blocked afterwards.
+ */
 int session_signal(void);
 
 /* The same for any program that shows what a guest writes; `terminal`: on this terminal. */

@@ -181,7 +181,6 @@ static void run_here(Watch *w, const char *verb, const char *id) {
 
         leave(w);
         r = session_run_program((char **) argv, true, false);
-        take_signals();
         if (r != 0) {
                 /* what it has said is still to be read */
                 printf("\nTo go back to the list press Enter.\n");

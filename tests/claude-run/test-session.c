@@ -1,6 +1,7 @@
 #include "tests/test.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
@@ -198,6 +199,38 @@ static void test_terminal_of_pipes(void **state) {
         close(leader);
 }
 
+static int run_script(const char *script) {
+        char *argv[] = { (char *) "/bin/sh", (char *) "-c", (char *) script, NULL };
+
+        return session_run_program(argv, false, false);
+}
+
+/* True if a session's program has SIGHUP blocked. A shell would clear its mask. */
+static bool is_blocked(void) {
+        char *argv[] = { (char *) "/bin/grep", (char *) "-q", (char *) "^SigBlk:.*1$",
+                (char *) "/proc/self/status", NULL };
+
+        return session_run_program(argv, false, false) == 0;
+}
+
+static void test_signals(void **state) {
+        struct sigaction before;
+
+        assert_int_equal(run_script("kill -TERM $PPID; sleep 10; exit 7"), 255);
+        assert_int_equal(session_signal(), SIGTERM);
+        assert_int_equal(run_script("exit 7"), 7);
+        assert_int_equal(session_signal(), 0);
+        assert_int_equal(sigaction(SIGTERM, NULL, &before), 0);
+        assert_ptr_equal(before.sa_handler, SIG_DFL);
+        /* as nohup(1) leaves it; ssh would catch the signal if it were not blocked */
+        signal(SIGHUP, SIG_IGN);
+        assert_int_equal(run_script("kill -HUP $PPID; exit 7"), 7);
+        assert_int_equal(session_signal(), 0);
+        assert_true(is_blocked());
+        signal(SIGHUP, SIG_DFL);
+        assert_false(is_blocked());
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_quote),
@@ -206,6 +239,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_find_below, scratch_setup, scratch_teardown),
                 cmocka_unit_test(test_terminal_is_restored),
                 cmocka_unit_test(test_terminal_of_pipes),
+                cmocka_unit_test(test_signals),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

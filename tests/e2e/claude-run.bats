@@ -95,6 +95,18 @@ type_in() {
         [ "$(vm_property tui ActiveState)" = active ]
 }
 
+@test "a session outlives its terminal with nohup" {
+        claude-run start tui
+        rm -f "$(project_dir tui)/hung-up"
+        nohup claude-run exec tui -- sh -c 'touch /work/begun; sleep 3; touch /work/hung-up' >/dev/null 2>&1 3>&- 4>&- &
+        wait_file "$(project_dir tui)/begun"
+        # claude-run and its ssh
+        kill -HUP $! && pkill -HUP --parent $!
+        wait $!
+        [ -e "$(project_dir tui)/hung-up" ]
+        rm "$(project_dir tui)"/{begun,hung-up}
+}
+
 @test "SIGKILL of the viewer leaves the agent alone" {
         local before
         attach_terminal kill
