@@ -1,6 +1,7 @@
 #include "helper/claude-run/which-vm.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -207,6 +208,8 @@ int which_vm_each(Context *c, int (*run)(Context *c, const char *id)) {
                         r = run(c, id);
                 if (r != 0)
                         result = r;
+                if (r == 128 + SIGINT)
+                        break;
         }
         return result;
 }

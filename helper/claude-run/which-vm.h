@@ -34,7 +34,8 @@ int which_vm_here(Context *c, char **ret);
  * that was last on this directory. */
 int which_vm_or_last(Context *c, char **ret);
 
-/* Calls `run` for each VM of the command line; the last status that is not 0. */
+/* Calls `run` for each VM of the command line; the last status that is not 0. Ctrl-C in
+ * one ends it. */
 int which_vm_each(Context *c, int (*run)(Context *c, const char *id));
 
 /* Returns true if sessions of the VM work without asking the manager: its ssh master is up. */
