@@ -73,6 +73,18 @@ assert_no_vm() {
         assert_no_vm
 }
 
+@test "a VM that dies below its agent: the reason, and a status that says so" {
+        local said=$BATS_TEST_TMPDIR/said status=0
+        claude-run "${SMALL[@]}" -- -p 'touch /work/begun; sleep 300' 2>"$said" 3>&- 4>&- &
+        wait_file "$DIRECTORY/begun"
+        pkill -KILL --full 'qemu-system.* -name claude-vm@'
+        wait $! || status=$?
+        [ "$status" = 70 ]
+        grep --quiet "^claude-run: VM '.*' has ended: QEMU" "$said"
+        systemctl --user reset-failed
+        assert_no_vm
+}
+
 @test "SIGKILL of claude-run at any moment of the start leaves nothing" {
         local delay
         for delay in 0.01 0.03 0.06 0.1 0.2 0.4 0.8 1.6; do
