@@ -170,14 +170,7 @@ static bool is_changed(const Edit *e) {
 static int put_in_place(Context *c, const Edit *e) {
         int r = replace(e);
 
-        if (r == 0)
-                r = context_manager(c);
-        if (r != 0)
-                return r;
-        r = manager_reload(c->manager);
-        if (r < 0)
-                return fail(EXIT_FAILURE, "Failed to reload your service manager: %s", strerror(-r));
-        return 0;
+        return r == 0 ? context_reload(c) : r;
 }
 
 /* What there is to edit. */

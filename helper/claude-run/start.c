@@ -146,12 +146,6 @@ int start_job(Context *c, ManagerJob job, const char *id) {
         return explain_failure(c, id, unit, verb, result, begun_usec);
 }
 
-static int reload(Context *c) {
-        int r = manager_reload(c->manager);
-
-        return r < 0 ? fail(EXIT_FAILURE, "Failed to reload your service manager: %s", strerror(-r)) : 0;
-}
-
 /* Links our units where systemd does not run our generator by itself. */
 static int provide_units(Context *c) {
         int r = uninstalled_sync(c->runtime_dir, c->options->generator, uninstalled_has_generator());
@@ -159,7 +153,7 @@ static int provide_units(Context *c) {
         if (r < 0)
                 return fail(EXIT_FAILURE, "Failed to link the units into '%s/systemd/user': %s",
                                 c->runtime_dir, strerror(-r));
-        return r > 0 ? reload(c) : 0;
+        return r > 0 ? context_reload(c) : 0;
 }
 
 /* True if the unit was made from what its ini says now. systemd's own NeedDaemonReload does not tell: for a
@@ -177,7 +171,7 @@ static int refresh(Context *c, const char *unit) {
         if (manager_is_configured(c->manager, unit) && !manager_needs_reload(c->manager, unit) &&
                         is_up_to_date(c, unit))
                 return 0;
-        return reload(c);
+        return context_reload(c);
 }
 
 /* Says what the start will take, to the person who waits for it; the journal has it from the VM. */

@@ -149,9 +149,7 @@ static int read_rows(Watch *w) {
         int r;
 
         w->rows = (VmRows) {};
-        project_entries_done(&w->c->projects);
-        w->c->projects = (ProjectEntries) {};
-        w->c->have_projects = false;
+        context_forget_projects(w->c);
         r = context_projects(w->c);
         if (r != 0)
                 return r;
