@@ -410,6 +410,10 @@ int verb_discard(Context *c) {
                 return r;
         if (!ask(c, id, directory))
                 return fail(EXIT_FAILURE, "the copy of '%s' stays", id);
+        /* the answer may have taken any time */
+        r = check_stopped(c, id);
+        if (r != 0)
+                return r;
         r = copies_remove(path);
         return r < 0 ? fail(EXIT_FAILURE, "Failed to remove '%s': %s", path, strerror(-r)) : 0;
 }

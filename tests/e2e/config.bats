@@ -182,6 +182,17 @@ kept() {
         run -78 claude-run rm --yes renamed
 }
 
+@test "rm of all projects of a directory takes the home that was theirs; a name may stand there twice" {
+        local home
+        sed -i '/^Home=/d' "$CONFIG/set.ini"
+        home=$(claude-run config set --json | jq --raw-output '.[] | select(.key == "Home").value')
+        mkdir -p "$home"
+        cp "$CONFIG/set.ini" "$CONFIG/second.ini"
+        run -78 claude-run rm --yes set second set
+        [[ "$output" == *"no project is called 'set'"* ]]
+        [ ! -e "$CONFIG/set.ini" ] && [ ! -e "$CONFIG/second.ini" ] && [ ! -e "$home" ]
+}
+
 @test "rm: a home that the ini names stays, and the administrator's file does" {
         claude-run rm --yes set
         [ -d "$HOME/homes/set" ]
