@@ -187,6 +187,22 @@ type_in() {
         assert_nothing_left intr
 }
 
+@test "Ctrl-C in a call that has joined a start leaves it to the other call" {
+        local other
+        new_project joined
+        claude-run start joined 3>&- 4>&- &
+        other=$!
+        wait_journal joined 'Starting'
+        terminal joined "$(project_dir joined)"
+        tmux send-keys -t joined 'claude-run; echo status=$?' Enter
+        wait_screen joined 'The guest boots'
+        tmux send-keys -t joined C-c
+        wait_screen joined 'status=130'
+        wait $other
+        [ "$(vm_property joined ActiveState)" = active ]
+        claude-run stop joined
+}
+
 @test "a boot that fails: the reason and the guest's last words, not a hint where to look" {
         local image=$HOME/guests/broken
         mkdir -p "$image"
