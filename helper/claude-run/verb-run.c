@@ -225,10 +225,23 @@ static void say_unplaced(const Context *c) {
                         fail(0, "%s", c->projects.items[i].error);
 }
 
+/* The settings are in the ini from then on. */
+static int run_new_project(Context *c, const char *directory) {
+        const RunOptions *o = c->options;
+        int r;
+
+        /* before there is an ini of a call that does nothing else */
+        if (!o->arguments && !o->detach && !have_terminal())
+                return no_terminal();
+        r = project_ini_make(c, directory, o->name);
+        return r != 0 ? r : run_vm(c, o->name);
+}
+
 /* A fresh VM when a setting asks for one, or nothing is here yet. */
 int verb_run(Context *c) {
         const RunOptions *o = c->options;
-        bool fresh = o->settings || o->new || o->read_only || o->dev_shell || getenv("CLAUDE_HOME");
+        bool fresh = o->settings || o->new || o->read_only || o->dev_shell ||
+                        (getenv("CLAUDE_HOME") ?: "")[0];
         _cleanup_free_ char *directory = NULL, *id = NULL;
         int r;
 
@@ -239,14 +252,16 @@ int verb_run(Context *c) {
                         return fail(EXIT_USAGE,
                                         "settings on the command line are for a fresh VM on this directory; the project '%s' has its own in its ini",
                                         o->words[0]);
+                if (o->name)
+                        return fail(EXIT_USAGE,
+                                        "--name makes a project of this directory; '%s' has a name: claude-run rename %s %s",
+                                        o->words[0], o->words[0], o->name);
                 r = which_vm_only(c, &id);
                 return r != 0 ? r : run_vm(c, id);
         }
         r = which_vm_directory(c, &directory);
-        if (r == 0 && o->name) {
-                r = project_ini_make(c, directory, o->name);
-                return r != 0 ? r : run_vm(c, o->name);
-        }
+        if (r == 0 && o->name)
+                return run_new_project(c, directory);
         if (r == 0 && !fresh)
                 r = which_vm_here(c, &id);
         if (r != 0)

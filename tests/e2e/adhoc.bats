@@ -153,7 +153,9 @@ assert_no_vm() {
         claude-run stop
         assert_no_vm
 
-        run claude-run --name made "${SETTINGS[@]}" </dev/null
+        # what may stand in an ini once is there once
+        mkdir -p "$BATS_TEST_TMPDIR/shared"
+        run -3 claude-run --name made "${SMALL[@]}" --publish 18097:80 --share "shared:$BATS_TEST_TMPDIR/shared:/shared" -- -p 'exit 3' </dev/null
         grep --quiet "^WorkDirectory=$DIRECTORY" ~/.config/claude-microvm/made.ini
         rm ~/.config/claude-microvm/made.ini
 }
