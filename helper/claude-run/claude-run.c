@@ -3,7 +3,9 @@
 
 #include "helper/claude-run/claude-run.h"
 
+#include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -182,6 +184,32 @@ static const char *find_runtime_dir(void) {
         return setenv("XDG_RUNTIME_DIR", path, 1) < 0 ? NULL : path;
 }
 
+/* Variables that stand for options; an empty one is none. Those that stand for settings are not for a
+ * project that `run` names: it has its own. */
+static void take_environment(RunOptions *o, const Verb *verb) {
+        const char *directory = getenv("WORK_DIR");
+
+        if (!o->directory && directory && directory[0])
+                o->directory = directory;
+        if ((!verb || verb == &verbs[0]) && o->n_words > 0)
+                unsetenv("CLAUDE_HOME");
+        else if (strcmp(getenv("DIRENV_ALLOW") ?: "", "1") == 0)
+                o->dev_shell = true;
+}
+
+/* What could not be written would be missed. `r`: the exit status otherwise. */
+static int end_output(int r) {
+        int error = fflush(stdout) != 0 ? errno : 0;
+
+        if (error == 0 && !ferror(stdout))
+                return r;
+        /* as with `| head`, where SIGPIPE is ignored: nobody reads on */
+        if (error != EPIPE)
+                fail(0, "Failed to write to the standard output%s%s", error ? ": " : "",
+                                error ? strerror(error) : "");
+        return r ?: EXIT_FAILURE;
+}
+
 /* `verb`: NULL for the default. */
 static int run_verb(const Verb *verb, const RunOptions *o) {
         Context c = { .options = o, .runtime_dir = find_runtime_dir() };
@@ -215,12 +243,9 @@ int claude_run(RunOptions *o, int argc, char **argv) {
         r = options_parse(o, argc, argv);
         if (r == 0 && o->host)
                 r = fail(EXIT_USAGE, "--host stands first: claude-run --host %s …", o->host);
-        if (!o->directory)
-                o->directory = getenv("WORK_DIR");
-        if (strcmp(getenv("DIRENV_ALLOW") ?: "", "1") == 0)
-                o->dev_shell = true;
         if (r == 0) {
                 verb = take_verb(o);
+                take_environment(o, verb);
                 if (o->help)
                         r = print_help();
                 else if (o->version)
@@ -229,5 +254,5 @@ int claude_run(RunOptions *o, int argc, char **argv) {
                         r = run_verb(verb, o);
         }
         options_done(o);
-        return r;
+        return end_output(r);
 }
