@@ -35,5 +35,8 @@ typedef struct PipeEnd {
  * that failed, else of the second; negative errno. */
 int run_program_pipe(const PipeEnd *first, const PipeEnd *second);
 
+/* Sends a signal to both while they run. For a signal handler. */
+void run_program_pipe_kill(int sig);
+
 /* Like run_program_read(), with its standard error kept and its output thrown away. */
 int run_program_read_errors(const char *const argv[], char **ret);

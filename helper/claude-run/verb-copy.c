@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -155,7 +156,10 @@ static int add_source(const char *path, char ***argv, char **ret_name) {
                 return fail(EXIT_FAILURE, "%s: %s", path, strerror(errno));
         *ret_name = name_of(path);
         if (!*ret_name) {
-                real = NEED(realpath(path, NULL));
+                real = realpath(path, NULL);
+                /* the working directory may be gone */
+                if (!real)
+                        return fail(EXIT_FAILURE, "%s: %s", path, strerror(errno));
                 *ret_name = name_of(real);
         }
         if (!*ret_name)
@@ -314,6 +318,23 @@ static int receive(Context *c, const char *id, const Copy *copy, int arrived) {
         return run_with_guest(guest, CONFINED(tar, arrived), guest);
 }
 
+static volatile sig_atomic_t end_signal;
+
+static void on_end(int sig) {
+        end_signal = sig;
+        run_program_pipe_kill(sig);
+}
+
+/* The programs end, and we stay to remove what has arrived. */
+static void take_end_signals(void) {
+        static const int signals[] = { SIGTERM, SIGHUP };
+        struct sigaction action = { .sa_handler = on_end }, before;
+
+        for (size_t i = 0; i < ELEMENTSOF(signals); i++)
+                if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+                        sigaction(signals[i], &action, NULL);
+}
+
 /* Receives into a fresh directory below `directory`, whose path is `path`, and moves it to its place. */
 static int receive_below(Context *c, const char *id, const Copy *copy, const char *path, int directory,
                 const char *as) {
@@ -321,6 +342,7 @@ static int receive_below(Context *c, const char *id, const Copy *copy, const cha
         _cleanup_close_ int fd = -EBADF;
         int r;
 
+        take_end_signals();
         if (!mkdtemp(arrived))
                 return fail(EXIT_FAILURE, "Failed to copy to '%s': %s", path, strerror(errno));
         fd = open_directory(directory, strrchr(arrived, '/') + 1);
@@ -329,7 +351,7 @@ static int receive_below(Context *c, const char *id, const Copy *copy, const cha
         if (r == 0)
                 r = place_all(c, copy, fd, directory, as);
         (void) remove_tree(arrived);
-        return r;
+        return end_signal ? 128 + end_signal : r;
 }
 
 static int copy_from_guest(Context *c, const char *id, const Copy *copy) {

@@ -213,6 +213,11 @@ for d in "/work", "/home/claude":
         claude-run cp precious 'in:~/kept/other'
         [ "$(claude-run exec in cat /home/claude/kept/other)" = precious ]
         run ! ls -d .claude-run.* there/.claude-run.*
+        # nor of one that is ended
+        claude-run exec in -- truncate --size=100G /tmp/huge
+        run -143 timeout --preserve-status 3 claude-run cp in:/tmp/huge into/
+        claude-run exec in -- rm /tmp/huge
+        run ! ls -d into/.claude-run.*
 }
 
 @test "cp: a name that tar would unquote is that name, in either direction" {
