@@ -137,7 +137,7 @@ int run_program_read_errors(const char *const argv[], char **ret) {
 }
 
 static void __attribute__((noreturn)) exec_end(const PipeEnd *end, int fd, int as) {
-        int r = dup2(fd, as) < 0 ? -errno : 0;
+        int r = dup2(fd, as) < 0 || (end->errors > 0 && dup2(end->errors, STDERR_FILENO) < 0) ? -errno : 0;
 
         if (r >= 0 && end->directory >= 0 && fchdir(end->directory) < 0)
                 r = -errno;
@@ -159,6 +159,21 @@ static pid_t fork_end(const PipeEnd *end, int fd, int as) {
         return pid < 0 ? -errno : pid;
 }
 
+static volatile sig_atomic_t ends[2];
+
+void run_program_pipe_kill(int sig) {
+        for (size_t i = 0; i < ELEMENTSOF(ends); i++)
+                if (ends[i] > 0)
+                        kill(ends[i], sig);
+}
+
+static int wait_for_end(size_t i) {
+        int status = wait_for(ends[i]);
+
+        ends[i] = 0;
+        return status;
+}
+
 int run_program_pipe(const PipeEnd *first, const PipeEnd *second) {
         int fds[2], status, status_of_second;
         pid_t writer, reader;
@@ -168,14 +183,16 @@ int run_program_pipe(const PipeEnd *first, const PipeEnd *second) {
                 return -errno;
         writer = fork_end(first, fds[1], STDOUT_FILENO);
         reader = writer < 0 ? writer : fork_end(second, fds[0], STDIN_FILENO);
+        ends[0] = writer;
+        ends[1] = reader;
         close(fds[0]);
         close(fds[1]);
         if (writer < 0)
                 return writer;
-        status = wait_for(writer);
+        status = wait_for_end(0);
         if (reader < 0)
                 return reader;
-        status_of_second = wait_for(reader);
+        status_of_second = wait_for_end(1);
         if (status != 0 && status != first->harmless)
                 return status;
         return status_of_second == second->harmless ? 0 : status_of_second;

@@ -27,12 +27,16 @@ typedef struct PipeEnd {
         int directory; /* to run in, a descriptor; -1: ours */
         /* Called there in the child, before the program, or NULL. 0, negative errno. */
         int (*prepare)(int directory);
+        int errors;   /* its standard error, a descriptor above 2; 0: ours */
         int harmless; /* an exit status that counts as 0; 0: none */
 } PipeEnd;
 
 /* Runs two programs, the output of the first being the input of the second. The exit status of the first
  * that failed, else of the second; negative errno. */
 int run_program_pipe(const PipeEnd *first, const PipeEnd *second);
+
+/* Sends a signal to both while they run. For a signal handler. */
+void run_program_pipe_kill(int sig);
 
 /* Like run_program_read(), with its standard error kept and its output thrown away. */
 int run_program_read_errors(const char *const argv[], char **ret);

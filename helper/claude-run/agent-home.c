@@ -7,15 +7,16 @@
 #include "common/drop-in.h"
 #include "common/strjoin.h"
 #include "common/strv.h"
+#include "common/vm-name.h"
 #include "helper/claude-run/memory.h"
 #include "helper/json.h"
 
 #define HOME_VARIABLE PARAMETER_SHARE_PREFIX "home"
 
-char *project_setting(Context *c, const ProjectEntry *p, const char *key, bool only_default) {
+static char *find_setting(Context *c, const char *ini, const char *key, bool only_default) {
         _cleanup_json_ sd_json_variant *settings = NULL;
 
-        if (p->error || generator_ask(c->options->generator, "--show", p->name, &settings) != 0)
+        if (generator_ask(c->options->generator, "--show", ini, &settings) != 0)
                 return NULL;
         for (size_t i = 0; i < sd_json_variant_elements(settings); i++) {
                 sd_json_variant *s = sd_json_variant_by_index(settings, i);
@@ -25,6 +26,14 @@ char *project_setting(Context *c, const ProjectEntry *p, const char *key, bool o
                         return NEED(strdup(value));
         }
         return NULL;
+}
+
+char *project_setting(Context *c, const ProjectEntry *p, const char *key, bool only_default) {
+        return p->error ? NULL : find_setting(c, p->name, key, only_default);
+}
+
+char *defaults_setting(Context *c, const char *key) {
+        return find_setting(c, VM_NAME_DEFAULTS, key, false);
 }
 
 char *agent_home_of(Context *c, const ProjectEntry *p, bool only_default) {

@@ -9,6 +9,9 @@
  * to say. `only_default`: also NULL if its ini says it. */
 char *project_setting(Context *c, const ProjectEntry *p, const char *key, bool only_default);
 
+/* The same of what defaults.ini leaves to a project without an own word, or what is built in. */
+char *defaults_setting(Context *c, const char *key);
+
 /* The home of a project, owned, as above. */
 char *agent_home_of(Context *c, const ProjectEntry *p, bool only_default);
 

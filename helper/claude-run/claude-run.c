@@ -3,7 +3,9 @@
 
 #include "helper/claude-run/claude-run.h"
 
+#include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -24,9 +26,19 @@ static void on_interrupt(int sig) {
         context_interrupted = true;
 }
 
+/* Without SA_RESTART: Ctrl-C ends a wait. A second one ends claude-run. */
+static void take_interrupt(void) {
+        struct sigaction action = { .sa_handler = on_interrupt, .sa_flags = SA_RESETHAND }, before;
+
+        /* as in the background of a script */
+        if (sigaction(SIGINT, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+                sigaction(SIGINT, &action, NULL);
+}
+
 typedef struct Verb {
         const char *name, *arguments, *help;
         int (*run)(Context *c);
+        bool is_killable; /* Ctrl-C ends it at once: it waits for nothing that would have to be told */
 } Verb;
 
 static const Verb verbs[] = {
@@ -44,8 +56,10 @@ static const Verb verbs[] = {
         { "ssh", "[NAME] [-- ARGUMENTS…]", "ssh to the VM, with arguments of ssh", verb_ssh },
         { "cp", "SOURCE… DESTINATION", "copy files; NAME:PATH is in the VM", verb_cp },
         { "ports", "[NAME] [add|remove|reverse PORT…]", "forwarded ports of a running VM", verb_ports },
-        { "changes", "[NAME]", "what programs of this machine obey and the VM has changed", verb_changes },
-        { "diff", "[NAME [PATH…]]", "what the agent has changed in the copy (Workspace=copy)", verb_diff },
+        { "changes", "[NAME]", "what programs of this machine obey and the VM has changed", verb_changes,
+                        true },
+        { "diff", "[NAME [PATH…]]", "what the agent has changed in the copy (Workspace=copy)", verb_diff,
+                        true },
         { "apply", "NAME [PATH…]", "bring changes from the copy to the directory itself", verb_apply },
         { "discard", "[NAME]", "remove the copy; the next start makes a fresh one", verb_discard },
         { "network", "[NAME] [allow|deny WORD…|mode MODE]", "what a running VM may reach, and was refused",
@@ -54,16 +68,16 @@ static const Verb verbs[] = {
         { "disk", "[NAME] [show|reset|snapshot TAG|…]",
                         "the disk of a project whose VM is down: size, copies", verb_disk },
         { "config", "[show|edit|new] [NAME]", "settings of a project, and where each is from", verb_config },
-        { "list", "", "projects and VMs", verb_list },
-        { "status", "[NAME]", "what systemd says of a VM", verb_status },
+        { "list", "", "projects and VMs", verb_list, true },
+        { "status", "[NAME]", "what systemd says of a VM", verb_status, true },
         { "logs", "[NAME]", "the journal of a VM, host and guest", verb_logs },
-        { "boot", "[NAME]", "where the time of the last start went", verb_boot },
+        { "boot", "[NAME]", "where the time of the last start went", verb_boot, true },
         { "rename", "OLD NEW", "give a project another name", verb_rename },
-        { "rm", "NAME…", "remove projects and their agents' homes", verb_rm },
-        { "prune", "", "show what no project uses any more, and remove it", verb_prune },
-        { "versions", "", "the agent that each VM runs, and that its image has", verb_versions },
+        { "rm", "NAME…", "remove projects and their agents' homes", verb_rm, true },
+        { "prune", "", "show what no project uses any more, and remove it", verb_prune, true },
+        { "versions", "", "the agent that each VM runs, and that its image has", verb_versions, true },
         { "update", "[GUEST]", "make a guest image again if an agent is newer", verb_update },
-        { "doctor", "", "check whether VMs can run here, and say what to do", verb_doctor },
+        { "doctor", "", "check whether VMs can run here, and say what to do", verb_doctor, true },
 };
 
 const char *claude_run_verb(unsigned i) {
@@ -170,9 +184,34 @@ static const char *find_runtime_dir(void) {
         return setenv("XDG_RUNTIME_DIR", path, 1) < 0 ? NULL : path;
 }
 
+/* Variables that stand for options; an empty one is none. Those that stand for settings are not for a
+ * project that `run` names: it has its own. */
+static void take_environment(RunOptions *o, const Verb *verb) {
+        const char *directory = getenv("WORK_DIR");
+
+        if (!o->directory && directory && directory[0])
+                o->directory = directory;
+        if ((!verb || verb == &verbs[0]) && o->n_words > 0)
+                unsetenv("CLAUDE_HOME");
+        else if (strcmp(getenv("DIRENV_ALLOW") ?: "", "1") == 0)
+                o->dev_shell = true;
+}
+
+/* What could not be written would be missed. `r`: the exit status otherwise. */
+static int end_output(int r) {
+        int error = fflush(stdout) != 0 ? errno : 0;
+
+        if (error == 0 && !ferror(stdout))
+                return r;
+        /* as with `| head`, where SIGPIPE is ignored: nobody reads on */
+        if (error != EPIPE)
+                fail(0, "Failed to write to the standard output%s%s", error ? ": " : "",
+                                error ? strerror(error) : "");
+        return r ?: EXIT_FAILURE;
+}
+
 /* `verb`: NULL for the default. */
 static int run_verb(const Verb *verb, const RunOptions *o) {
-        struct sigaction action = { .sa_handler = on_interrupt };
         Context c = { .options = o, .runtime_dir = find_runtime_dir() };
         int r = 0;
 
@@ -181,11 +220,11 @@ static int run_verb(const Verb *verb, const RunOptions *o) {
                                 "XDG_RUNTIME_DIR is not set, and this is not a systemd login session; %s",
                                 geteuid() == 0 ? "VMs are yours, not root's: run it without sudo"
                                                : "log in as this user, or: sudo loginctl enable-linger USER");
-        /* without SA_RESTART: Ctrl-C ends a wait */
-        sigaction(SIGINT, &action, NULL);
         if (!verb && o->n_words > 0 && !o->foreground)
                 r = check_command(&c);
         verb = verb ?: &verbs[0];
+        if (!verb->is_killable)
+                take_interrupt();
         if (r == 0)
                 r = options_check(o, verb->name);
         if (r == 0)
@@ -204,12 +243,9 @@ int claude_run(RunOptions *o, int argc, char **argv) {
         r = options_parse(o, argc, argv);
         if (r == 0 && o->host)
                 r = fail(EXIT_USAGE, "--host stands first: claude-run --host %s …", o->host);
-        if (!o->directory)
-                o->directory = getenv("WORK_DIR");
-        if (strcmp(getenv("DIRENV_ALLOW") ?: "", "1") == 0)
-                o->dev_shell = true;
         if (r == 0) {
                 verb = take_verb(o);
+                take_environment(o, verb);
                 if (o->help)
                         r = print_help();
                 else if (o->version)
@@ -218,5 +254,5 @@ int claude_run(RunOptions *o, int argc, char **argv) {
                         r = run_verb(verb, o);
         }
         options_done(o);
-        return r;
+        return end_output(r);
 }

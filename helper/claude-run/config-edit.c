@@ -29,7 +29,8 @@ typedef struct Edit {
         char *effective; /* the file that counts now */
         char *copy_dir;  /* of the copy */
         char *copy;
-        char *before; /* text of the file */
+        char *before;       /* text of the file */
+        const char *source; /* that file, borrowed; NULL: the text is ours */
         mode_t mode;
 } Edit;
 
@@ -99,6 +100,7 @@ static int read_before(Edit *e) {
                 return fail(EXIT_CONFIGURATION, "%s: is a symbolic link: put the file itself there",
                                 e->effective);
         e->mode = S_ISREG(st.st_mode) ? st.st_mode & 0777 : 0600;
+        e->source = e->effective;
         r = whole_file_read(e->effective, INI_MAX, &e->before);
         return r < 0 ? fail(EXIT_CONFIGURATION, "Failed to read '%s': %s", e->effective, strerror(-r)) : 0;
 }
@@ -149,11 +151,25 @@ static int edit_until_good(const Context *c, const Edit *e) {
         return fail(EXIT_CONFIGURATION, "'%s' is not changed", e->own);
 }
 
+/* True if what the copy was made from still counts: another program, or another claude-run, may have written
+ * it since, or a file of the user's that hides it. A link to /dev/null reads as empty. */
+static bool is_as_before(const Edit *e) {
+        _cleanup_free_ char *now = NULL;
+
+        if ((!e->source || strcmp(e->source, e->own) != 0) && access(e->own, F_OK) == 0)
+                return false;
+        return !e->source || (whole_file_read(e->source, INI_MAX, &now) >= 0 && strcmp(now, e->before) == 0);
+}
+
 /* Syncs the copy to the disk before it renames it, so that a power cut leaves the old file or the new one.
  */
 static int replace(const Edit *e) {
         _cleanup_close_ int fd = open(e->copy, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 
+        if (!is_as_before(e))
+                return fail(EXIT_FAILURE,
+                                "'%s' has changed meanwhile, and is not replaced; look at it, then do it again",
+                                e->own);
         if (fd < 0 || fchmod(fd, e->mode) < 0 || fsync(fd) < 0 || rename(e->copy, e->own) < 0)
                 return fail(EXIT_FAILURE, "Failed to replace '%s': %s", e->own, strerror(errno));
         directory_remove(e->copy_dir);
@@ -170,14 +186,7 @@ static bool is_changed(const Edit *e) {
 static int put_in_place(Context *c, const Edit *e) {
         int r = replace(e);
 
-        if (r == 0)
-                r = context_manager(c);
-        if (r != 0)
-                return r;
-        r = manager_reload(c->manager);
-        if (r < 0)
-                return fail(EXIT_FAILURE, "Failed to reload your service manager: %s", strerror(-r));
-        return 0;
+        return r == 0 ? context_reload(c) : r;
 }
 
 /* What there is to edit. */

@@ -24,6 +24,12 @@ int context_projects(Context *c) {
         return 0;
 }
 
+void context_forget_projects(Context *c) {
+        project_entries_done(&c->projects);
+        c->projects = (ProjectEntries) {};
+        c->have_projects = false;
+}
+
 int context_manager(Context *c) {
         int r = c->manager ? 0 : manager_connect(&c->manager);
 
@@ -31,6 +37,15 @@ int context_manager(Context *c) {
                                        "Failed to reach your service manager: %s. Is this a login session? See: systemctl --user status",
                                        strerror(-r))
                      : 0;
+}
+
+int context_reload(Context *c) {
+        int r = context_manager(c);
+
+        if (r != 0)
+                return r;
+        r = manager_reload(c->manager);
+        return r < 0 ? fail(EXIT_FAILURE, "Failed to reload your service manager: %s", strerror(-r)) : 0;
 }
 
 int context_vm_is_down(Context *c, const char *id, bool *ret) {

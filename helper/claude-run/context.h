@@ -17,9 +17,14 @@ typedef struct Context {
 /* Set by SIGINT; ends a wait. */
 extern volatile bool context_interrupted;
 
-/* Returns the projects of this user. Runs the generator once, at the first call. */
+/* Returns the projects of this user. Runs the generator once, at the first call, and again after they were
+ * forgotten, with which all entries are gone. */
 int context_projects(Context *c);
+void context_forget_projects(Context *c);
 int context_manager(Context *c);
+
+/* Has the service manager run the generator and read its units anew. */
+int context_reload(Context *c);
 
 /* Asks systemd whether the VM is down. Who throws something of it away goes no further without an answer. */
 int context_vm_is_down(Context *c, const char *id, bool *ret);

@@ -51,19 +51,8 @@ char *copies_find(const char *id) {
  */
 static char *find_word(const char *word) {
         _cleanup_strv_free_ char **names = copies_list();
-        char *const *found = NULL;
 
-        for (char *const *name = names; name && *name; name++) {
-                if (strcmp(*name, word) == 0)
-                        return NEED(strdup(word));
-                if (strlen(word) < WHICH_VM_PREFIX || !vm_name_is_uuid(*name) ||
-                                strncmp(*name, word, strlen(word)) != 0)
-                        continue;
-                if (found)
-                        return NULL;
-                found = name;
-        }
-        return found ? NEED(strdup(*found)) : NULL;
+        return which_vm_pick(names, word);
 }
 
 char *copies_origin(const char *id) {

@@ -123,14 +123,27 @@ static void on_end_signal(int sig) {
         end_signal = sig;
 }
 
-/* Until the session has them: claude-run stays to see the VM's end. */
+static const int signals[] = { SIGTERM, SIGHUP, SIGINT };
+
+/* But while the session has them: claude-run stays to see the VM's end. One that is ignored, as nohup(1)
+ * does it, stays so. */
 static void take_signals(void) {
-        static const int signals[] = { SIGTERM, SIGHUP, SIGINT };
-        struct sigaction action = { .sa_handler = on_end_signal };
+        struct sigaction action = { .sa_handler = on_end_signal }, before;
 
         for (size_t i = 0; i < ELEMENTSOF(signals); i++)
-                sigaction(signals[i], &action, NULL);
+                if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+                        sigaction(signals[i], &action, NULL);
         signal(SIGPIPE, SIG_IGN);
+}
+
+/* SIG_BLOCK or SIG_UNBLOCK. */
+static void hold_signals(int how) {
+        sigset_t set;
+
+        sigemptyset(&set);
+        for (size_t i = 0; i < ELEMENTSOF(signals); i++)
+                sigaddset(&set, signals[i]);
+        sigprocmask(how, &set, NULL);
 }
 
 static int run_session(Context *c, const Plan *plan, const char *id) {
@@ -138,9 +151,13 @@ static int run_session(Context *c, const Plan *plan, const char *id) {
         bool terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) &&
                         !agent_is_plain(agent ?: settings[SETTING_AGENT].fallback, c->options->arguments);
         Session session = session_make(c, id, PROGRAM_AGENT, c->options->arguments, terminal);
-        int r = session_run(&session);
+        int r = 0;
 
-        take_signals();
+        /* the session unblocks them: none comes between the look and it */
+        hold_signals(SIG_BLOCK);
+        if (!end_signal)
+                r = session_run(&session);
+        hold_signals(SIG_UNBLOCK);
         end_signal = end_signal ?: session_signal();
         return r < 0 ? session_not_run(session.ssh, r) : r;
 }

@@ -291,6 +291,22 @@ int options_parse(RunOptions *o, int argc, char **argv) {
         return r;
 }
 
+bool options_takes_next(const char *word) {
+        Option option;
+
+        if (strncmp(word, "--", 2) == 0) {
+                for (size_t i = 0; options_get(i, &option); i++)
+                        if (strcmp(word + 2, option.name) == 0)
+                                return option.value;
+                return false;
+        }
+        for (const char *letter = word + 1; *letter; letter++)
+                for (size_t i = 0; options_get(i, &option); i++)
+                        if (option.letter == *letter && option.value)
+                                return !letter[1];
+        return false;
+}
+
 static bool takes(const Option *option, const char *verb) {
         return !option->verbs || setting_has_word(option->verbs, verb);
 }

@@ -45,6 +45,9 @@ void options_print(void);
 /* Takes the words of a command line. 0 or an exit status. */
 int options_parse(RunOptions *o, int argc, char **argv);
 
+/* True if the word after this one, which begins with a dash, is its value. */
+bool options_takes_next(const char *word);
+
 /* Refuses options of the command line that mean nothing to the verb. 0 or an exit status. */
 int options_check(const RunOptions *o, const char *verb);
 

@@ -16,6 +16,7 @@
 #include "common/strv.h"
 #include "helper/claude-run/fail.h"
 #include "helper/claude-run/memory.h"
+#include "helper/claude-run/options.h"
 #include "helper/claude-run/session.h"
 
 #define OPTION "--host"
@@ -70,10 +71,22 @@ static void append_quoted(char ***argv, const char *word) {
         memory_need(strv_append(argv, quoted) >= 0);
 }
 
+/* The words of a command that exec runs are not looked at. */
 static bool names_directory(char *const *words) {
-        for (; *words && strcmp(*words, "--") != 0; words++)
+        const char *verb = NULL;
+        unsigned n = 0;
+
+        for (; *words && strcmp(*words, "--") != 0; words++) {
                 if (is_option(*words, "-C") || is_option(*words, "--directory"))
                         return true;
+                if ((*words)[0] == '-') {
+                        words += options_takes_next(*words) && words[1];
+                        continue;
+                }
+                verb = verb ?: *words;
+                if (++n > 2 && strcmp(verb, "exec") == 0)
+                        return false;
+        }
         return false;
 }
 

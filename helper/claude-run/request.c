@@ -88,10 +88,13 @@ static int compose(const Context *c, const char *directory, const ProjectEntry *
         }
         if (session)
                 ini_origin_print(f, origins, INI_ORIGIN_CALL, "[Project]\nAgentStart=session\n");
-        project_ini_print(f, c, directory, origins);
+        /* with --name they are in the base already */
+        if (!base || !c->options->name)
+                project_ini_print(f, c, directory, origins);
         if (c->options->detach && c->options->arguments)
                 r = print_detached(f, c->options->arguments);
-        login_secrets_print(f, base ? base->agent : settings[SETTING_AGENT].fallback, c->options->settings);
+        login_secrets_print(f, base ? base->agent : settings[SETTING_AGENT].fallback, text,
+                        c->options->settings);
         memory_need(!ferror(f) && fclose(f) == 0);
         return r;
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
@@ -157,33 +158,63 @@ static const char reset[] =
                 "\033[0m"
                 "\033]104\033\\\033]110\033\\\033]111\033\\\033]112\033\\"; /* palette and colours */
 
+/* The user's terminal as it was before a session. */
+typedef struct Terminal {
+        int input, output; /* descriptors of it; -1: none to restore, or to write to */
+        struct termios modes;
+} Terminal;
+
 /* Discards what is typed, so that the shell does not get it later; Ctrl-C and Ctrl-\ still end ssh. */
-static void ignore_keys(const struct termios *modes) {
-        struct termios quiet = *modes;
+static void ignore_keys(const Terminal *t) {
+        struct termios quiet = t->modes;
 
         quiet.c_lflag &= ~(tcflag_t) (ECHO | ICANON);
         quiet.c_oflag &= ~(tcflag_t) OPOST;
-        tcsetattr(STDIN_FILENO, TCSADRAIN, &quiet);
+        tcsetattr(t->input, TCSADRAIN, &quiet);
 }
 
 /* A guest may ask the terminal something just before the end; the answer is input, and would be typed into
  * the user's shell. */
-static void drop_answers(const struct termios *modes) {
-        struct pollfd in = { .fd = STDIN_FILENO, .events = POLLIN };
+static void drop_answers(const Terminal *t) {
+        struct pollfd in = { .fd = t->input, .events = POLLIN };
 
-        ignore_keys(modes);
+        ignore_keys(t);
         for (unsigned i = 0; i < ANSWER_ROUNDS && poll(&in, 1, ANSWER_MSEC) > 0; i++)
-                tcflush(STDIN_FILENO, TCIFLUSH);
+                tcflush(t->input, TCIFLUSH);
 }
 
 /* The terminal as it was, whatever became of ssh. */
-static void restore_terminal(const struct termios *modes) {
-        if (isatty(STDOUT_FILENO)) {
-                (void) !write(STDOUT_FILENO, reset, strlen(reset));
-                tcdrain(STDOUT_FILENO);
+static void restore_terminal(const Terminal *t) {
+        if (t->output >= 0) {
+                (void) !write(t->output, reset, strlen(reset));
+                tcdrain(t->output);
         }
-        drop_answers(modes);
-        tcsetattr(STDIN_FILENO, TCSADRAIN, modes);
+        drop_answers(t);
+        tcsetattr(t->input, TCSADRAIN, &t->modes);
+}
+
+/* Without a terminal of its own a session may still write to ours. Left alone are one that obeys nothing,
+ * one that another job has now, and that of a pipeline: its pager may be drawing on it. */
+static int find_terminal(void) {
+        const char *term = getenv("TERM");
+        struct stat st;
+        int fd = isatty(STDOUT_FILENO) ? STDOUT_FILENO : isatty(STDERR_FILENO) ? STDERR_FILENO : -1;
+        pid_t job = fd < 0 ? -1 : tcgetpgrp(fd);
+
+        if (!term || strcmp(term, "dumb") == 0 || (job >= 0 && job != getpgrp()) ||
+                        (fstat(STDOUT_FILENO, &st) >= 0 && S_ISFIFO(st.st_mode)))
+                return -1;
+        return fd;
+}
+
+/* `own`: the session has the terminal of our standard input for its own. */
+static Terminal begin_terminal(bool own) {
+        int fd = own ? STDIN_FILENO : find_terminal();
+        Terminal t = { .input = fd, .output = !own ? fd : isatty(STDOUT_FILENO) ? STDOUT_FILENO : -1 };
+
+        if (fd < 0 || tcgetattr(fd, &t.modes) < 0)
+                t.input = -1;
+        return t;
 }
 
 static volatile sig_atomic_t child, passed_on;
@@ -195,18 +226,47 @@ static void pass_on(int sig) {
 }
 
 /* These signals end ssh but not the VM; we stay to restore the terminal. */
-static void pass_signals_on(void) {
-        static const int signals[] = { SIGTERM, SIGHUP, SIGINT, SIGQUIT };
+static const int signals[] = { SIGTERM, SIGHUP, SIGINT, SIGQUIT };
+
+typedef struct Signals {
+        struct sigaction before[ELEMENTSOF(signals)];
+        sigset_t passed, ignored;
+} Signals;
+
+/* One that our parent ignores, as nohup(1) does, stays so. The others are blocked until there is a child
+ * that they can be passed on to. */
+static void take_signals(Signals *s) {
         struct sigaction action = { .sa_handler = pass_on, .sa_flags = SA_RESTART };
 
+        passed_on = 0;
+        sigemptyset(&s->passed);
+        sigemptyset(&s->ignored);
+        for (size_t i = 0; i < ELEMENTSOF(signals); i++) {
+                sigaction(signals[i], NULL, &s->before[i]);
+                sigaddset(s->before[i].sa_handler == SIG_IGN ? &s->ignored : &s->passed, signals[i]);
+        }
+        sigprocmask(SIG_BLOCK, &s->passed, NULL);
         for (size_t i = 0; i < ELEMENTSOF(signals); i++)
-                sigaction(signals[i], &action, NULL);
+                if (sigismember(&s->passed, signals[i]))
+                        sigaction(signals[i], &action, NULL);
 }
 
-/* The child's side of fork(): becomes ssh. */
-static void __attribute__((noreturn)) exec_ssh(char **argv, int input) {
+static void give_signals_back(const Signals *s) {
+        for (size_t i = 0; i < ELEMENTSOF(signals); i++)
+                sigaction(signals[i], &s->before[i], NULL);
+        sigprocmask(SIG_UNBLOCK, &s->passed, NULL);
+}
+
+/* The child's side of fork(): becomes ssh. That catches signals also where they were ignored, but leaves
+ * them blocked. */
+static void __attribute__((noreturn)) exec_ssh(char **argv, int input, const Signals *s) {
+        for (size_t i = 0; i < ELEMENTSOF(signals); i++)
+                if (sigismember(&s->passed, signals[i]))
+                        signal(signals[i], SIG_DFL);
+        sigprocmask(SIG_BLOCK, &s->ignored, NULL);
+        sigprocmask(SIG_UNBLOCK, &s->passed, NULL);
         /* a viewer must not outlive its claude-run: the terminal may belong to another program by then */
-        prctl(PR_SET_PDEATHSIG, SIGHUP);
+        prctl(PR_SET_PDEATHSIG, sigismember(&s->ignored, SIGHUP) ? SIGKILL : SIGHUP);
         if (input < 0 || dup2(input, STDIN_FILENO) >= 0)
                 execv(argv[0], argv);
         fprintf(stderr, "claude-run: Failed to run '%s': %s\n", argv[0], strerror(errno));
@@ -214,30 +274,36 @@ static void __attribute__((noreturn)) exec_ssh(char **argv, int input) {
 }
 
 int session_run_program(char **argv, bool terminal, bool read_only) {
-        struct termios modes;
-        bool have_modes = terminal && tcgetattr(STDIN_FILENO, &modes) == 0;
+        Terminal ours = begin_terminal(terminal);
         /* a standard input that stays silent and never ends */
         int silence[2] = { -EBADF, -EBADF };
+        Signals taken;
         int status;
         pid_t pid;
 
         if (read_only && pipe2(silence, O_CLOEXEC) < 0)
                 return -errno;
-        pass_signals_on();
+        take_signals(&taken);
         pid = fork();
-        if (pid < 0)
-                return -errno;
         if (pid == 0)
-                exec_ssh(argv, silence[0]);
+                exec_ssh(argv, silence[0], &taken);
+        if (pid < 0) {
+                int r = -errno;
+
+                give_signals_back(&taken);
+                return r;
+        }
         child = pid;
-        if (read_only && have_modes)
-                ignore_keys(&modes);
+        sigprocmask(SIG_UNBLOCK, &taken.passed, NULL);
+        if (read_only && ours.input >= 0)
+                ignore_keys(&ours);
         while (waitpid(pid, &status, 0) < 0)
                 if (errno != EINTR)
                         return -errno;
         child = 0;
-        if (have_modes)
-                restore_terminal(&modes);
+        if (ours.input >= 0)
+                restore_terminal(&ours);
+        give_signals_back(&taken);
         if (read_only) {
                 close(silence[0]);
                 close(silence[1]);

@@ -38,14 +38,15 @@ char **session_argv(const Session *s);
 char **session_begin_ssh(Context *c, const char *program, const char *id);
 
 /* Runs ssh on our standard input, output and error and restores the terminal after it. Returns its exit
- * status, 255 when a signal ended it; negative errno if it could not be run. */
+ * status, 255 when a signal ended it; negative errno if it could not be run. Without a terminal of its own
+ * it may still write to ours, which is restored then, too. */
 int session_run(const Session *s);
 
-/* The signal that was passed on to it last; 0: none. */
+/* The signal that was passed on to it; 0: none. Other signals than ignored ones are not blocked afterwards.
+ */
 int session_signal(void);
 
-/* The same for any program that shows what a guest writes; `terminal`: on this terminal, which is restored.
- */
+/* The same for any program that shows what a guest writes; `terminal`: on this terminal. */
 int session_run_program(char **argv, bool terminal, bool read_only);
 
 /* A session in VM `id` as the options say. Its strings are borrowed. */

@@ -112,7 +112,8 @@ static int explain_copy(Context *c, const char *id) {
                         id, id);
 }
 
-int start_job(Context *c, ManagerJob job, const char *id) {
+/* `joined`: another call has begun the start, and it is not this one's to undo. */
+static int run_job(Context *c, ManagerJob job, const char *id, bool joined) {
         static const char *const verbs[] = { [MANAGER_START] = "start", [MANAGER_STOP] = "stop" };
         const char *verb = verbs[job];
         _cleanup_free_ char *unit = NEED(vm_unit_name(id));
@@ -130,7 +131,10 @@ int start_job(Context *c, ManagerJob job, const char *id) {
         if (r == -EINTR) {
                 /* stop what this call has started, and nothing else */
                 context_interrupted = false;
-                if (job != MANAGER_STOP)
+                if (joined)
+                        fail(0, "VM '%s' goes on: another call has started it; to stop it: claude-run stop %s",
+                                        id, id);
+                else if (job != MANAGER_STOP)
                         (void) manager_job(c->manager, MANAGER_STOP, unit, STOP_LIMIT, NULL, NULL, NULL,
                                         &result);
                 return 128 + SIGINT;
@@ -146,10 +150,8 @@ int start_job(Context *c, ManagerJob job, const char *id) {
         return explain_failure(c, id, unit, verb, result, begun_usec);
 }
 
-static int reload(Context *c) {
-        int r = manager_reload(c->manager);
-
-        return r < 0 ? fail(EXIT_FAILURE, "Failed to reload your service manager: %s", strerror(-r)) : 0;
+int start_job(Context *c, ManagerJob job, const char *id) {
+        return run_job(c, job, id, false);
 }
 
 /* Links our units where systemd does not run our generator by itself. */
@@ -159,7 +161,7 @@ static int provide_units(Context *c) {
         if (r < 0)
                 return fail(EXIT_FAILURE, "Failed to link the units into '%s/systemd/user': %s",
                                 c->runtime_dir, strerror(-r));
-        return r > 0 ? reload(c) : 0;
+        return r > 0 ? context_reload(c) : 0;
 }
 
 /* True if the unit was made from what its ini says now. systemd's own NeedDaemonReload does not tell: for a
@@ -177,7 +179,7 @@ static int refresh(Context *c, const char *unit) {
         if (manager_is_configured(c->manager, unit) && !manager_needs_reload(c->manager, unit) &&
                         is_up_to_date(c, unit))
                 return 0;
-        return reload(c);
+        return context_reload(c);
 }
 
 /* Says what the start will take, to the person who waits for it; the journal has it from the VM. */
@@ -193,17 +195,18 @@ static void say_emulated(Context *c, const char *id, const char *unit) {
         fail(0, "VM '%s' runs under emulation, ten times slower: %s; see: claude-run doctor", id, why);
 }
 
-/* Starts a VM that wants secrets of this environment, and removes them again afterwards. */
-static int start(Context *c, const char *id, const char *unit) {
+/* Starts a VM that wants secrets of this environment, and removes them again afterwards. If another call has
+ * begun, the VM reads those of that one. */
+static int start(Context *c, const char *id, const char *unit, bool joined) {
         _cleanup_free_ char *names = NULL;
         int lock = -EBADF, r = manager_environment(c->manager, unit, PARAMETER_CALLER_CREDENTIALS, &names);
 
-        if (r > 0)
+        if (r > 0 && !joined)
                 r = lock = caller_credentials_hand_over(c->runtime_dir, id, names);
         if (r < 0)
                 return fail(EXIT_FAILURE, "Failed to hand credentials over to '%s': %s", id, strerror(-r));
         say_emulated(c, id, unit);
-        r = start_job(c, MANAGER_START, id);
+        r = run_job(c, MANAGER_START, id, joined);
         if (lock >= 0) {
                 caller_credentials_remove(c->runtime_dir, id);
                 close(lock);
@@ -230,7 +233,7 @@ static int wait_for_end(Context *c, const char *id, const char *unit) {
 int start_vm(Context *c, const char *id) {
         _cleanup_free_ char *unit = NEED(vm_unit_name(id));
         UnitState state = {};
-        bool active;
+        bool active, joined;
         int r = context_manager(c);
 
         if (r == 0)
@@ -244,11 +247,12 @@ int start_vm(Context *c, const char *id) {
                 return r == -EINTR ? 128 + SIGINT
                                    : fail(EXIT_FAILURE, "Failed to look at '%s': %s", unit, strerror(-r));
         active = strcmp(state.active_state, "active") == 0;
+        joined = !manager_is_down(state.active_state) || manager_has_job(c->manager, unit);
         unit_state_done(&state);
         if (active)
                 return 0;
         r = refresh(c, unit);
-        return r != 0 ? r : start(c, id, unit);
+        return r != 0 ? r : start(c, id, unit, joined);
 }
 
 int start_for_session(Context *c, const char *id) {

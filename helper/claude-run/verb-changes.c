@@ -7,9 +7,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "common/directory.h"
 #include "common/printable.h"
 #include "common/runtime-path.h"
 #include "common/strjoin.h"
+#include "common/strv.h"
 #include "common/usec.h"
 #include "common/vm-name.h"
 #include "helper/changes/changes.h"
@@ -23,7 +25,7 @@
 
 typedef struct Report {
         const char *id;
-        bool is_running;
+        bool is_running, is_known;
         Findings changes;
 } Report;
 
@@ -56,12 +58,27 @@ static char *find_ended(const Context *c, const char *directory) {
         return TAKE_PTR(found);
 }
 
+/* The VM that a word means: also an ad-hoc VM that has ended and left something. */
+static int find_word(Context *c, char **ret) {
+        _cleanup_free_ char *kept = NEED(changes_kept_path(c->runtime_dir, NULL)), *ended = NULL;
+        _cleanup_strv_free_ char **names = NULL;
+        int r = which_vm_only(c, ret);
+
+        if (r == 0 && directory_list(kept, &names) >= 0)
+                ended = which_vm_pick(names, *ret);
+        if (ended && !which_vm_exists(c, *ret)) {
+                free(*ret);
+                *ret = TAKE_PTR(ended);
+        }
+        return r;
+}
+
 static int find_id(Context *c, char **ret) {
         _cleanup_free_ char *directory = NULL;
         int r;
 
         if (c->options->n_words > 0)
-                return which_vm_only(c, ret);
+                return find_word(c, ret);
         r = which_vm_here(c, ret);
         if (r == 0 && !*ret)
                 r = which_vm_directory(c, &directory);
@@ -73,7 +90,8 @@ static int find_id(Context *c, char **ret) {
                                       "no VM runs on this directory, and none that has ended left something that programs of this machine obey");
 }
 
-static int read_report(const Context *c, Report *report) {
+/* What has changed is unknown of a VM that has not run in this login session, and of a word that is none. */
+static int read_report(Context *c, Report *report) {
         _cleanup_free_ char *snapshot = NEED(runtime_path_vm_file(c->runtime_dir, report->id, "changes")),
                             *kept = NEED(changes_kept_path(c->runtime_dir, report->id));
         int r = changes_find(snapshot, &report->changes);
@@ -82,7 +100,8 @@ static int read_report(const Context *c, Report *report) {
         if (r == -ENOENT)
                 r = findings_read(kept, &report->changes);
         if (r == -ENOENT)
-                return 0;
+                return which_vm_check(c, report->id);
+        report->is_known = r >= 0;
         return r < 0 ? fail(EXIT_FAILURE, "Failed to find out what '%s' has changed: %s", report->id,
                                        strerror(-r))
                      : 0;
@@ -105,7 +124,11 @@ static void print_text(const Report *report) {
 
         for (size_t i = changes->n - n; i < changes->n; i++)
                 print_change(&changes->items[i]);
-        if (n == 0)
+        if (!report->is_known)
+                say_line(stdout,
+                                "Nothing is known of '%s': it has not run since you logged in, or left nothing that programs of this machine obey.",
+                                report->id);
+        else if (n == 0)
                 say_line(stdout,
                                 "Nothing that programs of this machine obey is new or changed since '%s' started.",
                                 report->id);
@@ -140,7 +163,9 @@ static int print_json(const Report *report) {
         if (r >= 0)
                 r = sd_json_buildo(&object, SD_JSON_BUILD_PAIR_STRING("name", report->id),
                                 SD_JSON_BUILD_PAIR_BOOLEAN("running", report->is_running),
-                                SD_JSON_BUILD_PAIR_BOOLEAN("complete", !changes->is_incomplete),
+                                SD_JSON_BUILD_PAIR_BOOLEAN("known", report->is_known),
+                                SD_JSON_BUILD_PAIR_BOOLEAN(
+                                                "complete", report->is_known && !changes->is_incomplete),
                                 SD_JSON_BUILD_PAIR_VARIANT("changes", array));
         if (r >= 0)
                 r = sd_json_variant_dump(object, SD_JSON_FORMAT_NEWLINE, stdout, NULL);

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,7 @@
 #include "common/strv.h"
 #include "helper/claude-run/context.h"
 #include "helper/claude-run/fail.h"
+#include "helper/claude-run/guest-errors.h"
 #include "helper/claude-run/memory.h"
 #include "helper/claude-run/session.h"
 #include "helper/claude-run/start.h"
@@ -56,7 +58,7 @@ static const char send_script[] =
                 "        set -- \"$@\" --directory=\"${p%/*}/\" \"./${p##*/}\"\n"
                 "done\n"
                 "shift $n\n"
-                "tar --create --file=- \"$@\"\n"
+                "tar --create --file=- --no-unquote \"$@\"\n"
                 "r=$?\n"
                 "[ $r -ne 1 ] || r=0\n" /* TAR_CHANGED */
                 "exit $r\n";
@@ -154,7 +156,10 @@ static int add_source(const char *path, char ***argv, char **ret_name) {
                 return fail(EXIT_FAILURE, "%s: %s", path, strerror(errno));
         *ret_name = name_of(path);
         if (!*ret_name) {
-                real = NEED(realpath(path, NULL));
+                real = realpath(path, NULL);
+                /* the working directory may be gone */
+                if (!real)
+                        return fail(EXIT_FAILURE, "%s: %s", path, strerror(errno));
                 *ret_name = name_of(real);
         }
         if (!*ret_name)
@@ -197,10 +202,25 @@ static int confine(int directory) {
         return r < 0 ? r : landlock_enforce(ruleset);
 }
 
-static int run_both(const PipeEnd *writer, const PipeEnd *reader) {
-        int r = run_program_pipe(writer, reader);
-
+static int copied(int r) {
         return r < 0 ? fail(EXIT_FAILURE, "Failed to copy: %s", strerror(-r)) : r;
+}
+
+static int run_both(const PipeEnd *writer, const PipeEnd *reader) {
+        return copied(run_program_pipe(writer, reader));
+}
+
+/* The same where one end is a guest's script, whose errors must not reach the terminal as they are. */
+static int run_with_guest(PipeEnd *writer, PipeEnd *reader, PipeEnd *guest) {
+        GuestErrors errors;
+        int r = guest_errors_begin(&errors);
+
+        if (r >= 0) {
+                guest->errors = errors.fd;
+                r = run_program_pipe(writer, reader);
+                guest_errors_end(&errors);
+        }
+        return copied(r);
 }
 
 /* What run_both() runs, and further members of it. */
@@ -215,10 +235,12 @@ static int run_both(const PipeEnd *writer, const PipeEnd *reader) {
 static int copy_to_guest(Context *c, const char *id, const Copy *copy) {
         _cleanup_strv_free_ char **tar = NULL, **ssh = session_begin_ssh(c, c->options->ssh, id);
         _cleanup_free_ char *single = NULL;
+        PipeEnd *guest;
         size_t n = strv_length(copy->sources);
         int r = 0;
 
-        memory_need(strv_extend(&tar, c->options->tar, "--create", "--file=-", NULL) >= 0);
+        /* a name is what it is: `\057` in one that a guest has made would be a slash, and lead anywhere */
+        memory_need(strv_extend(&tar, c->options->tar, "--create", "--file=-", "--no-unquote", NULL) >= 0);
         for (size_t i = 0; r == 0 && i < n; i++) {
                 _cleanup_free_ char *name = NULL;
 
@@ -230,7 +252,8 @@ static int copy_to_guest(Context *c, const char *id, const Copy *copy) {
                 return r;
         append_script(&ssh, receive_script,
                         (char *const[]) { copy->destination, single ?: (char *) "", NULL });
-        return run_both(ANYWHERE(tar, .harmless = TAR_CHANGED), ANYWHERE(ssh));
+        guest = ANYWHERE(ssh);
+        return run_with_guest(ANYWHERE(tar, .harmless = TAR_CHANGED), guest, guest);
 }
 
 static int open_directory(int parent, const char *name) {
@@ -288,9 +311,28 @@ static int receive(Context *c, const char *id, const Copy *copy, int arrived) {
         const char *const tar[] = { c->options->tar, "--extract", TAR_NO_CLOCK, "--no-same-owner",
                 "--file=-", NULL };
         _cleanup_strv_free_ char **ssh = session_begin_ssh(c, c->options->ssh, id);
+        PipeEnd *guest;
 
         append_script(&ssh, send_script, copy->sources);
-        return run_both(ANYWHERE(ssh), CONFINED(tar, arrived));
+        guest = ANYWHERE(ssh);
+        return run_with_guest(guest, CONFINED(tar, arrived), guest);
+}
+
+static volatile sig_atomic_t end_signal;
+
+static void on_end(int sig) {
+        end_signal = sig;
+        run_program_pipe_kill(sig);
+}
+
+/* The programs end, and we stay to remove what has arrived. */
+static void take_end_signals(void) {
+        static const int signals[] = { SIGTERM, SIGHUP };
+        struct sigaction action = { .sa_handler = on_end }, before;
+
+        for (size_t i = 0; i < ELEMENTSOF(signals); i++)
+                if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+                        sigaction(signals[i], &action, NULL);
 }
 
 /* Receives into a fresh directory below `directory`, whose path is `path`, and moves it to its place. */
@@ -300,6 +342,7 @@ static int receive_below(Context *c, const char *id, const Copy *copy, const cha
         _cleanup_close_ int fd = -EBADF;
         int r;
 
+        take_end_signals();
         if (!mkdtemp(arrived))
                 return fail(EXIT_FAILURE, "Failed to copy to '%s': %s", path, strerror(errno));
         fd = open_directory(directory, strrchr(arrived, '/') + 1);
@@ -308,7 +351,7 @@ static int receive_below(Context *c, const char *id, const Copy *copy, const cha
         if (r == 0)
                 r = place_all(c, copy, fd, directory, as);
         (void) remove_tree(arrived);
-        return r;
+        return end_signal ? 128 + end_signal : r;
 }
 
 static int copy_from_guest(Context *c, const char *id, const Copy *copy) {

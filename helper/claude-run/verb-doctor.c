@@ -113,10 +113,8 @@ static void check_units(Doctor *d) {
 static void check_projects(Doctor *d) {
         const char *const argv[] = { d->context->options->generator, "--list", NULL };
         _cleanup_free_ char *errors = NULL;
-        int r = context_projects(d->context);
+        int r = context_projects(d->context) != 0 ? -EIO : run_program_read_errors(argv, &errors);
 
-        if (r == 0)
-                r = run_program_read_errors(argv, &errors);
         if (errors)
                 say_lines(stderr, "", errors);
         if (r < 0 || r > 1)

@@ -6,49 +6,20 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "common/run-program.h"
-#include "common/runtime-path.h"
 #include "common/strv.h"
-#include "common/usec.h"
-#include "common/vm-name.h"
 #include "helper/claude-run/context.h"
 #include "helper/claude-run/fail.h"
 #include "helper/claude-run/memory.h"
+#include "helper/claude-run/session-end.h"
 #include "helper/claude-run/session.h"
 #include "helper/claude-run/start.h"
 #include "helper/claude-run/verbs.h"
 #include "helper/claude-run/which-vm.h"
 
-/* ssh's 255 is a lost connection, or a command that a signal ended: the master, if it is there, knows. */
-static bool is_connected(Context *c, const char *id) {
-        _cleanup_free_ char *config = NEED(runtime_path_vm_file(c->runtime_dir, id, "ssh.config"));
-
-        return run_program_quietly((const char *const[]) {
-                               c->options->ssh, "-F", config, "-O", "check", "claude-vm", NULL }) == 0;
-}
-
-#define END_LIMIT (10 * SEC) /* from the end of the connection to that of the VM */
-
-/* Says why the VM of a session has ended. Returns the session's exit status. */
-static int explain_end(Context *c, const char *id, int status) {
-        _cleanup_free_ char *unit = NEED(vm_unit_name(id));
-        UnitState state = {};
-
-        if (status != EXIT_LOST || is_connected(c, id) || context_manager(c) != 0)
-                return status;
-        if (manager_wait_inactive(c->manager, unit, END_LIMIT, NULL) < 0)
-                return fail(status, "lost the connection to '%s'", id);
-        if (manager_state(c->manager, unit, &state) >= 0)
-                fail(0, "VM '%s' has ended: %s", id,
-                                state.status_text[0] ? state.status_text : "it was powered off or stopped");
-        unit_state_done(&state);
-        return status;
-}
-
 static int run(Context *c, const Session *s) {
         int r = session_run(s);
 
-        return r < 0 ? session_not_run(s->ssh, r) : explain_end(c, s->id, r);
+        return r < 0 ? session_not_run(s->ssh, r) : session_end_explain(c, s->id, r, NULL);
 }
 
 /* `exec npm test` in a project means a command, and is told so: npm could be a VM. */
@@ -145,8 +116,6 @@ int verb_ssh(Context *c) {
         memory_need(strv_append(&argv, "claude-vm") >= 0);
         for (char *const *a = c->options->arguments; a && *a; a++)
                 memory_need(strv_append(&argv, *a) >= 0);
-        if (!isatty(STDIN_FILENO))
-                return context_exec_program(argv);
-        r = session_run_program(argv, true, false);
+        r = session_run_program(argv, isatty(STDIN_FILENO), false);
         return r < 0 ? session_not_run(argv[0], r) : r;
 }

@@ -165,8 +165,6 @@ static int follow_change(Context *c, const char *id) {
 static int save(Context *c, const char *id, bool allow, char *const *words) {
         int r = 0;
 
-        if (!vm_name_is_project(id))
-                return fail(EXIT_USAGE, "--save: '%s' is an ad-hoc VM, which has no ini", id);
         for (; r == 0 && *words; words++) {
                 _cleanup_free_ char *line = NEED(strjoin("Allow=", *words, NULL));
 
@@ -186,6 +184,13 @@ static int change(Context *c, const char *id, const char *words) {
         return follow_change(c, id);
 }
 
+/* Before anything is changed. */
+static int check_save(const Context *c, const char *id) {
+        if (!c->options->save || vm_name_is_project(id))
+                return 0;
+        return fail(EXIT_USAGE, "--save: '%s' is an ad-hoc VM, which has no ini", id);
+}
+
 static int change_rules(Context *c, const char *id, const char *action, char *const *words) {
         _cleanup_free_ char *message = NULL;
         int r = compose(action, words, &message);
@@ -197,14 +202,12 @@ static int change_rules(Context *c, const char *id, const char *action, char *co
 
 static int change_mode(Context *c, const char *id, char *const *words) {
         _cleanup_free_ char *message = NEED(strjoin("mode ", words[0], NULL));
+        int r;
 
         if (words[1])
                 return fail(EXIT_USAGE, "expected one mode, got also '%s'", words[1]);
-        if (c->options->save)
-                return fail(EXIT_USAGE,
-                                "--save is for allow and deny; the mode is in: claude-run config edit %s",
-                                id);
-        return change(c, id, message);
+        r = change(c, id, message);
+        return r == 0 && c->options->save ? config_set_line(c, id, "Network", "Mode", words[0]) : r;
 }
 
 static bool is_action(const char *word) {
@@ -228,6 +231,9 @@ int verb_network(Context *c) {
                 return fail(EXIT_FAILURE, "no VM of this directory runs");
         if (!action)
                 return show(c, id);
+        r = check_save(c, id);
+        if (r != 0)
+                return r;
         if (strcmp(action, "mode") == 0)
                 return change_mode(c, id, o->words + first + 1);
         return change_rules(c, id, action, o->words + first + 1);

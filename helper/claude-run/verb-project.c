@@ -24,37 +24,33 @@
 #include "helper/claude-run/verbs.h"
 #include "helper/claude-run/which-vm.h"
 
+static int check_down(Context *c, const char *name) {
+        bool is_down;
+        int r = context_vm_is_down(c, name, &is_down);
+
+        if (r != 0 || is_down)
+                return r;
+        return fail(EXIT_FAILURE, "VM '%s' runs; to stop it: claude-run stop %s", name, name);
+}
+
 /* The project's entry and its own file. Refuses one that runs, and the administrator's. */
 static int find_project(Context *c, const char *word, const ProjectEntry **ret, char **ret_own) {
         _cleanup_free_ char *effective = NULL;
         int r = context_projects(c);
-        bool is_down;
 
-        if (r == 0)
-                r = context_manager(c);
         if (r != 0)
                 return r;
         *ret = project_entries_find(&c->projects, word);
         if (!*ret)
                 return fail(EXIT_CONFIGURATION, "no project is called '%s'; see: claude-run list", word);
-        r = context_vm_is_down(c, (*ret)->name, &is_down);
-        if (r != 0)
-                return r;
-        if (!is_down)
-                return fail(EXIT_FAILURE, "VM '%s' runs; to stop it: claude-run stop %s", (*ret)->name,
-                                (*ret)->name);
-        r = project_ini_find(c, (*ret)->name, ret_own, &effective);
+        r = check_down(c, (*ret)->name);
+        if (r == 0)
+                r = project_ini_find(c, (*ret)->name, ret_own, &effective);
         if (r == 0 && (!effective || strcmp(effective, *ret_own) != 0))
                 return fail(EXIT_CONFIGURATION,
                                 "'%s' is the administrator's; to hide the project from yourself: ln -s /dev/null %s",
                                 (*ret)->ini, *ret_own);
         return r;
-}
-
-static int reload(Context *c) {
-        int r = manager_reload(c->manager);
-
-        return r < 0 ? fail(EXIT_FAILURE, "Failed to reload your service manager: %s", strerror(-r)) : 0;
 }
 
 /* --- rename ---------------------------------------------------------------------------- */
@@ -134,7 +130,7 @@ int verb_rename(Context *c) {
                 (void) suspended_rename(new, p->name);
                 return fail(EXIT_FAILURE, "Failed to rename '%s' to '%s': %s", own, new_own, strerror(-r));
         }
-        return reload(c);
+        return context_reload(c);
 }
 
 /* --- rm -------------------------------------------------------------------------------- */
@@ -182,6 +178,35 @@ static bool ask(const Context *c, const ProjectEntry *p, const char *own, const 
         return confirm_ask(c, "Remove?");
 }
 
+/* The answer may have taken any time. */
+static int check_again(Context *c, const ProjectEntry *p, const char *home) {
+        int r = check_down(c, p->name);
+
+        if (r == 0 && home && agent_home_is_in_use(c, home))
+                r = fail(EXIT_FAILURE, "another VM uses '%s' by now; '%s' is not removed", home, p->name);
+        return r;
+}
+
+/* The ini goes last, so that what could not be removed is still a project's. */
+static int remove_all(const ProjectEntry *p, const char *own, const char *home, const DiskFiles *disks,
+                const char *copy) {
+        int r = suspended_remove(p->name);
+
+        if (r < 0 && r != -ENOENT)
+                return fail(EXIT_FAILURE, "Failed to remove the suspended VM '%s': %s", p->name,
+                                strerror(-r));
+        r = disk_files_remove(disks, p->name);
+        if (r < 0)
+                return fail(EXIT_FAILURE, "Failed to remove the disk of '%s': %s", p->name, strerror(-r));
+        r = home ? remove_tree(home) : 0;
+        if (r < 0)
+                return fail(EXIT_FAILURE, "Failed to remove '%s': %s", home, strerror(-r));
+        r = copy ? copies_remove(copy) : 0;
+        if (r < 0)
+                return fail(EXIT_FAILURE, "Failed to remove '%s': %s", copy, strerror(-r));
+        return unlink(own) < 0 ? fail(EXIT_FAILURE, "Failed to remove '%s': %s", own, strerror(errno)) : 0;
+}
+
 static int remove_project(Context *c, const char *word) {
         _cleanup_(disk_files_done) DiskFiles disks = { .directory = -EBADF };
         _cleanup_free_ char *own = NULL, *home = NULL, *copy = NULL;
@@ -198,20 +223,8 @@ static int remove_project(Context *c, const char *word) {
                 return r;
         if (!ask(c, p, own, home, &disks, copy))
                 return fail(EXIT_FAILURE, "'%s' is not removed", p->name);
-        if (unlink(own) < 0)
-                return fail(EXIT_FAILURE, "Failed to remove '%s': %s", own, strerror(errno));
-        r = suspended_remove(p->name);
-        if (r < 0 && r != -ENOENT)
-                return fail(EXIT_FAILURE, "Failed to remove the suspended VM '%s': %s", p->name,
-                                strerror(-r));
-        r = disk_files_remove(&disks, p->name);
-        if (r < 0)
-                return fail(EXIT_FAILURE, "Failed to remove the disk of '%s': %s", p->name, strerror(-r));
-        r = home ? remove_tree(home) : 0;
-        if (r < 0)
-                return fail(EXIT_FAILURE, "Failed to remove '%s': %s", home, strerror(-r));
-        r = copy ? copies_remove(copy) : 0;
-        return r < 0 ? fail(EXIT_FAILURE, "Failed to remove '%s': %s", copy, strerror(-r)) : 0;
+        r = check_again(c, p, home);
+        return r == 0 ? remove_all(p, own, home, &disks, copy) : r;
 }
 
 int verb_rm(Context *c) {
@@ -222,7 +235,9 @@ int verb_rm(Context *c) {
         for (unsigned i = 0; i < c->options->n_words; i++) {
                 int r = remove_project(c, c->options->words[i]);
 
+                /* what it shared with the next one is that one's alone */
+                context_forget_projects(c);
                 result = r != 0 ? r : result;
         }
-        return c->manager && reload(c) != 0 ? EXIT_FAILURE : result;
+        return c->manager && context_reload(c) != 0 ? EXIT_FAILURE : result;
 }

@@ -77,10 +77,14 @@ static bool is_listed(char *const *list, const char *word) {
         return false;
 }
 
-/* What all projects say they use. */
+/* What all projects say they use, and the image that defaults.ini names: an ad-hoc VM of it is a call away.
+ */
 static void ask_projects(Prune *p) {
+        _cleanup_free_ char *usual = defaults_setting(p->context, "Guest");
         Context *c = p->context;
 
+        p->unsure = !usual;
+        memory_need(!usual || strv_append(&p->images, usual) >= 0);
         for (size_t i = 0; i < c->projects.n; i++) {
                 _cleanup_free_ char *home = agent_home_of(c, &c->projects.items[i], false),
                                     *image = project_setting(c, &c->projects.items[i], "Guest", false);
@@ -91,7 +95,7 @@ static void ask_projects(Prune *p) {
         }
 }
 
-/* What a tree takes, and when something in its first level was last changed. */
+/* What a tree takes, and when something in it was last changed. */
 static void measure(const char *path, uint64_t *ret_bytes, time_t *ret_used) {
         char *const paths[] = { (char *) path, NULL };
         FTS *fts = fts_open(paths, FTS_PHYSICAL | FTS_XDEV | FTS_NOCHDIR, NULL);
@@ -103,7 +107,7 @@ static void measure(const char *path, uint64_t *ret_bytes, time_t *ret_used) {
                 if (!e->fts_statp || e->fts_info == FTS_DP || e->fts_info == FTS_NS)
                         continue;
                 *ret_bytes += 512 * (uint64_t) e->fts_statp->st_blocks;
-                if (e->fts_level <= 1 && e->fts_statp->st_mtime > *ret_used)
+                if (e->fts_statp->st_mtime > *ret_used)
                         *ret_used = e->fts_statp->st_mtime;
         }
         if (fts)
@@ -128,7 +132,7 @@ static void look_at_home(Prune *p, const char *path) {
                 add(p, HOME, path, bytes, used);
 }
 
-/* The default image stays: an ad-hoc VM is a call away. */
+/* The default image stays as well, whatever defaults.ini says: a project without it is a call away. */
 static void look_at_image(Prune *p, const char *path) {
         const char *name = strrchr(path, '/') + 1;
         uint64_t bytes;
@@ -185,11 +189,27 @@ static void find(Prune *p) {
         look_at_disks(p);
         if (p->unsure) {
                 say_line(stderr,
-                                "A project has a mistake, so homes and guest images stay; see: claude-run list");
+                                "A project, or defaults.ini, has a mistake, so homes and guest images stay; see: claude-run list");
                 return;
         }
         look_in(p, p->data, is_home_name, look_at_home);
         look_in(p, images, is_image_name, look_at_image);
+}
+
+static int look_at_all(Context *c, Prune *p) {
+        _cleanup_free_ char *data_home = NEED(path_xdg("XDG_DATA_HOME", "/.local/share"));
+        int r = context_projects(c);
+
+        if (r == 0)
+                r = context_manager(c);
+        if (r != 0)
+                return r;
+        p->data = NEED(strjoin(data_home, "/claude-microvm", NULL));
+        r = disk_files_read(&p->disks);
+        if (r < 0)
+                return fail(EXIT_FAILURE, "Failed to look at the disks: %s", strerror(-r));
+        find(p);
+        return 0;
 }
 
 static void print(const Prune *p) {
@@ -203,13 +223,27 @@ static void print(const Prune *p) {
         }
 }
 
-static int remove_all(const Prune *p) {
+static bool has(const Prune *p, const Item *item) {
+        for (size_t i = 0; i < p->n; i++)
+                if (p->items[i].kind == item->kind && strcmp(p->items[i].path, item->path) == 0)
+                        return true;
+        return false;
+}
+
+/* `still`: what no project uses by now. */
+static int remove_all(const Prune *p, const Prune *still) {
         int result = 0;
 
         for (size_t i = 0; i < p->n; i++) {
                 const Item *item = &p->items[i];
-                int r = item->kind == DISK ? disk_files_remove(&p->disks, item->path)
-                                           : remove_tree(item->path);
+                int r;
+
+                if (!has(still, item)) {
+                        result = fail(EXIT_FAILURE, "the %s '%s' is in use by now, and stays",
+                                        kind_names[item->kind], item->path);
+                        continue;
+                }
+                r = item->kind == DISK ? disk_files_remove(&p->disks, item->path) : remove_tree(item->path);
 
                 if (r < 0)
                         result = fail(EXIT_FAILURE, "Failed to remove the %s '%s': %s",
@@ -227,28 +261,33 @@ static bool ask(const Prune *p) {
         return confirm_ask(p->context, "No project uses these. Remove them?");
 }
 
-int verb_prune(Context *c) {
-        _cleanup_free_ char *data_home = NEED(path_xdg("XDG_DATA_HOME", "/.local/share"));
-        _cleanup_(prune_done) Prune p = { .context = c, .disks.directory = -EBADF };
-        int r = c->options->n_words > 0
-                        ? fail(EXIT_USAGE, "prune takes no name; of one project: claude-run rm %s",
-                                          c->options->words[0])
-                        : context_projects(c);
+/* The answer may have taken any time, so all of it is looked at again. */
+static int remove_unused(const Prune *p) {
+        _cleanup_(prune_done) Prune still = { .context = p->context, .disks.directory = -EBADF };
+        int r;
 
-        if (r == 0)
-                r = context_manager(c);
+        if (p->context->options->yes)
+                return remove_all(p, p);
+        context_forget_projects(p->context);
+        r = look_at_all(p->context, &still);
+        return r == 0 ? remove_all(p, &still) : r;
+}
+
+int verb_prune(Context *c) {
+        _cleanup_(prune_done) Prune p = { .context = c, .disks.directory = -EBADF };
+        int r = 0;
+
+        if (c->options->n_words > 0)
+                return fail(EXIT_USAGE, "prune takes no name; of one project: claude-run rm %s",
+                                c->options->words[0]);
+        request_sweep(c->runtime_dir);
+        r = look_at_all(c, &p);
         if (r != 0)
                 return r;
-        request_sweep(c->runtime_dir);
-        p.data = NEED(strjoin(data_home, "/claude-microvm", NULL));
-        r = disk_files_read(&p.disks);
-        if (r < 0)
-                return fail(EXIT_FAILURE, "Failed to look at the disks: %s", strerror(-r));
-        find(&p);
         print(&p);
         if (p.n == 0) {
                 say_line(stderr, "There is nothing to remove.");
                 return 0;
         }
-        return ask(&p) ? remove_all(&p) : 0;
+        return ask(&p) ? remove_unused(&p) : 0;
 }

@@ -8,6 +8,7 @@
 #include "common/agent.h"
 #include "common/cleanup.h"
 #include "common/drop-in.h"
+#include "common/exit-status.h"
 #include "common/settings.h"
 #include "common/usec.h"
 #include "common/vm-name.h"
@@ -19,6 +20,7 @@
 #include "helper/claude-run/project-ini.h"
 #include "helper/claude-run/request.h"
 #include "helper/claude-run/say.h"
+#include "helper/claude-run/session-end.h"
 #include "helper/claude-run/session.h"
 #include "helper/claude-run/start.h"
 #include "helper/claude-run/suspended.h"
@@ -52,12 +54,12 @@ static int after_agent(Context *c, const char *id) {
         UnitState state = {};
         int r, status;
 
-        r = manager_wait_inactive(c->manager, unit, END_LIMIT, NULL);
+        r = manager_wait_inactive(c->manager, unit, END_LIMIT, &context_interrupted);
         if (r >= 0 && suspended_print(id, suspended)) {
                 say_line(stderr, "VM '%s' is %s. To go on: claude-run attach %s", id, suspended, id);
                 return 0;
         }
-        if (r == -ETIMEDOUT)
+        if (r == -ETIMEDOUT || r == -EINTR)
                 return fail(EXIT_LOST,
                                 "lost the connection to '%s'; the agent goes on. Again with: claude-run attach %s",
                                 id, id);
@@ -101,6 +103,8 @@ static int attach(Context *c, const char *id) {
                 return fail(ATTACH_NO_TERMINAL,
                                 "the agent of '%s' has no terminal (it runs with -p, or has ended); see: claude-run logs %s",
                                 id, id);
+        if (session_end_was_asked())
+                return 128 + session_signal();
         r = context_manager(c);
         return r != 0 ? r : after_agent(c, id);
 }
@@ -133,10 +137,13 @@ static bool is_plain(Context *c, const char *id) {
 static int run_agent(Context *c, const char *id) {
         Session session = session_make(
                         c, id, PROGRAM_AGENT, c->options->arguments, have_terminal() && !is_plain(c, id));
-        int r;
+        int r = session_run(&session), vm_status = 0;
 
-        r = session_run(&session);
-        return r < 0 ? session_not_run(session.ssh, r) : r;
+        if (r < 0)
+                return session_not_run(session.ssh, r);
+        r = session_end_explain(c, id, r, &vm_status);
+        /* the VM's own agent may have ended, too, and its status is not that of this one */
+        return vm_status == EXIT_QEMU_FAILED || vm_status == EXIT_SHARE_FAILED ? vm_status : r;
 }
 
 /* The name goes to a script, the hint to a person. */
@@ -218,10 +225,23 @@ static void say_unplaced(const Context *c) {
                         fail(0, "%s", c->projects.items[i].error);
 }
 
+/* The settings are in the ini from then on. */
+static int run_new_project(Context *c, const char *directory) {
+        const RunOptions *o = c->options;
+        int r;
+
+        /* before there is an ini of a call that does nothing else */
+        if (!o->arguments && !o->detach && !have_terminal())
+                return no_terminal();
+        r = project_ini_make(c, directory, o->name);
+        return r != 0 ? r : run_vm(c, o->name);
+}
+
 /* A fresh VM when a setting asks for one, or nothing is here yet. */
 int verb_run(Context *c) {
         const RunOptions *o = c->options;
-        bool fresh = o->settings || o->new || o->read_only || o->dev_shell || getenv("CLAUDE_HOME");
+        bool fresh = o->settings || o->new || o->read_only || o->dev_shell ||
+                        (getenv("CLAUDE_HOME") ?: "")[0];
         _cleanup_free_ char *directory = NULL, *id = NULL;
         int r;
 
@@ -232,14 +252,16 @@ int verb_run(Context *c) {
                         return fail(EXIT_USAGE,
                                         "settings on the command line are for a fresh VM on this directory; the project '%s' has its own in its ini",
                                         o->words[0]);
+                if (o->name)
+                        return fail(EXIT_USAGE,
+                                        "--name makes a project of this directory; '%s' has a name: claude-run rename %s %s",
+                                        o->words[0], o->words[0], o->name);
                 r = which_vm_only(c, &id);
                 return r != 0 ? r : run_vm(c, id);
         }
         r = which_vm_directory(c, &directory);
-        if (r == 0 && o->name) {
-                r = project_ini_make(c, directory, o->name);
-                return r != 0 ? r : run_vm(c, o->name);
-        }
+        if (r == 0 && o->name)
+                return run_new_project(c, directory);
         if (r == 0 && !fresh)
                 r = which_vm_here(c, &id);
         if (r != 0)

@@ -148,6 +148,10 @@ static int forget_one(Context *c, const char *id) {
                 return r;
         if (!ask(c, id))
                 return fail(EXIT_FAILURE, "'%s' is still suspended", id);
+        /* the answer may have taken any time */
+        r = check_down(c, id);
+        if (r != 0)
+                return r;
         r = suspended_remove(id);
         return r < 0 ? fail(EXIT_FAILURE, "Failed to throw '%s' away: %s", id, strerror(-r)) : 0;
 }

@@ -16,12 +16,8 @@
 #include "helper/claude-run/verbs.h"
 #include "helper/claude-run/which-vm.h"
 
-static int start_one(Context *c, const char *id) {
-        return start_vm(c, id);
-}
-
 int verb_start(Context *c) {
-        return which_vm_each(c, start_one);
+        return which_vm_each(c, start_vm);
 }
 
 static int stop(Context *c, const char *id) {
@@ -64,7 +60,7 @@ int verb_stop(Context *c) {
 static int restart_one(Context *c, const char *id) {
         int r = stop_one(c, id);
 
-        return r != 0 ? r : start_one(c, id);
+        return r != 0 ? r : start_vm(c, id);
 }
 
 int verb_restart(Context *c) {

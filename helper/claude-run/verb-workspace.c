@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -286,13 +287,17 @@ static int apply_all(Context *c, Copy *copy, Changes *changes, const char *prote
 
         if (changes->n > 0)
                 qsort(changes->items, changes->n, sizeof(Change), apply_order);
-        for (size_t i = 0; i < changes->n; i++)
+        for (size_t i = 0; i < changes->n && !context_interrupted; i++)
                 n += apply_one(c, &a, &changes->items[i]);
         if (!c->options->dry_run && n > 0)
                 r = record_write(copy->directory, COPY_RECORD, &copy->record);
         if (r < 0)
                 return fail(EXIT_FAILURE, "Failed to write down what was applied from '%s': %s", copy->id,
                                 strerror(-r));
+        if (context_interrupted) {
+                fail(0, "interrupted; the rest is not applied");
+                return 128 + SIGINT;
+        }
         if (changes->n == 0)
                 say_line(stdout, "Nothing differs.");
         return n == changes->n ? 0 : EXIT_FAILURE;
@@ -405,6 +410,10 @@ int verb_discard(Context *c) {
                 return r;
         if (!ask(c, id, directory))
                 return fail(EXIT_FAILURE, "the copy of '%s' stays", id);
+        /* the answer may have taken any time */
+        r = check_stopped(c, id);
+        if (r != 0)
+                return r;
         r = copies_remove(path);
         return r < 0 ? fail(EXIT_FAILURE, "Failed to remove '%s': %s", path, strerror(-r)) : 0;
 }

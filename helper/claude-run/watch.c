@@ -40,6 +40,7 @@ typedef struct Watch {
         uint64_t read_usec; /* CLOCK_MONOTONIC, when the rows were */
         char selected[256]; /* the name of that row; it stays selected when others come */
         char *message;      /* owned; NULL: none */
+        const char *failed; /* what could not be done when the rows were read last */
         char *question;     /* the VM that is to stop if the user says so; NULL: none */
         pid_t job;          /* what a key has begun; 0: nothing */
         int job_output;
@@ -142,22 +143,23 @@ static uint64_t cpu_since(const VmRows *before, const VmRow *row, uint64_t elaps
         return WATCH_CPU_UNKNOWN;
 }
 
-/* Projects come and go, too. */
+/* Projects come and go, too. 0, negative errno: what is said of it now would go with the other screen. */
 static int read_rows(Watch *w) {
         _cleanup_(vm_rows_done) VmRows before = w->rows;
         uint64_t now, elapsed;
         int r;
 
         w->rows = (VmRows) {};
-        project_entries_done(&w->c->projects);
-        w->c->projects = (ProjectEntries) {};
-        w->c->have_projects = false;
-        r = context_projects(w->c);
-        if (r != 0)
+        context_forget_projects(w->c);
+        w->failed = "list projects";
+        r = project_entries_read(w->c->options->generator, &w->c->projects);
+        if (r < 0)
                 return r;
+        w->c->have_projects = true;
+        w->failed = "list VMs";
         r = vm_rows_read(w->c, VM_ROWS_NETWORK | VM_ROWS_REMARKS, &w->rows);
         if (r < 0)
-                return fail(EXIT_FAILURE, "Failed to list VMs: %s", strerror(-r));
+                return r;
         now = usec_now(CLOCK_MONOTONIC);
         elapsed = now - w->read_usec;
         w->read_usec = now;
@@ -174,6 +176,16 @@ static void say(Watch *w, const char *first, const char *second) {
         w->message = NEED(strjoin(first, second ?: "", NULL));
 }
 
+/* Not by stdio, in which a signal would leave an error. */
+static void wait_for_enter(void) {
+        char key = 0;
+        ssize_t n;
+
+        do
+                n = read(STDIN_FILENO, &key, 1);
+        while (n < 0 ? errno == EINTR && !end_signal : n > 0 && key != '\n');
+}
+
 /* In this terminal, which is its own meanwhile. */
 static void run_here(Watch *w, const char *verb, const char *id) {
         const char *argv[] = { SELF, verb, id, NULL };
@@ -181,13 +193,11 @@ static void run_here(Watch *w, const char *verb, const char *id) {
 
         leave(w);
         r = session_run_program((char **) argv, true, false);
-        take_signals();
         if (r != 0) {
                 /* what it has said is still to be read */
                 printf("\nTo go back to the list press Enter.\n");
                 fflush(stdout);
-                while (getchar() != '\n' && !feof(stdin) && !ferror(stdin))
-                        ;
+                wait_for_enter();
         }
         enter(w);
 }
@@ -316,6 +326,7 @@ static bool take_keys(Watch *w, const char *keys, size_t n) {
 
 /* --- the loop -------------------------------------------------------------------------- */
 
+/* The exit status, or negative errno. */
 static int run(Watch *w) {
         struct pollfd in = { .fd = STDIN_FILENO, .events = POLLIN };
         char keys[64];
@@ -329,13 +340,13 @@ static int run(Watch *w) {
                 if (n > 0) {
                         ssize_t size = read(STDIN_FILENO, keys, sizeof(keys));
 
-                        if ((size <= 0 && errno != EINTR) ||
+                        if (size == 0 || (size < 0 && errno != EINTR) ||
                                         (size > 0 && !take_keys(w, keys, (size_t) size)))
                                 return 0;
                 }
                 if (n == 0) {
                         r = read_rows(w);
-                        if (r != 0)
+                        if (r < 0)
                                 return r;
                 }
                 draw(w);
@@ -350,13 +361,15 @@ int watch(Context *c) {
         if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO) || tcgetattr(STDIN_FILENO, &w.modes) < 0)
                 return fail(EXIT_USAGE, "--watch needs a terminal; for programs: claude-run list --json");
         r = read_rows(&w);
-        if (r != 0)
-                return r;
-        take_signals();
-        enter(&w);
-        draw(&w);
-        r = run(&w);
-        leave(&w);
+        if (r >= 0) {
+                take_signals();
+                enter(&w);
+                draw(&w);
+                r = run(&w);
+                leave(&w);
+        }
+        if (r < 0)
+                r = fail(EXIT_FAILURE, "Failed to %s: %s", w.failed, strerror(-r));
         vm_rows_done(&w.rows);
         free(w.cpu);
         free(w.message);

@@ -1,6 +1,7 @@
 #include "helper/claude-run/which-vm.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -90,25 +91,40 @@ int which_vm_here(Context *c, char **ret) {
         return 0;
 }
 
+static bool may_be_prefix(const char *word) {
+        return strlen(word) >= WHICH_VM_PREFIX && strspn(word, "0123456789abcdef-") == strlen(word);
+}
+
+char *which_vm_pick(char *const *names, const char *word) {
+        const char *found = NULL;
+        bool many = false;
+
+        for (; names && *names; names++) {
+                if (strcmp(*names, word) == 0)
+                        return NEED(strdup(word));
+                if (!may_be_prefix(word) || !vm_name_is_uuid(*names) ||
+                                strncmp(*names, word, strlen(word)) != 0)
+                        continue;
+                many = found;
+                found = *names;
+        }
+        return found && !many ? NEED(strdup(found)) : NULL;
+}
+
 /* The ad-hoc VM whose UUID begins with the word; NULL if there is none, or more than one. */
 static char *find_prefix(Context *c, const char *word) {
-        _cleanup_strv_free_ char **units = NULL;
-        _cleanup_free_ char *found = NULL;
+        _cleanup_strv_free_ char **units = NULL, **names = NULL;
 
-        if (strlen(word) < WHICH_VM_PREFIX || strspn(word, "0123456789abcdef-") != strlen(word) ||
-                        context_manager(c) != 0 ||
+        if (!may_be_prefix(word) || context_manager(c) != 0 ||
                         manager_list(c->manager, "claude-vm@*.service", &units, NULL) < 0)
                 return NULL;
         for (char **unit = units; unit && *unit; unit++) {
                 _cleanup_free_ char *id = vm_name_of_unit(*unit);
 
-                if (!id || !vm_name_is_uuid(id) || strncmp(id, word, strlen(word)) != 0)
-                        continue;
-                if (found)
-                        return NULL;
-                found = TAKE_PTR(id);
+                if (id && vm_name_is_uuid(id))
+                        memory_need(strv_append(&names, id) >= 0);
         }
-        return TAKE_PTR(found);
+        return which_vm_pick(names, word);
 }
 
 int which_vm_resolve(Context *c, const char *word, char **ret) {
@@ -192,6 +208,8 @@ int which_vm_each(Context *c, int (*run)(Context *c, const char *id)) {
                         r = run(c, id);
                 if (r != 0)
                         result = r;
+                if (r == 128 + SIGINT)
+                        break;
         }
         return result;
 }
@@ -218,11 +236,39 @@ static char *find_last(Context *c) {
         return vm_name_is_id(text) ? TAKE_PTR(text) : NULL;
 }
 
+/* The VM that has ended whose UUID begins with the word, owned; NULL if the journal has none, or more. */
+static char *find_in_journal(Context *c, const char *word) {
+        _cleanup_strv_free_ char **names = NULL;
+        _cleanup_free_ char *text = NULL;
+        char *rest, *name;
+
+        if (!may_be_prefix(word) || which_vm_exists(c, word) ||
+                        run_program_read((const char *const[]) { c->options->journalctl, "--user", "--quiet",
+                                                         "--field=CLAUDE_VM", NULL },
+                                        &text) != 0)
+                return NULL;
+        rest = text;
+        while ((name = strsep(&rest, "\n")))
+                memory_need(strv_append(&names, name) >= 0);
+        return which_vm_pick(names, word);
+}
+
+static int find_word(Context *c, char **ret) {
+        int r = which_vm_only(c, ret);
+        char *ended = r == 0 ? find_in_journal(c, *ret) : NULL;
+
+        if (ended) {
+                free(*ret);
+                *ret = ended;
+        }
+        return r;
+}
+
 int which_vm_or_last(Context *c, char **ret) {
         int r;
 
         if (c->options->n_words > 0)
-                return which_vm_only(c, ret);
+                return find_word(c, ret);
         r = which_vm_here(c, ret);
         if (r != 0 || *ret)
                 return r;

@@ -14,6 +14,9 @@ int which_vm_directory(Context *c, char **ret);
  * it. */
 int which_vm_resolve(Context *c, const char *word, char **ret);
 
+/* The name that a word means: itself, or the only UUID that begins with it. Owned; NULL if there is none. */
+char *which_vm_pick(char *const *names, const char *word);
+
 /* Refuses a word that is no project and no VM. */
 int which_vm_check(Context *c, const char *id);
 
@@ -27,10 +30,12 @@ int which_vm_only(Context *c, char **ret);
 /* The same for the directory alone. `ret` is NULL if there is none. */
 int which_vm_here(Context *c, char **ret);
 
-/* As which_vm_only(); without a word also the VM that was last on this directory. */
+/* As which_vm_only(), and also a VM that has ended: by the beginning of its UUID, or without a word the one
+ * that was last on this directory. */
 int which_vm_or_last(Context *c, char **ret);
 
-/* Calls `run` for each VM of the command line; the last status that is not 0. */
+/* Calls `run` for each VM of the command line; the last status that is not 0. Ctrl-C in
+ * one ends it. */
 int which_vm_each(Context *c, int (*run)(Context *c, const char *id));
 
 /* Returns true if sessions of the VM work without asking the manager: its ssh master is up. */

@@ -254,6 +254,21 @@ int manager_active_state(Manager *m, const char *unit, char **ret) {
         return get_string_of(m, unit, "ActiveState", ret);
 }
 
+bool manager_has_job(Manager *m, const char *unit) {
+        _cleanup_free_ char *path = NULL;
+        sd_bus_message *answer = NULL;
+        uint32_t id = 0;
+        int r = unit_path(unit, &path);
+
+        if (r >= 0)
+                r = ASK(sd_bus_get_property(
+                                m->bus, DESTINATION, path, UNIT_INTERFACE, "Job", NULL, &answer, "(uo)"));
+        if (r >= 0)
+                r = sd_bus_message_read(answer, "(uo)", &id, NULL);
+        sd_bus_message_unref(answer);
+        return r >= 0 && id > 0;
+}
+
 bool manager_is_configured(Manager *m, const char *unit) {
         _cleanup_strv_free_ char **dropins = NULL;
         _cleanup_free_ char *path = NULL;

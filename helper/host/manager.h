@@ -52,6 +52,9 @@ void unit_state_done(UnitState *s);
  */
 int manager_active_state(Manager *m, const char *unit, char **ret);
 
+/* True if a job of the unit waits or runs: one that is inactive is about to start. */
+bool manager_has_job(Manager *m, const char *unit);
+
 /* True if a unit has a drop-in of the generator. */
 bool manager_is_configured(Manager *m, const char *unit);
 

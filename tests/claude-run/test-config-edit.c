@@ -141,6 +141,20 @@ static void test_bad(void **state) {
         assert_int_equal(n_reloads, 0);
 }
 
+/* What another program writes into the file meanwhile is not lost, nor is what the user wrote. */
+static void test_changed_meanwhile(void **state) {
+        const char *said;
+
+        assert_int_equal(edit("echo good >\"$1\"; echo theirs >\"${0%/*}/p.ini\"", &said), EXIT_FAILURE);
+        assert_says(said, "p.ini' has changed meanwhile, and is not replaced");
+        assert_says(said, "what you wrote is kept in ");
+        assert_string_equal(kept(), "good\n");
+        assert_file("p.ini", "theirs\n");
+        assert_int_equal(n_reloads, 0);
+        assert_int_equal(edit("echo good >\"$1\"; rm \"${0%/*}/p.ini\"", &said), EXIT_FAILURE);
+        assert_says(said, "what you wrote is kept in ");
+}
+
 static void test_killed(void **state) {
         const char *said;
 
@@ -297,6 +311,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_copy, setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_unchanged, setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_bad, setup, scratch_teardown),
+                cmocka_unit_test_setup_teardown(test_changed_meanwhile, setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_killed, setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_bad_twice_then_discarded, setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_bad_then_good, setup, scratch_teardown),

@@ -34,6 +34,15 @@ static void test_words(void **state) {
         assert_int_equal(chdir("/usr"), 0);
         expect(ARGV(W("--host"), W("far"), W("list")), "-- far sh -c '", " claude-run -C '/usr' 'list'");
         expect(ARGV(W("--host=me@far"), W("-C"), W("/x y")), "-- me@far sh -c ", " claude-run '-C' '/x y'");
+        /* a command's -C is its own, and the directory is that of here */
+        expect(ARGV(W("--host"), W("far"), W("exec"), W("web"), W("git"), W("-C"), W("sub")),
+                        "-- far sh -c '", " claude-run -C '/usr' 'exec' 'web' 'git' '-C' 'sub'");
+        expect(ARGV(W("--host"), W("far"), W("exec"), W("-u"), W("root"), W("web"), W("-C"), W("/x"),
+                               W("git")),
+                        "-- far sh -c '", " claude-run 'exec' '-u' 'root' 'web' '-C' '/x' 'git'");
+        expect(ARGV(W("--host"), W("far"), W("exec"), W("-tu"), W("root"), W("web"), W("git"), W("-C"),
+                               W("/x")),
+                        "-- far sh -c '", " claude-run -C '/usr' 'exec' '-tu' 'root' 'web' 'git' '-C' '/x'");
         /* a command's own words stay its own */
         expect(ARGV(W("--host"), W("far"), W("exec"), W("n"), W("it's"), W("-p"), W("1:2")), "-- far ",
                         " 'exec' 'n' 'it'\\''s' '-p' '1:2'");

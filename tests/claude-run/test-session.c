@@ -1,6 +1,7 @@
 #include "tests/test.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
@@ -107,8 +108,9 @@ static void test_find_below(void **state) {
         assert_null(find("work", "nowhere"));
 }
 
-/* Our standard input and output are the terminal for the time of a session; returns what it wrote. */
-static char *session_in(int leader, int follower, const char *script) {
+/* Our standard output, and our standard input if the session has a terminal, are the terminal for the time
+ * of a session; returns what it wrote. */
+static char *session_in(int leader, int follower, const char *script, bool terminal) {
         int input = dup(STDIN_FILENO), output = dup(STDOUT_FILENO);
         char *argv[] = { (char *) "/bin/sh", (char *) "-c", (char *) script, NULL };
         char *text = calloc(1, 65536);
@@ -116,9 +118,10 @@ static char *session_in(int leader, int follower, const char *script) {
         ssize_t n;
 
         fflush(stdout);
-        dup2(follower, STDIN_FILENO);
+        if (terminal)
+                dup2(follower, STDIN_FILENO);
         dup2(follower, STDOUT_FILENO);
-        assert_int_equal(session_run_program(argv, true, false), 7);
+        assert_int_equal(session_run_program(argv, terminal, false), 7);
         dup2(input, STDIN_FILENO);
         dup2(output, STDOUT_FILENO);
         close(input);
@@ -135,6 +138,15 @@ static int count_input(int fd) {
         return n;
 }
 
+static void open_terminal(int *ret_leader, int *ret_follower) {
+        int leader = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+
+        assert_true(leader >= 0 && grantpt(leader) == 0 && unlockpt(leader) == 0);
+        *ret_leader = leader;
+        *ret_follower = open(ptsname(leader), O_RDWR | O_NOCTTY | O_CLOEXEC);
+        assert_true(*ret_follower >= 0);
+}
+
 /* F17: whatever the guest has set, the user's terminal is as it was, and nothing is typed into his shell. */
 static void test_terminal_is_restored(void **state) {
         static const char *const undone[] = { "\033[!p", "\033(B", "\017", "\033[?1047l", "\033[r",
@@ -142,18 +154,16 @@ static void test_terminal_is_restored(void **state) {
                 "\033[?25h", "\033[?1000l", "\033[?1002l", "\033[?1003l", "\033[?1005l", "\033[?1006l",
                 "\033[?1015l", "\033[?1016l", "\033[?1004l", "\033[?2004l", "\033]104\033\\",
                 "\033]110\033\\", "\033]111\033\\", "\033]112\033\\", "\033[0m" };
-        int leader = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC), follower;
         struct termios before, after;
+        int leader, follower;
         const char *reset;
         char *text;
 
-        assert_true(leader >= 0 && grantpt(leader) == 0 && unlockpt(leader) == 0);
-        follower = open(ptsname(leader), O_RDWR | O_NOCTTY | O_CLOEXEC);
-        assert_true(follower >= 0);
+        open_terminal(&leader, &follower);
         assert_int_equal(tcgetattr(follower, &before), 0);
         /* the answer to the guest's question, with a line end and without */
         assert_int_equal(write(leader, "\033[?62;c\nrm -rf", 15), 15);
-        text = session_in(leader, follower, "stty -echo -icanon; printf 'LAST\\033]0;open'; exit 7");
+        text = session_in(leader, follower, "stty -echo -icanon; printf 'LAST\\033]0;open'; exit 7", true);
         reset = strstr(text, "LAST\033]0;open\030\033\\\033[!p");
         assert_non_null(reset);
         for (size_t i = 0; i < ELEMENTSOF(undone); i++)
@@ -168,6 +178,59 @@ static void test_terminal_is_restored(void **state) {
         close(leader);
 }
 
+/* The same for a session on plain pipes whose output is the user's terminal. */
+static void test_terminal_of_pipes(void **state) {
+        int leader, follower;
+        char *text;
+
+        open_terminal(&leader, &follower);
+        setenv("TERM", "xterm", 1);
+        assert_int_equal(write(leader, "\033[?62;c\nrm -rf", 15), 15);
+        text = session_in(leader, follower, "printf 'LAST\\033]0;open'; exit 7", false);
+        assert_non_null(strstr(text, "LAST\033]0;open\030\033\\\033[!p"));
+        assert_int_equal(count_input(follower), 0);
+        free(text);
+        /* which would print it */
+        setenv("TERM", "dumb", 1);
+        text = session_in(leader, follower, "echo LAST; exit 7", false);
+        assert_string_equal(text, "LAST\r\n");
+        free(text);
+        close(follower);
+        close(leader);
+}
+
+static int run_script(const char *script) {
+        char *argv[] = { (char *) "/bin/sh", (char *) "-c", (char *) script, NULL };
+
+        return session_run_program(argv, false, false);
+}
+
+/* True if a session's program has SIGHUP blocked. A shell would clear its mask. */
+static bool is_blocked(void) {
+        char *argv[] = { (char *) "/bin/grep", (char *) "-q", (char *) "^SigBlk:.*1$",
+                (char *) "/proc/self/status", NULL };
+
+        return session_run_program(argv, false, false) == 0;
+}
+
+static void test_signals(void **state) {
+        struct sigaction before;
+
+        assert_int_equal(run_script("kill -TERM $PPID; sleep 10; exit 7"), 255);
+        assert_int_equal(session_signal(), SIGTERM);
+        assert_int_equal(run_script("exit 7"), 7);
+        assert_int_equal(session_signal(), 0);
+        assert_int_equal(sigaction(SIGTERM, NULL, &before), 0);
+        assert_ptr_equal(before.sa_handler, SIG_DFL);
+        /* as nohup(1) leaves it; ssh would catch the signal if it were not blocked */
+        signal(SIGHUP, SIG_IGN);
+        assert_int_equal(run_script("kill -HUP $PPID; exit 7"), 7);
+        assert_int_equal(session_signal(), 0);
+        assert_true(is_blocked());
+        signal(SIGHUP, SIG_DFL);
+        assert_false(is_blocked());
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_quote),
@@ -175,6 +238,8 @@ int main(void) {
                 cmocka_unit_test(test_directory),
                 cmocka_unit_test_setup_teardown(test_find_below, scratch_setup, scratch_teardown),
                 cmocka_unit_test(test_terminal_is_restored),
+                cmocka_unit_test(test_terminal_of_pipes),
+                cmocka_unit_test(test_signals),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

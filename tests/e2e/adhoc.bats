@@ -73,6 +73,18 @@ assert_no_vm() {
         assert_no_vm
 }
 
+@test "a VM that dies below its agent: the reason, and a status that says so" {
+        local said=$BATS_TEST_TMPDIR/said status=0
+        claude-run "${SMALL[@]}" -- -p 'touch /work/begun; sleep 300' 2>"$said" 3>&- 4>&- &
+        wait_file "$DIRECTORY/begun"
+        pkill -KILL --full 'qemu-system.* -name claude-vm@'
+        wait $! || status=$?
+        [ "$status" = 70 ]
+        grep --quiet "^claude-run: VM '.*' has ended: QEMU" "$said"
+        systemctl --user reset-failed
+        assert_no_vm
+}
+
 @test "SIGKILL of claude-run at any moment of the start leaves nothing" {
         local delay
         for delay in 0.01 0.03 0.06 0.1 0.2 0.4 0.8 1.6; do
@@ -123,6 +135,7 @@ assert_no_vm() {
         touch "$DIRECTORY/go"
         assert_no_vm
         [[ "$(claude-run logs -n 200)" == *"guest is ready"* ]]
+        [[ "$(claude-run logs -n 200 "${id:0:8}")" == *"guest is ready"* ]]
         run -78 claude-run "${SETTINGS[@]}" --detach -- -p $'two\nlines'
         [[ "$output" == *"leave --detach out"* ]]
         assert_no_vm
@@ -140,7 +153,9 @@ assert_no_vm() {
         claude-run stop
         assert_no_vm
 
-        run claude-run --name made "${SETTINGS[@]}" </dev/null
+        # what may stand in an ini once is there once
+        mkdir -p "$BATS_TEST_TMPDIR/shared"
+        run -3 claude-run --name made "${SMALL[@]}" --publish 18097:80 --share "shared:$BATS_TEST_TMPDIR/shared:/shared" -- -p 'exit 3' </dev/null
         grep --quiet "^WorkDirectory=$DIRECTORY" ~/.config/claude-microvm/made.ini
         rm ~/.config/claude-microvm/made.ini
 }

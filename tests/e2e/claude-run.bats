@@ -95,6 +95,18 @@ type_in() {
         [ "$(vm_property tui ActiveState)" = active ]
 }
 
+@test "a session outlives its terminal with nohup" {
+        claude-run start tui
+        rm -f "$(project_dir tui)/hung-up"
+        nohup claude-run exec tui -- sh -c 'touch /work/begun; sleep 3; touch /work/hung-up' >/dev/null 2>&1 3>&- 4>&- &
+        wait_file "$(project_dir tui)/begun"
+        # claude-run and its ssh
+        kill -HUP $! && pkill -HUP --parent $!
+        wait $!
+        [ -e "$(project_dir tui)/hung-up" ]
+        rm "$(project_dir tui)"/{begun,hung-up}
+}
+
 @test "SIGKILL of the viewer leaves the agent alone" {
         local before
         attach_terminal kill
@@ -173,6 +185,22 @@ type_in() {
         tmux send-keys -t intr C-c
         wait_screen intr 'status=130'
         assert_nothing_left intr
+}
+
+@test "Ctrl-C in a call that has joined a start leaves it to the other call" {
+        local other
+        new_project joined
+        claude-run start joined 3>&- 4>&- &
+        other=$!
+        wait_journal joined 'Starting'
+        terminal joined "$(project_dir joined)"
+        tmux send-keys -t joined 'claude-run; echo status=$?' Enter
+        wait_screen joined 'The guest boots'
+        tmux send-keys -t joined C-c
+        wait_screen joined 'status=130'
+        wait $other
+        [ "$(vm_property joined ActiveState)" = active ]
+        claude-run stop joined
 }
 
 @test "a boot that fails: the reason and the guest's last words, not a hint where to look" {
@@ -260,7 +288,13 @@ wait_file_line() {
         [[ "$output" == *"--watch needs a terminal"* ]]
         run -78 claude-run start no-such-project
         [[ "$output" == *no-such-project.ini* ]]
+        run -78 claude-run changes no-such-project
+        [[ "$output" == *"no project and no VM is called 'no-such-project'"* ]]
+        run -78 claude-run changes 0b7c1f3e
         new_project notty
+        run -0 claude-run changes notty
+        [[ "$output" == "Nothing is known of 'notty': "* ]]
+        claude-run changes notty --json | jq --exit-status '(.known or .complete) == false and .changes == []'
         cd "$(project_dir notty)"
         run -2 claude-run attach </dev/null
         [[ "$output" == *"needs one here"* ]]

@@ -151,6 +151,29 @@ kept() {
         rm "$CONFIG/other-one.ini"
 }
 
+@test "--name leaves no ini of a call that does nothing, and is not for a project" {
+        cd "$(project_dir set)"
+        run -2 claude-run --name fresh </dev/null
+        [[ "$output" == *"needs one here"* && ! -e "$CONFIG/fresh.ini" ]]
+        run -2 claude-run set --name fresh </dev/null
+        [[ "$output" == *"claude-run rename set fresh"* ]]
+}
+
+@test "variables: an empty one is none, and those of settings are not for a project that is named" {
+        cd "$(project_dir set)"
+        WORK_DIR='' claude-run config >"$BATS_TEST_TMPDIR/settings"
+        grep --quiet "^Project.WorkDirectory=$PWD " "$BATS_TEST_TMPDIR/settings"
+        run -2 env CLAUDE_HOME=/elsewhere DIRENV_ALLOW=1 claude-run set </dev/null
+        [[ "$output" == *"needs one here"* ]]
+}
+
+@test "what cannot be written is an error, and a reader that has enough is none" {
+        run -1 bash -c 'claude-run config set >/dev/full'
+        [[ "$output" == *"Failed to write to the standard output: No space left on device" ]]
+        run -0 bash -c 'claude-run config set | head -n 1'
+        [ "${#lines[@]}" = 1 ]
+}
+
 @test "rename and rm: the ini and the home that nobody else has, never the work directory" {
         local home
         sed -i '/^Home=/d' "$CONFIG/set.ini"
@@ -180,6 +203,17 @@ kept() {
         [ ! -e "$home" ]
         [ -e "$(project_dir set)/mine" ]
         run -78 claude-run rm --yes renamed
+}
+
+@test "rm of all projects of a directory takes the home that was theirs; a name may stand there twice" {
+        local home
+        sed -i '/^Home=/d' "$CONFIG/set.ini"
+        home=$(claude-run config set --json | jq --raw-output '.[] | select(.key == "Home").value')
+        mkdir -p "$home"
+        cp "$CONFIG/set.ini" "$CONFIG/second.ini"
+        run -78 claude-run rm --yes set second set
+        [[ "$output" == *"no project is called 'set'"* ]]
+        [ ! -e "$CONFIG/set.ini" ] && [ ! -e "$CONFIG/second.ini" ] && [ ! -e "$home" ]
 }
 
 @test "rm: a home that the ini names stays, and the administrator's file does" {

@@ -207,15 +207,17 @@ says() {
         local ini=$HOME/.config/claude-microvm/made.ini value
         mkdir -p ~/projects/made
         for value in 1 0 '' no; do
-                DIRENV_ALLOW=$value run claude-run -C ~/projects/made --name made </dev/null
+                DIRENV_ALLOW=$value run -0 claude-run -C ~/projects/made config new made
                 run cat "$ini"
                 rm "$ini"
                 [ "$value" = 1 ] || [[ "$output" != *DevShell* ]]
                 [ "$value" != 1 ] || [[ "$output" == *DevShell=yes* ]]
         done
         # and is no setting that only a fresh VM could have
-        DIRENV_ALLOW=0 run claude-run template </dev/null
-        [[ "$output" != *"fresh VM"* ]]
+        for value in 0 1; do
+                DIRENV_ALLOW=$value run claude-run template </dev/null
+                [[ "$output" != *"fresh VM"* ]]
+        done
         rm ~/.config/claude-microvm/template.ini
         systemctl --user daemon-reload
 }

@@ -111,7 +111,9 @@ refused() {
         run ! claude-run exec online -- timeout 3 getent ahosts example.org
         run -1 claude-run network online mode all
         [[ "$output" == *"must be one of: internet allow none open"* ]]
-        claude-run network online mode internet
+        claude-run network online mode internet --save
+        run -0 claude-run config show online
+        [[ "$output" == *"Network.Mode=internet"*online.ini:* ]]
         reaches online 10.0.2.2 "$API_PORT"
         kill %1
 }

@@ -16,7 +16,7 @@ teardown_file() {
 }
 
 make_all() {
-        mkdir -p "$data"/{disks,guests/{debian,of-used,of-nobody}} "$data"/{old,new,odd}-0123456789ab "$data/old-0123456789ab/.claude" "$data/mine"
+        mkdir -p "$data"/{disks,guests/{debian,of-used,of-nobody}} "$data"/{old,new,odd}-0123456789ab "$data/old-0123456789ab/.claude" "$data/mine" "$data/deep-0123456789ab/.claude/projects"
         touch "$data"/disks/{used,gone,gone@good,notes}.raw "$data/disks/notes.txt"
         rm "$data/disks/notes.raw"
         ln -sfn "$HOME/projects" "$data/link-0123456789ab"
@@ -24,13 +24,15 @@ make_all() {
         # used lately, deeper than its own directory
         touch "$data/odd-0123456789ab/.claude.json"
         touch -d '40 days ago' "$data/odd-0123456789ab"
+        touch "$data/deep-0123456789ab/.claude/projects/session"
+        touch -d '40 days ago' "$data/deep-0123456789ab"/{,.claude{,/projects}}
 }
 
 @test "prune shows disks, images and homes of nobody, and removes nothing unasked" {
         make_all
         run -0 claude-run prune </dev/null
         [[ "$output" == *"disk "*" gone"* && "$output" == *"image "*"/guests/of-nobody"* && "$output" == *"home "*"/old-0123456789ab"* ]]
-        [[ "$output" != *used* && "$output" != *guests/debian* && "$output" != *new-0* && "$output" != *odd-0* && "$output" != *link-0* && "$output" != *notes* && "$output" != */mine* ]]
+        [[ "$output" != *used* && "$output" != *guests/debian* && "$output" != *new-0* && "$output" != *odd-0* && "$output" != *deep-0* && "$output" != *link-0* && "$output" != *notes* && "$output" != */mine* ]]
         [[ "$output" == *"Nothing is removed"*--yes* ]]
         [ -e "$data/disks/gone.raw" ] && [ -e "$data/guests/of-nobody" ] && [ -e "$data/old-0123456789ab" ]
 }
@@ -42,6 +44,15 @@ make_all() {
         [[ "$output" == *"has a mistake"* ]]
         [ ! -e "$data/disks/gone.raw" ] && [ -e "$data/guests/of-nobody" ] && [ -e "$data/old-0123456789ab" ]
         rm ~/.config/claude-microvm/broken.ini
+}
+
+@test "the image that defaults.ini names is of no project, and stays" {
+        make_all
+        printf '[VM]\nGuest=of-nobody\n' >~/.config/claude-microvm/defaults.ini
+        chmod 0600 ~/.config/claude-microvm/defaults.ini
+        run -0 claude-run prune </dev/null
+        rm ~/.config/claude-microvm/defaults.ini
+        [[ "$output" != */guests/* && "$output" == *"home "*"/old-0123456789ab"* ]]
 }
 
 @test "prune --yes removes them, and nothing else" {

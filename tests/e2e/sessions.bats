@@ -175,7 +175,7 @@ for d in "/work", "/home/claude":
         run -1 claude-run cp a b in:nowhere/
         [[ "$output" == *"nowhere/: no such directory in the VM"* ]]
         run -1 claude-run cp in:missing .
-        [[ "$output" == *"missing: no such file in the VM"* ]]
+        [[ "$output" == "guest| "*"missing: no such file in the VM" ]]
 }
 
 @test "cp: links stay links, names are taken as they are, what is there is merged" {
@@ -213,6 +213,25 @@ for d in "/work", "/home/claude":
         claude-run cp precious 'in:~/kept/other'
         [ "$(claude-run exec in cat /home/claude/kept/other)" = precious ]
         run ! ls -d .claude-run.* there/.claude-run.*
+        # nor of one that is ended
+        claude-run exec in -- truncate --size=100G /tmp/huge
+        run -143 timeout --preserve-status 3 claude-run cp in:/tmp/huge into/
+        claude-run exec in -- rm /tmp/huge
+        run ! ls -d into/.claude-run.*
+}
+
+@test "cp: a name that tar would unquote is that name, in either direction" {
+        local name='x\057..\057..\057secret\057key'
+        cd "$BATS_TEST_TMPDIR"
+        mkdir -p secret work/x arrived
+        echo secret >secret/key
+        echo mine >"work/$name"
+        (cd work && claude-run cp * in:/tmp/)
+        run ! claude-run exec in -- sh -c 'cat /tmp/key /tmp/secret/key 2>/dev/null'
+        [ -z "$output" ]
+        claude-run cp "in:/tmp/$name" arrived/
+        [ "$(cat "arrived/$name")" = mine ]
+        run ! grep --recursive --quiet secret arrived
 }
 
 @test "cp: a file that changes while it is read gives a warning, in either direction" {
