@@ -95,7 +95,8 @@ static void test_mode_none_has_no_rules(void **state) {
 
 /* All but this machine, unless it is named. */
 static void test_mode_open(void **state) {
-        char *const addresses[] = { (char *) "44.0.0.2", NULL }, *const networks[] = { (char *) "44.0.0.0/24", NULL };
+        char *const addresses[] = { (char *) "44.0.0.2", NULL },
+                    *const networks[] = { (char *) "44.0.0.0/24", NULL };
         _cleanup_(policy_done) Policy p = { .mode = POLICY_OPEN };
         _cleanup_free_ char *text = NULL, *own = NULL;
         size_t size;
