@@ -155,7 +155,7 @@ kept() {
         cd "$(project_dir set)"
         run -2 claude-run --name fresh </dev/null
         [[ "$output" == *"needs one here"* && ! -e "$CONFIG/fresh.ini" ]]
-        run -2 claude-run set --name fresh </dev/null
+        run -2 claude-run run set --name fresh </dev/null
         [[ "$output" == *"claude-run rename set fresh"* ]]
 }
 
@@ -163,7 +163,7 @@ kept() {
         cd "$(project_dir set)"
         WORK_DIR='' claude-run config >"$BATS_TEST_TMPDIR/settings"
         grep --quiet "^Project.WorkDirectory=$PWD " "$BATS_TEST_TMPDIR/settings"
-        run -2 env CLAUDE_HOME=/elsewhere DIRENV_ALLOW=1 claude-run set </dev/null
+        run -2 env CLAUDE_HOME=/elsewhere DIRENV_ALLOW=1 claude-run run set </dev/null
         [[ "$output" == *"needs one here"* ]]
 }
 
