@@ -313,6 +313,8 @@ static int receive(Context *c, const char *id, const Copy *copy, int arrived) {
         _cleanup_strv_free_ char **ssh = session_begin_ssh(c, c->options->ssh, id);
         PipeEnd *guest;
 
+        /* the input is that of a loop around us */
+        memory_need(strv_append(&ssh, "-n") >= 0);
         append_script(&ssh, send_script, copy->sources);
         guest = ANYWHERE(ssh);
         return run_with_guest(guest, CONFINED(tar, arrived), guest);

@@ -175,7 +175,10 @@ for d in "/work", "/home/claude":
         run -1 claude-run cp a b in:nowhere/
         [[ "$output" == *"nowhere/: no such directory in the VM"* ]]
         run -1 claude-run cp in:missing .
-        [[ "$output" == "guest| "*"missing: no such file in the VM" ]]
+        [[ "$output" == *"guest| "*"missing: no such file in the VM"* ]]
+        # and the input stays the caller's
+        run -0 bash -c 'printf rest | { claude-run cp in:/etc/hostname stays && cat; }'
+        [ "$output" = rest ]
 }
 
 @test "cp: links stay links, names are taken as they are, what is there is merged" {
