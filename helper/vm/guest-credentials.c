@@ -17,13 +17,15 @@
 #include "helper/vm/claude-settings.h"
 #include "helper/vm/user-settings.h"
 
-/* Takes what `f` wrote to the memory file `fd`. */
+/* Takes what `f` wrote to the memory file `fd`, which is closed at an error. */
 static int finish(GuestCredentials *c, const char *name, FILE *f, int fd) {
-        if (fclose(f) != 0) {
-                close(fd);
+        _cleanup_close_ int owned = fd;
+
+        if (fclose(f) != 0)
                 return -errno;
-        }
-        c->items[c->n++] = (GuestCredential) { .name = name, .fd = fd };
+        if (c->n >= GUEST_CREDENTIALS_MAX)
+                return -E2BIG;
+        c->items[c->n++] = (GuestCredential) { .name = name, .fd = TAKE_FD(owned) };
         return 0;
 }
 
