@@ -95,7 +95,8 @@ static void test_mode_none_has_no_rules(void **state) {
 
 /* All but this machine, unless it is named. */
 static void test_mode_open(void **state) {
-        char *const addresses[] = { (char *) "44.0.0.2", NULL }, *const networks[] = { (char *) "44.0.0.0/24", NULL };
+        char *const addresses[] = { (char *) "44.0.0.2", NULL },
+                    *const networks[] = { (char *) "44.0.0.0/24", NULL };
         _cleanup_(policy_done) Policy p = { .mode = POLICY_OPEN };
         _cleanup_free_ char *text = NULL, *own = NULL;
         size_t size;
@@ -213,8 +214,48 @@ static void test_resolver_log(void **state) {
                         "");
         parses("dnsmasq[41]: started, version 2.91 cachesize 1000", RESOLVER_STARTED, 0, "", "");
         parses("dnsmasq[41]: failed to bind", RESOLVER_ITSELF, 0, "", "");
+        parses("dnsmasq[41]: 7 10.0.2.15/1 cached Example.ORG is 93.184.216.34", RESOLVER_ADDRESS, 7,
+                        "example.org", "93.184.216.34");
+        /* not for an address: no answer to it is one */
+        parses("dnsmasq[41]: 7 10.0.2.15/1 query[TXT] example.org from 10.0.2.15", RESOLVER_OTHER, 7,
+                        "example.org", "");
+        parses("dnsmasq[41]: 7 10.0.2.15/1 forwarded example.org to 192.0.0.3", RESOLVER_OTHER, 7,
+                        "example.org", "");
+        parses("dnsmasq[41]: 7 10.0.2.15/1 config host is 10.0.2.2", RESOLVER_OTHER, 7, "host", "");
         parses("", RESOLVER_OTHER, 0, "", "");
         parses("dnsmasq", RESOLVER_OTHER, 0, "", "");
+}
+
+/* Names with blanks, as a guest asks for them and name servers may answer with them. */
+static void test_resolver_log_of_a_liar(void **state) {
+        static const char *const lines[] = {
+                "query[A] api.anthropic.com is 6.6.6.6 x.anthropic.com from 10.0.2.15",
+                "query[A] api.anthropic.com from x.anthropic.com from 10.0.2.15",
+                "forwarded api.anthropic.com is 6.6.6.6 x.anthropic.com to 192.0.0.3",
+                "reply api.anthropic.com is 6.6.6.6 x.anthropic.com is NXDOMAIN",
+                "reply api.anthropic.com is 6.6.6.6 x.anthropic.com is <CNAME>",
+                "reply api.anthropic.com is 6.6.6.6.anthropic.com is 4.4.4.4",
+                "cached api.anthropic.com is 6.6.6.6 x.anthropic.com is 4.4.4.4",
+                "config api.anthropic.com is NXDOMAIN x.anthropic.com is NXDOMAIN",
+                "reply  api.anthropic.com is 6.6.6.6",
+                "reply api.anthropic.com  is 6.6.6.6",
+                "reply api.anthropic.com is 6.6.6.6 ",
+                "reply api.anthropic.com is  6.6.6.6",
+                "reply api.anthropic.com is",
+                "reply <name unprintable> is 6.6.6.6",
+                "reply .anthropic.com is 6.6.6.6",
+                "reply api..anthropic.com is 6.6.6.6",
+                "reply a/b.anthropic.com is 6.6.6.6",
+                "reply a\"b.anthropic.com is 6.6.6.6",
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(lines); i++) {
+                char text[256];
+
+                snprintf(text, sizeof(text), "dnsmasq[41]: 7 10.0.2.15/40211 %s", lines[i]);
+                parses(text, RESOLVER_OTHER, 0, "", "");
+        }
+        parses("dnsmasq[41]: 7x 10.0.2.15/1 reply a.example is 6.6.6.6", RESOLVER_OTHER, 0, "", "");
 }
 
 static void take(KnownNames *k, const char *text) {
@@ -246,11 +287,22 @@ static void test_known_names(void **state) {
         take(&k, "dnsmasq[2]: 7 10.0.2.15/1 query[A] evil.example from 10.0.2.15");
         take(&k, "dnsmasq[2]: 7 10.0.2.15/1 reply evil.example is 44.0.0.9");
         assert_string_equal(known_names_find(&k, "44.0.0.9"), "evil.example");
+        /* a text that looks like an address */
+        take(&k, "dnsmasq[2]: 8 10.0.2.15/1 query[TXT] www.example.org from 10.0.2.15");
+        take(&k, "dnsmasq[2]: 8 10.0.2.15/1 reply www.example.org is 6.6.6.6");
+        assert_string_equal(known_names_find(&k, "6.6.6.6"), "");
+        /* a question and an answer that were not seen to belong together */
+        take(&k, "dnsmasq[2]: 9 10.0.2.15/1 query[A] www.example.org is 6.6.6.6 x.example from 10.0.2.15");
+        take(&k, "dnsmasq[2]: 9 10.0.2.15/1 reply www.example.org is 6.6.6.6");
+        assert_string_equal(known_names_find(&k, "6.6.6.6"), "");
         /* a ring: it does not grow */
         for (unsigned i = 0; i < 2 * KNOWN_NAMES_MAX; i++) {
-                ResolverLine line = { .word = RESOLVER_ADDRESS, .name = "x.example" };
+                ResolverLine query = { .word = RESOLVER_QUERY, .name = "x.example" },
+                             line = { .word = RESOLVER_ADDRESS, .name = "x.example" };
 
                 snprintf(line.address, sizeof(line.address), "45.%u.%u.1", i / 256, i % 256);
+                query.serial = line.serial = 10 + i;
+                assert_int_equal(known_names_take(&k, &query), 0);
                 assert_int_equal(known_names_take(&k, &line), 0);
         }
         assert_int_equal(k.n, KNOWN_NAMES_MAX);
@@ -370,6 +422,7 @@ int main(void) {
                 cmocka_unit_test(test_local),
                 cmocka_unit_test_setup_teardown(test_lists, setup_lists, scratch_teardown),
                 cmocka_unit_test(test_resolver_log),
+                cmocka_unit_test(test_resolver_log_of_a_liar),
                 cmocka_unit_test(test_known_names),
                 cmocka_unit_test(test_packet),
                 cmocka_unit_test(test_packet_log),
