@@ -23,9 +23,6 @@
 #include "helper/vm/suspended-files.h"
 #include "helper/vm/vm.h"
 
-#define SAVE_LIMIT (60 * SEC)
-#define SAVE_MIB_PER_SEC 16U /* of a slow disk */
-
 /* Says how it went to the one who asked and to the journal. */
 static void __attribute__((format(printf, 2, 3))) refuse(Vm *vm, const char *format, ...) {
         char why[SUSPEND_REPLY_MAX];
@@ -165,7 +162,6 @@ static void on_saved(Vm *vm, const char *error) {
 
 void vm_suspend(Vm *vm, int reply_fd) {
         const char *why = find_obstacle(vm);
-        uint64_t mib = setting_number(vm->parameters->values, SETTING_MEMORY_MIB);
         int r;
 
         /* the first one who asked waits for the answer */
@@ -189,7 +185,7 @@ void vm_suspend(Vm *vm, int reply_fd) {
                 return;
         }
         log_status(LOG_INFO, "Saves the guest's memory");
-        vm_migrate(vm, vm->memory_fd, false, SAVE_LIMIT + mib / SAVE_MIB_PER_SEC * SEC, on_saved);
+        vm_migrate(vm, vm->memory_fd, false, on_saved);
 }
 
 bool vm_suspend_delays_stop(Vm *vm) {

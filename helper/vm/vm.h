@@ -167,8 +167,11 @@ bool vm_share_has_failed(const Vm *vm);
 void vm_guest_is_ready(Vm *vm);
 
 /* migration.c: saves the guest, which it stops, to `fd`, or loads one that waits; `done` gets NULL or why it
- * failed. At the limit QEMU gives up. */
-void vm_migrate(Vm *vm, int fd, bool incoming, uint64_t limit_usec, void (*done)(Vm *vm, const char *error));
+ * failed. At the limit QEMU gives up, or is killed. */
+void vm_migrate(Vm *vm, int fd, bool incoming, void (*done)(Vm *vm, const char *error));
+
+/* How long that may take from its begin on, in microseconds. */
+uint64_t vm_migration_limit(const Vm *vm);
 
 /* Closes QEMU's copy of the descriptor. */
 void vm_migration_release(Vm *vm);
