@@ -393,6 +393,23 @@ static void test_end(void **state) {
         assert_false(scratch_has("claude-microvm/changes/p"));
 }
 
+/* Whatever a guest makes, the file of it can be read again. */
+static void test_long_paths(void **state) {
+        _cleanup_findings_ Findings f = {}, again = {};
+        char place[851] = "";
+
+        memset(place, 'x', sizeof(place) - 1);
+        for (unsigned i = 0; i < FINDINGS_MAX; i++)
+                assert_int_equal(findings_add(&f, FINDING_PROGRAM, place, "", "v", 1), 0);
+        assert_true(f.is_incomplete);
+        assert_true(f.bytes <= FINDINGS_BYTES_MAX);
+        assert_int_equal(findings_write(&f, scratch_path("kept"), true), 0);
+        assert_int_equal(findings_read(scratch_path("kept"), &again), 0);
+        assert_true(again.is_incomplete);
+        assert_int_equal(again.n, f.n);
+        assert_int_equal(again.bytes, f.bytes);
+}
+
 static void test_spoiled_file(void **state) {
         static const char *const texts[] = { "", "x", "complete\n1", "complete\n1 0 0\n",
                 "complete\n9 0 0\n", "complete\n1 0 99999999999999999999\n" };
@@ -424,6 +441,7 @@ int main(void) {
                 CASE(test_names_with_any_byte),
                 CASE(test_sentence),
                 CASE(test_end),
+                CASE(test_long_paths),
                 CASE(test_spoiled_file),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
