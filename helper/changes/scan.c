@@ -11,6 +11,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,19 +27,20 @@
 #include "common/whole-file.h"
 #include "helper/changes/git-config.h"
 
-#define ENTRIES_MAX 300000U       /* of all directories */
-#define SCAN_USEC_MAX (3 * SEC)   /* a VM waits for it */
-#define CONTENT_MAX (64U * 1024)  /* a larger file is known by its size and time */
-#define CONFIG_MAX (1024U * 1024) /* of git's */
-#define GIT_FILE_MAX 4096U        /* `.git`, commondir */
-#define OBEYED_ENTRIES_MAX 2000U  /* below one name that is obeyed */
+#define ENTRIES_MAX 300000U           /* of all directories */
+#define QUEUE_MAX (64U * 1024 * 1024) /* bytes of all paths in the queue */
+#define SCAN_USEC_MAX (3 * SEC)       /* a VM waits for it */
+#define CONTENT_MAX (64U * 1024)      /* a larger file is known by its size and time */
+#define CONFIG_MAX (1024U * 1024)     /* of git's */
+#define GIT_FILE_MAX 4096U            /* `.git`, commondir */
+#define OBEYED_ENTRIES_MAX 2000U      /* below one name that is obeyed */
 
 typedef struct Scan {
         int root;
         const char *prefix;
         Findings *findings;
         char **queue; /* directories to look into, of which `next` were */
-        size_t n_queue, next;
+        size_t n_queue, next, queue_bytes;
         unsigned n_entries;
         uint64_t deadline_usec;
         const char *config; /* whose settings are read now */
@@ -63,14 +65,22 @@ static bool may_go_on(Scan *s) {
         return false;
 }
 
+/* The names of a deep chain of directories, one below the other, would grow with the square of its depth. */
 static int push(Scan *s, const char *path) {
+        size_t size = strlen(path) + 1;
+        char **grown;
+
+        if (size > PATH_MAX || size > QUEUE_MAX - s->queue_bytes) {
+                s->findings->is_incomplete = true;
+                return 0;
+        }
         /* doubled, as in findings_add() */
-        char **grown = (s->n_queue & (s->n_queue - 1)) == 0
+        grown = (s->n_queue & (s->n_queue - 1)) == 0
                         ? reallocarray(s->queue, s->n_queue ? 2 * s->n_queue : 1, sizeof(char *))
                         : s->queue;
-
         if (!grown)
                 return -ENOMEM;
+        s->queue_bytes += size;
         s->queue = grown;
         s->queue[s->n_queue] = strdup(path);
         return s->queue[s->n_queue] ? (int) (s->n_queue++, 0) : -ENOMEM;

@@ -281,8 +281,9 @@ static int add_watch(Watcher *w, int directory, const char *path) {
         return 0;
 }
 
+/* What lies deeper could not be told. */
 static int push(Watcher *w, const char *path) {
-        if (w->n_queue + w->n_watches >= 2 * (size_t) WATCHES_MAX) {
+        if (w->n_queue + w->n_watches >= 2 * (size_t) WATCHES_MAX || strlen(path) > WATCHER_PATH_MAX) {
                 w->is_incomplete = true;
                 return 0;
         }

@@ -334,6 +334,23 @@ static void test_too_deep(void **state) {
         assert_true(changes.is_incomplete);
 }
 
+/* Names of 250 bytes, so that few directories are beyond the longest path. */
+static void test_long_chain(void **state) {
+        _cleanup_findings_ Findings f = {};
+        char command[128];
+
+        scratch_mkdir_chain("work/src", 15);
+        assert_int_equal(scan_directory(scratch_path("work"), "", &f), 0);
+        assert_false(f.is_incomplete);
+        scratch_mkdir("work/lib");
+        scratch_mkdir_chain("work/lib", 20);
+        assert_int_equal(scan_directory(scratch_path("work"), "", &f), 0);
+        assert_true(f.is_incomplete);
+        /* nftw(3) cannot */
+        snprintf(command, sizeof(command), "rm -r %s", scratch_path("work/lib"));
+        assert_int_equal(system(command), 0);
+}
+
 static void test_names_with_any_byte(void **state) {
         _cleanup_findings_ Findings changes = {};
         _cleanup_free_ char *sentence = NULL;
@@ -438,6 +455,7 @@ int main(void) {
                 CASE(test_programs_and_bits),
                 CASE(test_traps),
                 CASE(test_too_deep),
+                CASE(test_long_chain),
                 CASE(test_names_with_any_byte),
                 CASE(test_sentence),
                 CASE(test_end),
