@@ -6,11 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "common/agent.h"
 #include "common/cleanup.h"
+#include "common/memory-file.h"
 #include "common/printable.h"
 #include "common/user-config.h"
 #include "common/why.h"
@@ -31,11 +31,11 @@ static int finish(GuestCredentials *c, const char *name, FILE *f, int fd) {
 
 /* A memory file and a stream to fill it; QEMU reads it by name, from the start. */
 static int begin(const char *name, FILE **ret, int *ret_fd) {
-        _cleanup_close_ int fd = memfd_create(name, MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+        _cleanup_close_ int fd = memory_file(name);
         int duplicate;
 
         if (fd < 0)
-                return -errno;
+                return fd;
         duplicate = fcntl(fd, F_DUPFD_CLOEXEC, 3);
         if (duplicate < 0)
                 return -errno;
