@@ -43,6 +43,7 @@
 #include "helper/net/policy.h"
 #include "helper/net/proxy-log.h"
 #include "helper/net/proxy-names.h"
+#include "helper/net/text-answer.h"
 #include "helper/net/verdicts.h"
 #include "helper/sandbox/sandbox.h"
 
@@ -281,15 +282,11 @@ static int send_fds(int fd, const int fds[], size_t n) {
         return unix_send_fds(fd, fds, n, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-static int send_text(int fd, const char *text) {
-        return send(fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
-}
-
 static int send_json(int fd, sd_json_variant *v) {
         _cleanup_free_ char *text = NULL;
         int r = sd_json_variant_format(v, 0, &text);
 
-        return r < 0 ? r : send_text(fd, text);
+        return r < 0 ? r : text_answer_send(fd, text);
 }
 
 static int answer_show(Holder *h, int fd, const char *word, char *rest) {
@@ -315,13 +312,13 @@ static int answer_resolver(Holder *h, int fd, const char *word, char *rest) {
         int r = print(policy_print_resolver, &h->policy, &text);
 
         h->resolver_ready = false;
-        return r < 0 ? r : send_text(fd, text);
+        return r < 0 ? r : text_answer_send(fd, text);
 }
 
 /* The latest to ask gets the answer. */
 static int answer_resolver_ready(Holder *h, int fd, const char *word, char *rest) {
         if (h->resolver_ready)
-                return send_text(fd, "{}");
+                return text_answer_send(fd, "{}");
         close_cleanup(&h->resolver_waiter);
         h->resolver_waiter = fcntl(fd, F_DUPFD_CLOEXEC, 3);
         return h->resolver_waiter < 0 ? -errno : 0;
@@ -330,7 +327,7 @@ static int answer_resolver_ready(Holder *h, int fd, const char *word, char *rest
 static void resolver_has_started(Holder *h) {
         h->resolver_ready = true;
         if (h->resolver_waiter >= 0)
-                (void) send_text(h->resolver_waiter, "{}");
+                (void) text_answer_send(h->resolver_waiter, "{}");
         close_cleanup(&h->resolver_waiter);
         h->resolver_waiter = -EBADF;
 }
@@ -339,7 +336,7 @@ static void resolver_has_started(Holder *h) {
  * another. */
 static int answer_tap(Holder *h, int fd, const char *word, char *rest) {
         if (strcmp(rest, h->config->settings_id) != 0)
-                return send_text(fd, "stale");
+                return text_answer_send(fd, "stale");
         return send_fds(fd, &h->namespaces.tap_fd, 1);
 }
 
@@ -364,7 +361,7 @@ static int answer_tls_names(Holder *h, int fd, const char *word, char *rest) {
         if (r < 0)
                 return r;
         answer = strjoin("names\n", text, NULL);
-        return answer ? send_text(fd, answer) : -ENOMEM;
+        return answer ? text_answer_send(fd, answer) : -ENOMEM;
 }
 
 static int answer_ssh(Holder *h, int fd, const char *word, char *rest) {
@@ -419,12 +416,16 @@ static int give_answer(Connection *c, int fd, char *text) {
         return -EINVAL;
 }
 
-/* Who sends what we do not understand, or takes no answer, is hung up on. */
+/* Who sends what we do not understand, or takes no answer, is hung up on: also for a message that is longer
+ * than it may be, of which a part would mean something else. */
 static int on_request(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
         Connection *c = userdata;
         _cleanup_free_ char *text = malloc(NET_MESSAGE_MAX + 1);
-        ssize_t n = text ? recv(fd, text, NET_MESSAGE_MAX, MSG_DONTWAIT) : 0;
+        /* MSG_TRUNC: the size that it had */
+        ssize_t n = text ? recv(fd, text, NET_MESSAGE_MAX, MSG_DONTWAIT | MSG_TRUNC) : 0;
 
+        if (n > (ssize_t) NET_MESSAGE_MAX)
+                n = 0;
         if (n > 0) {
                 text[n] = '\0';
                 n = give_answer(c, fd, text) < 0 ? 0 : 1;

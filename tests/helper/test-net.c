@@ -2,17 +2,25 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_log.h>
 #include <linux/netlink.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/memory-file.h"
+#include "common/unix-socket.h"
 #include "helper/json.h"
 #include "helper/net/allow-list.h"
+#include "helper/net/client.h"
 #include "helper/net/known-names.h"
 #include "helper/net/packet-log.h"
 #include "helper/net/resolver-log.h"
+#include "helper/net/text-answer.h"
 #include "helper/net/verdicts.h"
 #include "tests/capture.h"
 #include "tests/helper/policy.h"
@@ -411,6 +419,100 @@ static void test_verdicts(void **state) {
         assert_int_equal(v.n, VERDICTS_MAX);
 }
 
+/* --- answers --------------------------------------------------------------------------- */
+
+static int setup_holder(void **state) {
+        if (scratch_setup(state) != 0)
+                return -1;
+        scratch_mkdir("claude-vm-net");
+        scratch_mkdir("claude-vm-net/p");
+        return 0;
+}
+
+/* A holder for one question: it answers with a text, or, if there is none, with a file of `size` bytes. */
+static pid_t answer_once(const char *text, size_t size, int seals) {
+        int listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), client, fd, r;
+        pid_t pid;
+
+        assert_int_equal(unix_bind(listener, scratch_path("claude-vm-net/p/control")), 0);
+        assert_int_equal(listen(listener, 1), 0);
+        pid = fork();
+        assert_true(pid >= 0);
+        if (pid > 0) {
+                close(listener);
+                return pid;
+        }
+        client = accept(listener, NULL, NULL);
+        (void) recv(client, (char[16]) {}, 16, 0);
+        if (text)
+                _exit(-text_answer_send(client, text));
+        fd = memory_file("test");
+        r = ftruncate(fd, (off_t) size);
+        _exit(r < 0 || fcntl(fd, F_ADD_SEALS, seals) < 0 ? 1 : -unix_send_fds(client, &fd, 1, 0));
+}
+
+static int ask_once(pid_t pid, char **ret) {
+        int r = net_request_text(scratch, "p", "show", ret), status;
+
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
+        return r;
+}
+
+static void test_answers_of_any_length(void **state) {
+        static const size_t sizes[] = { 2, 8192, 8193, 300000, TEXT_ANSWER_MAX };
+
+        for (size_t i = 0; i < ELEMENTSOF(sizes); i++) {
+                _cleanup_free_ char *text = calloc(1, sizes[i] + 1), *got = NULL;
+
+                memset(text, 'x', sizes[i]);
+                text[sizes[i] - 1] = 'y';
+                assert_int_equal(ask_once(answer_once(text, 0, 0), &got), 0);
+                assert_int_equal(strlen(got), sizes[i]);
+                assert_string_equal(got, text);
+        }
+}
+
+/* Neither side takes more than it has said, nor a part. */
+static void test_bad_answers(void **state) {
+        const int seals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK;
+        _cleanup_free_ char *long_text = calloc(1, TEXT_ANSWER_MAX + 2);
+        char *got = NULL;
+        int pair[2];
+
+        assert_int_equal(ask_once(answer_once(NULL, TEXT_ANSWER_MAX + 1, seals), &got), -EMSGSIZE);
+        assert_int_equal(ask_once(answer_once(NULL, 10, F_SEAL_GROW), &got), -EBADMSG);
+        assert_null(got);
+        memset(long_text, 'x', TEXT_ANSWER_MAX + 1);
+        assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+        assert_int_equal(text_answer_send(pair[0], long_text), -EMSGSIZE);
+        close(pair[0]);
+        close(pair[1]);
+}
+
+/* One that a holder would have to cut is not sent, nor is an answer that was cut taken. */
+static void test_long_questions(void **state) {
+        _cleanup_free_ char *question = calloc(1, NET_MESSAGE_MAX + 2);
+        int listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), client, status;
+        char *got = NULL;
+        pid_t pid;
+
+        memset(question, 'x', NET_MESSAGE_MAX + 1);
+        assert_int_equal(unix_bind(listener, scratch_path("claude-vm-net/p/control")), 0);
+        assert_int_equal(listen(listener, 2), 0);
+        assert_int_equal(net_request_text(scratch, "p", question, &got), -EMSGSIZE);
+        pid = fork();
+        if (pid == 0) {
+                client = accept(listener, NULL, NULL);
+                client = accept(listener, NULL, NULL);
+                _exit(send(client, question, NET_MESSAGE_MAX + 1, 0) != NET_MESSAGE_MAX + 1);
+        }
+        assert_int_equal(net_request_text(scratch, "p", "show", &got), -EMSGSIZE);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
+        close(listener);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_rules),
@@ -421,6 +523,9 @@ int main(void) {
                 cmocka_unit_test(test_resolver),
                 cmocka_unit_test(test_local),
                 cmocka_unit_test_setup_teardown(test_lists, setup_lists, scratch_teardown),
+                cmocka_unit_test_setup_teardown(test_answers_of_any_length, setup_holder, scratch_teardown),
+                cmocka_unit_test_setup_teardown(test_bad_answers, setup_holder, scratch_teardown),
+                cmocka_unit_test_setup_teardown(test_long_questions, setup_holder, scratch_teardown),
                 cmocka_unit_test(test_resolver_log),
                 cmocka_unit_test(test_resolver_log_of_a_liar),
                 cmocka_unit_test(test_known_names),
