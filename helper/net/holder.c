@@ -47,7 +47,8 @@
 #include "helper/net/verdicts.h"
 #include "helper/sandbox/sandbox.h"
 
-#define LOG_GROUP 1U /* as policy.c has it */
+#define LOG_GROUP 1U            /* as policy.c has it */
+#define SSH_CONNECTIONS_MAX 32U /* at once; a session has one for a moment */
 
 typedef struct Holder {
         const NetConfig *config;
@@ -62,7 +63,8 @@ typedef struct Holder {
         LineLimit proxy_limit;
         ApiTotals api;
         int control_fd, ssh_fd;
-        int own_fd; /* of the host's namespace */
+        unsigned n_ssh; /* connections */
+        int own_fd;     /* of the host's namespace */
         int packet_fd;
         int resolver_log_fds[2];
         int proxy_log_fds[2];
@@ -401,6 +403,8 @@ typedef struct Connection {
 
 static void end_connection(sd_event_source *source, Connection *c) {
         sd_event_source_disable_unref(source);
+        if (c->answers == ssh_answers)
+                c->holder->n_ssh--;
         free(c);
 }
 
@@ -441,12 +445,14 @@ static int accept_connection(Holder *h, int listener, const Answer *answers) {
         Connection *c;
         int r;
 
-        if (fd < 0)
+        /* the peers of `ssh` read what a guest sends: they must not take all descriptors of this process */
+        if (fd < 0 || (answers == ssh_answers && h->n_ssh >= SSH_CONNECTIONS_MAX))
                 return 0;
         c = calloc(1, sizeof(Connection));
         if (!c)
                 return 0;
         *c = (Connection) { h, answers };
+        h->n_ssh += answers == ssh_answers;
         r = sd_event_add_io(h->event, &source, fd, EPOLLIN, on_request, c);
         if (r >= 0)
                 r = sd_event_source_set_io_fd_own(source, true);

@@ -158,6 +158,22 @@ tell() {
         [ "$(<"$BATS_TEST_TMPDIR/slow")" = "44.113.0.10 begins ends" ]
 }
 
+@test "a program that holds silent connections for ssh keeps nobody else from the holder" {
+        run -0 as_user python3 - "$NET" <<-'PYTHON'
+	import socket, sys
+	def connect(name):
+	    s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+	    s.connect(f"{sys.argv[1]}/{name}")
+	    return s
+	held = [connect("ssh") for _ in range(1100)]
+	control = connect("control")
+	control.settimeout(5)
+	control.send(b"show")
+	print(control.recv(1 << 18)[:15])
+	PYTHON
+        [[ "$output" = *'{"mode":"allow"'* ]]
+}
+
 @test "haproxy itself reaches neither this machine nor its network, whatever it is told" {
         # what its network lets out, from a process beside it
         run ! nsenter --user --net --preserve-credentials --target "$HOLDER" curl --silent --insecure --max-time 5 https://192.168.77.1/
