@@ -52,6 +52,7 @@
 
 typedef struct Holder {
         const NetConfig *config;
+        const char *id;
         sd_event *event;
         NetNamespace namespaces;
         Policy policy;
@@ -117,12 +118,12 @@ static int print(void (*printer)(FILE *f, const Policy *p), const Policy *policy
 }
 
 /* A haproxy that does not run begins with the new list. */
-static int change_tls_names(const Holder *h, const Policy *policy) {
+static int change_tls_names(const Holder *h, const Policy *earlier) {
         _cleanup_free_ char *from = NULL, *to = NULL;
-        int r = policy->has_proxy ? print(policy_print_tls_names, &h->policy, &from) : -ENOENT;
+        int r = h->policy.has_proxy ? print(policy_print_tls_names, earlier, &from) : -ENOENT;
 
         if (r >= 0)
-                r = print(policy_print_tls_names, policy, &to);
+                r = print(policy_print_tls_names, &h->policy, &to);
         if (r >= 0)
                 r = proxy_names_change(h->config->runtime_dir, from, to);
         return r == -ENOENT || r == -ECONNREFUSED ? 0 : r;
@@ -183,7 +184,7 @@ static int change_mode(Policy *p, const char *word, char **ret_why) {
 }
 
 static int change(Holder *h, const char *word, char *rest, char **ret_why) {
-        Policy policy;
+        Policy policy, earlier;
         int r = copy_policy(&h->policy, &policy);
 
         if (r >= 0)
@@ -191,16 +192,20 @@ static int change(Holder *h, const char *word, char *rest, char **ret_why) {
                                 ? change_mode(&policy, rest, ret_why)
                                 : change_rules(&policy, rest, strcmp(word, "allow") == 0, ret_why);
         if (r > 0)
-                r = load_change(h, &policy);
-        if (r >= 0)
-                r = change_tls_names(h, &policy);
-        if (r < 0) {
+                r = load_change(h, &policy) ?: 1;
+        if (r <= 0) {
                 policy_done(&policy);
                 return r;
         }
-        policy_done(&h->policy);
+        /* from here on the rules are in force, whatever haproxy does */
+        earlier = h->policy;
         h->policy = policy;
-        return 0;
+        r = change_tls_names(h, &earlier);
+        policy_done(&earlier);
+        return r >= 0 ? 0
+                      : why_say(ret_why, r,
+                                        "The rules are in force, but haproxy has not taken over the names that TLS connections may have: %s. It does when it starts again: systemctl --user restart claude-vm-proxy@%s",
+                                        strerror(-r), h->id);
 }
 
 static int build_rules(const Policy *p, sd_json_variant **ret) {
@@ -751,6 +756,7 @@ static int make(Holder *h) {
 int net_run(const NetConfig *config, const char *id, char *const *variables) {
         Holder h = {
                 .config = config,
+                .id = id,
                 .resolver_waiter = -EBADF,
                 .resolver_log = { .handler = on_resolver_line, .userdata = &h },
                 .proxy_log = { .handler = on_proxy_line, .userdata = &h },

@@ -158,6 +158,19 @@ tell() {
         [ "$(<"$BATS_TEST_TMPDIR/slow")" = "44.113.0.10 begins ends" ]
 }
 
+@test "a haproxy that does not answer: the rules hold as they are shown, and the error says what is missing" {
+        local haproxy
+        haproxy=$(pgrep --full --newest --uid tester 'haproxy -db')
+        kill -STOP "$haproxy"
+        run -0 tell allow other.example
+        kill -CONT "$haproxy"
+        [[ "$output" = *'The rules are in force, but haproxy has not taken over the names'*'claude-vm-proxy@names'* ]]
+        run -0 tell show
+        [[ "$output" = *'"allow":"other.example","added":true'* ]]
+        [ "$(tell deny other.example)" = "{}" ]
+        run -35 get other.example
+}
+
 @test "a program that holds silent connections for ssh keeps nobody else from the holder" {
         run -0 as_user python3 - "$NET" <<-'PYTHON'
 	import socket, sys
