@@ -187,7 +187,8 @@ static int on_boot_limit(sd_event_source *source, uint64_t usec, void *userdata)
 }
 
 void vm_limit_boot(Vm *vm, uint64_t usec) {
-        if (vm->ending || vm->facts.boot_timeout)
+        /* the timer is another one's then: of an end, or of the power-off after the agent's */
+        if (vm->ending || vm->facts.boot_timeout || vm->facts.agent_status >= 0)
                 return;
         vm->facts.boot_limit_sec = (unsigned) (usec / SEC);
         vm_set_timer(vm, usec, on_boot_limit);
