@@ -188,13 +188,22 @@ void vm_suspend(Vm *vm, int reply_fd) {
         vm_migrate(vm, vm->memory_fd, false, on_saved);
 }
 
+/* systemd's own limit is for the ladder alone, which begins if the memory cannot be saved. */
+static void extend_stop(const Vm *vm) {
+        sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%llu",
+                        (unsigned long long) (vm_migration_limit(vm) +
+                                        STOP_STEPS * vm->config->stop_step_usec));
+}
+
 bool vm_suspend_delays_stop(Vm *vm) {
         bool first = !vm->stop_waits;
 
         if (!vm->migration.active || vm->migration.incoming)
                 return false;
-        if (first)
+        if (first) {
                 log_status(LOG_NOTICE, "The stop waits until the guest's memory is saved");
+                extend_stop(vm);
+        }
         vm->stop_waits = true;
         return first;
 }

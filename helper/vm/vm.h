@@ -114,7 +114,10 @@ void vm_kill_qemu(Vm *vm);
 /* The one timer of the VM's life; a new one replaces what was set. Without memory for it QEMU is killed. */
 void vm_set_timer(Vm *vm, uint64_t usec, sd_event_time_handler_t handler);
 
-/* A step of the ladder; the first call begins it. */
+/* A step of the ladder; the first call begins it. It is killed within STOP_STEPS of
+ * RunConfig.stop_step_usec.
+ */
+#define STOP_STEPS 4U
 void vm_request_stop(Vm *vm);
 
 /* Ends the VM without asking the guest: QEMU quits, or is killed soon after. */
