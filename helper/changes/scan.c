@@ -21,6 +21,7 @@
 
 #include "common/obeyed-names.h"
 #include "common/open-below.h"
+#include "common/path.h"
 #include "common/strjoin.h"
 #include "common/strv.h"
 #include "common/usec.h"
@@ -84,10 +85,6 @@ static int push(Scan *s, const char *path) {
         s->queue = grown;
         s->queue[s->n_queue] = strdup(path);
         return s->queue[s->n_queue] ? (int) (s->n_queue++, 0) : -ENOMEM;
-}
-
-static char *below(const char *dir, const char *name) {
-        return dir[0] ? strjoin(dir, "/", name, NULL) : strdup(name);
 }
 
 /* --- files ------------------------------------------------------------------------------ */
@@ -171,7 +168,7 @@ static const struct dirent *next_entry(Scan *s, DIR *d) {
 
         while ((entry = readdir(d))) {
                 s->n_entries++;
-                if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+                if (!path_is_dots(entry->d_name))
                         return entry;
         }
         return NULL;
@@ -217,7 +214,7 @@ static int add_tree(Scan *s, const char *path, unsigned depth) {
         int r = 0;
 
         while (r >= 0 && d && (entry = next_entry(s, d)) && may_go_on(s)) {
-                _cleanup_free_ char *child = below(path, entry->d_name);
+                _cleanup_free_ char *child = path_below(path, entry->d_name);
 
                 if (!child)
                         return -ENOMEM;
@@ -263,7 +260,7 @@ static int on_setting(void *userdata, const char *name, const char *value) {
 
 /* A file that git cannot read keeps git from running, until its author repairs it. */
 static int add_config(Scan *s, const char *git_dir, const char *name) {
-        _cleanup_free_ char *path = below(git_dir, name), *text = NULL;
+        _cleanup_free_ char *path = path_below(git_dir, name), *text = NULL;
         _cleanup_close_ int fd = -EBADF;
         struct stat st;
         char line[96];
@@ -287,7 +284,7 @@ static int add_config(Scan *s, const char *git_dir, const char *name) {
 }
 
 static int add_hooks(Scan *s, const char *git_dir) {
-        _cleanup_free_ char *path = below(git_dir, "hooks");
+        _cleanup_free_ char *path = path_below(git_dir, "hooks");
         _cleanup_closedir_ DIR *d = NULL;
         const struct dirent *entry;
         int r = 0;
@@ -298,7 +295,7 @@ static int add_hooks(Scan *s, const char *git_dir) {
         if (!d)
                 return add_file(s, path); /* a link, perhaps */
         while (r >= 0 && (entry = next_entry(s, d)) && may_go_on(s)) {
-                _cleanup_free_ char *hook = below(path, entry->d_name);
+                _cleanup_free_ char *hook = path_below(path, entry->d_name);
                 size_t n = strlen(entry->d_name);
 
                 if (!hook)
@@ -311,19 +308,19 @@ static int add_hooks(Scan *s, const char *git_dir) {
 }
 
 static int add_git_file(Scan *s, const char *git_dir, const char *name) {
-        _cleanup_free_ char *path = below(git_dir, name);
+        _cleanup_free_ char *path = path_below(git_dir, name);
 
         return path ? add_file(s, path) : -ENOMEM;
 }
 
 static int add_worktrees(Scan *s, const char *git_dir) {
-        _cleanup_free_ char *path = below(git_dir, "worktrees");
+        _cleanup_free_ char *path = path_below(git_dir, "worktrees");
         _cleanup_closedir_ DIR *d = path ? open_directory(s, path) : NULL;
         const struct dirent *entry;
         int r = path ? 0 : -ENOMEM;
 
         while (r >= 0 && d && (entry = next_entry(s, d)) && may_go_on(s)) {
-                _cleanup_free_ char *worktree = below(path, entry->d_name);
+                _cleanup_free_ char *worktree = path_below(path, entry->d_name);
 
                 r = worktree ? add_config(s, worktree, "config.worktree") : -ENOMEM;
                 if (r >= 0)
@@ -334,7 +331,7 @@ static int add_worktrees(Scan *s, const char *git_dir) {
 
 /* All that makes git run something, or look elsewhere for it. */
 static int add_repository(Scan *s, const char *git_dir) {
-        _cleanup_free_ char *modules = below(git_dir, "modules");
+        _cleanup_free_ char *modules = path_below(git_dir, "modules");
         int r = modules ? add_config(s, git_dir, "config") : -ENOMEM;
 
         if (r >= 0)
@@ -409,7 +406,7 @@ static void note_mark(Marks *m, const char *name) {
 }
 
 static int look_at(Scan *s, const char *path, DIR *d, const struct dirent *entry, bool are_programs) {
-        _cleanup_free_ char *child = below(path, entry->d_name);
+        _cleanup_free_ char *child = path_below(path, entry->d_name);
         mode_t type = type_of(d, entry);
 
         if (!child)
