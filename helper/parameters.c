@@ -273,6 +273,14 @@ const char *parameters_share_guest_directory(const Parameters *p, const char *ta
         return share ? share->guest_directory : NULL;
 }
 
+const char *parameters_writable_work_directory(const Parameters *p) {
+        const ShareParameters *work = parameters_share(p, "work");
+
+        return work && !work->read_only && !setting_is(p->values, SETTING_WORKSPACE, "copy")
+                        ? work->directory
+                        : NULL;
+}
+
 Parameters *parameters_free(Parameters *p) {
         if (!p)
                 return NULL;

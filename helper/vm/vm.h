@@ -82,6 +82,7 @@ struct Vm {
         bool ending;                      /* the timer is that of the stop or the kill */
         const struct DiskNote *disk_note; /* the gravest thing that the guest has said of it; or NULL */
         bool disk_failed;                 /* said already */
+        bool drawn;                       /* the agent has, once the guest was ready */
         bool setup_begun, setup_ended;
         int setup_status;      /* of Setup=; 0: it was good, or did not run */
         char setup_words[256]; /* its last ones, if it was not */
