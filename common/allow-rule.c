@@ -3,7 +3,6 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,6 +70,18 @@ static bool is_label(const char *s, size_t n) {
         return true;
 }
 
+bool allow_name_is_valid(const char *name) {
+        for (;; name++) {
+                size_t length = strcspn(name, ".");
+
+                if (!is_label(name, length))
+                        return false;
+                name += length;
+                if (!*name)
+                        return true;
+        }
+}
+
 static int parse_name(const char *text, AllowRule *rule, char *ret_why) {
         size_t n = strlen(text);
 
@@ -85,16 +96,9 @@ static int parse_name(const char *text, AllowRule *rule, char *ret_why) {
                 return refuse(ret_why, "must be a host name, an address, host:PORT or @LIST");
         for (size_t i = 0; i < n; i++)
                 rule->name[i] = (char) tolower((unsigned char) text[i]);
-        for (const char *label = rule->name;;) {
-                size_t length = strcspn(label, ".");
-
-                if (!is_label(label, length))
-                        return refuse(ret_why,
-                                        "a host name has letters, digits and '-', with dots between; other scripts are written as xn--…");
-                if (!label[length])
-                        return 0;
-                label += length + 1;
-        }
+        return allow_name_is_valid(rule->name)
+                        ? 0
+                        : refuse(ret_why, "a host name has letters, digits and '-', with dots between; other scripts are written as xn--…");
 }
 
 static int parse_list(const char *text, AllowRule *rule, char *ret_why) {

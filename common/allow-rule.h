@@ -8,6 +8,7 @@
  * The words end up in the configuration of other programs, so nothing but these forms passes. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define ALLOW_NAME_MAX 253U /* RFC 1035: bytes of a name in text form */
@@ -28,6 +29,9 @@ typedef struct AllowRule {
         unsigned prefix;
         unsigned port; /* 0: all */
 } AllowRule;
+
+/* True for labels of small letters, digits, '-' and '_' with dots between, whatever their number. */
+bool allow_name_is_valid(const char *name);
 
 /* Reads one word. 0; -EINVAL: `ret_why` is what a word must be, as the rest of a sentence. */
 int allow_rule_parse(const char *text, AllowRule *ret, char ret_why[static ALLOW_WHY_MAX]);

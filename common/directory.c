@@ -2,7 +2,9 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -33,6 +35,21 @@ int directory_make_parents(const char *path) {
         _cleanup_free_ char *parent = strndup(path, (size_t) (strrchr(path, '/') - path));
 
         return parent ? directory_make(parent) : -ENOMEM;
+}
+
+int directory_lock(const char *path, int operation) {
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        struct stat opened, named;
+
+        if (fd < 0 || fstat(fd, &opened) < 0)
+                return -errno;
+        if (opened.st_uid != geteuid())
+                return -EPERM;
+        if (flock(fd, operation) < 0)
+                return -errno;
+        if (lstat(path, &named) < 0 || named.st_ino != opened.st_ino || named.st_dev != opened.st_dev)
+                return -ENOENT;
+        return TAKE_FD(fd);
 }
 
 void directory_remove(const char *path) {

@@ -7,6 +7,11 @@ int directory_make(const char *path);
 /* The same for what an absolute path lies in. */
 int directory_make_parents(const char *path);
 
+/* Locks a directory of this user, as flock(2) does with `operation`. A descriptor, which has the lock;
+ * -ENOENT: there is none, or another process has removed it before the lock; -EPERM: it is another user's;
+ * other negative errno. */
+int directory_lock(const char *path, int operation);
+
 /* Removes a directory and the files in it, unless it has subdirectories. */
 void directory_remove(const char *path);
 

@@ -13,6 +13,14 @@ bool path_is_in(const char *path, const char *ancestor) {
         return strncmp(path, ancestor, n) == 0 && (path[n] == '/' || path[n] == '\0');
 }
 
+bool path_is_dots(const char *name) {
+        return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
+char *path_below(const char *directory, const char *name) {
+        return directory[0] ? strjoin(directory, "/", name, NULL) : strdup(name);
+}
+
 char *path_xdg(const char *variable, const char *below) {
         const char *value = getenv(variable);
 

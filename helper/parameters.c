@@ -148,9 +148,7 @@ static int no_such_project(const char *id, char *const *variables, char **ret_wh
 static int read_git_worktree(Parameters *p, char *const *variables, char **ret_why) {
         const char *name = strv_value(variables, PARAMETER_GIT_WORKTREE);
 
-        if (name &&
-                        (!name[0] || strchr(name, '/') || strcmp(name, ".") == 0 ||
-                                        strcmp(name, "..") == 0 || printable_check(name)))
+        if (name && (!name[0] || strchr(name, '/') || path_is_dots(name) || printable_check(name)))
                 return refuse(ret_why, PARAMETER_GIT_WORKTREE, name, "must be the name of a directory");
         p->git_worktree = name;
         return 0;
@@ -273,6 +271,14 @@ const char *parameters_share_guest_directory(const Parameters *p, const char *ta
         const ShareParameters *share = parameters_share(p, tag);
 
         return share ? share->guest_directory : NULL;
+}
+
+const char *parameters_writable_work_directory(const Parameters *p) {
+        const ShareParameters *work = parameters_share(p, "work");
+
+        return work && !work->read_only && !setting_is(p->values, SETTING_WORKSPACE, "copy")
+                        ? work->directory
+                        : NULL;
 }
 
 Parameters *parameters_free(Parameters *p) {

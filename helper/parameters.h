@@ -58,5 +58,8 @@ const char *parameters_share_directory(const Parameters *p, const char *tag);
 /* The same in the guest. */
 const char *parameters_share_guest_directory(const Parameters *p, const char *tag);
 
+/* The host's directory that the guest works in, if it may write to it; NULL: it may not, or has a copy. */
+const char *parameters_writable_work_directory(const Parameters *p);
+
 Parameters *parameters_free(Parameters *p);
 DEFINE_CLEANUP(Parameters *, parameters_free, parameters_cleanup)

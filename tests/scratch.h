@@ -44,6 +44,24 @@ static inline void scratch_mkdir(const char *name) {
         assert_int_equal(mkdir(scratch_path(name), 0700), 0);
 }
 
+/* Directories with names of 250 bytes in `name`, each in the one before. */
+static inline void scratch_mkdir_chain(const char *name, unsigned depth) {
+        int fd = open(scratch_path(name), O_PATH | O_DIRECTORY | O_CLOEXEC);
+        char part[251] = "";
+
+        memset(part, 'x', sizeof(part) - 1);
+        for (unsigned i = 0; i < depth; i++) {
+                int next;
+
+                assert_int_equal(mkdirat(fd, part, 0700), 0);
+                next = openat(fd, part, O_PATH | O_DIRECTORY | O_CLOEXEC);
+                close(fd);
+                fd = next;
+        }
+        assert_true(fd >= 0);
+        close(fd);
+}
+
 /* A file with this text, in the place of an older one. */
 static inline void scratch_write(const char *name, const char *text, mode_t mode) {
         FILE *f = fopen(scratch_path(name), "we");

@@ -13,7 +13,7 @@
 
 #include "common/whole-file.h"
 
-#define FILE_MAX (16U * 1024 * 1024)
+#define FILE_MAX (16U * 1024 * 1024) /* more than the limits of a list come to */
 
 static void finding_done(Finding *f) {
         free(f->place);
@@ -41,8 +41,9 @@ static char *copy_bytes(const char *bytes, size_t size) {
 int findings_add(Findings *f, FindingKind kind, const char *place, const char *name, const char *value,
                 size_t size) {
         Finding new = { .kind = kind, .size = size }, *grown;
+        size_t bytes = strlen(place) + strlen(name) + size;
 
-        if (f->n >= FINDINGS_MAX || size > FINDINGS_BYTES_MAX - f->bytes) {
+        if (f->n >= FINDINGS_MAX || bytes > FINDINGS_BYTES_MAX - f->bytes) {
                 f->is_incomplete = true;
                 return 0;
         }
@@ -60,7 +61,7 @@ int findings_add(Findings *f, FindingKind kind, const char *place, const char *n
                 return -ENOMEM;
         }
         f->items[f->n++] = new;
-        f->bytes += size;
+        f->bytes += bytes;
         return 0;
 }
 

@@ -7,7 +7,7 @@
 #include "common/cleanup.h"
 
 #define FINDINGS_MAX 20000U
-#define FINDINGS_BYTES_MAX (4U * 1024 * 1024) /* of all values */
+#define FINDINGS_BYTES_MAX (4U * 1024 * 1024) /* of all places, names and values */
 
 typedef enum FindingKind {
         FINDING_DIRECTORY, /* that was looked at; its value is its path */

@@ -11,6 +11,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,25 +21,27 @@
 
 #include "common/obeyed-names.h"
 #include "common/open-below.h"
+#include "common/path.h"
 #include "common/strjoin.h"
 #include "common/strv.h"
 #include "common/usec.h"
 #include "common/whole-file.h"
 #include "helper/changes/git-config.h"
 
-#define ENTRIES_MAX 300000U       /* of all directories */
-#define SCAN_USEC_MAX (3 * SEC)   /* a VM waits for it */
-#define CONTENT_MAX (64U * 1024)  /* a larger file is known by its size and time */
-#define CONFIG_MAX (1024U * 1024) /* of git's */
-#define GIT_FILE_MAX 4096U        /* `.git`, commondir */
-#define OBEYED_ENTRIES_MAX 2000U  /* below one name that is obeyed */
+#define ENTRIES_MAX 300000U           /* of all directories */
+#define QUEUE_MAX (64U * 1024 * 1024) /* bytes of all paths in the queue */
+#define SCAN_USEC_MAX (3 * SEC)       /* a VM waits for it */
+#define CONTENT_MAX (64U * 1024)      /* a larger file is known by its size and time */
+#define CONFIG_MAX (1024U * 1024)     /* of git's */
+#define GIT_FILE_MAX 4096U            /* `.git`, commondir */
+#define OBEYED_ENTRIES_MAX 2000U      /* below one name that is obeyed */
 
 typedef struct Scan {
         int root;
         const char *prefix;
         Findings *findings;
         char **queue; /* directories to look into, of which `next` were */
-        size_t n_queue, next;
+        size_t n_queue, next, queue_bytes;
         unsigned n_entries;
         uint64_t deadline_usec;
         const char *config; /* whose settings are read now */
@@ -63,21 +66,25 @@ static bool may_go_on(Scan *s) {
         return false;
 }
 
+/* The names of a deep chain of directories, one below the other, would grow with the square of its depth. */
 static int push(Scan *s, const char *path) {
+        size_t size = strlen(path) + 1;
+        char **grown;
+
+        if (size > PATH_MAX || size > QUEUE_MAX - s->queue_bytes) {
+                s->findings->is_incomplete = true;
+                return 0;
+        }
         /* doubled, as in findings_add() */
-        char **grown = (s->n_queue & (s->n_queue - 1)) == 0
+        grown = (s->n_queue & (s->n_queue - 1)) == 0
                         ? reallocarray(s->queue, s->n_queue ? 2 * s->n_queue : 1, sizeof(char *))
                         : s->queue;
-
         if (!grown)
                 return -ENOMEM;
+        s->queue_bytes += size;
         s->queue = grown;
         s->queue[s->n_queue] = strdup(path);
         return s->queue[s->n_queue] ? (int) (s->n_queue++, 0) : -ENOMEM;
-}
-
-static char *below(const char *dir, const char *name) {
-        return dir[0] ? strjoin(dir, "/", name, NULL) : strdup(name);
 }
 
 /* --- files ------------------------------------------------------------------------------ */
@@ -161,7 +168,7 @@ static const struct dirent *next_entry(Scan *s, DIR *d) {
 
         while ((entry = readdir(d))) {
                 s->n_entries++;
-                if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+                if (!path_is_dots(entry->d_name))
                         return entry;
         }
         return NULL;
@@ -207,7 +214,7 @@ static int add_tree(Scan *s, const char *path, unsigned depth) {
         int r = 0;
 
         while (r >= 0 && d && (entry = next_entry(s, d)) && may_go_on(s)) {
-                _cleanup_free_ char *child = below(path, entry->d_name);
+                _cleanup_free_ char *child = path_below(path, entry->d_name);
 
                 if (!child)
                         return -ENOMEM;
@@ -253,7 +260,7 @@ static int on_setting(void *userdata, const char *name, const char *value) {
 
 /* A file that git cannot read keeps git from running, until its author repairs it. */
 static int add_config(Scan *s, const char *git_dir, const char *name) {
-        _cleanup_free_ char *path = below(git_dir, name), *text = NULL;
+        _cleanup_free_ char *path = path_below(git_dir, name), *text = NULL;
         _cleanup_close_ int fd = -EBADF;
         struct stat st;
         char line[96];
@@ -277,7 +284,7 @@ static int add_config(Scan *s, const char *git_dir, const char *name) {
 }
 
 static int add_hooks(Scan *s, const char *git_dir) {
-        _cleanup_free_ char *path = below(git_dir, "hooks");
+        _cleanup_free_ char *path = path_below(git_dir, "hooks");
         _cleanup_closedir_ DIR *d = NULL;
         const struct dirent *entry;
         int r = 0;
@@ -288,7 +295,7 @@ static int add_hooks(Scan *s, const char *git_dir) {
         if (!d)
                 return add_file(s, path); /* a link, perhaps */
         while (r >= 0 && (entry = next_entry(s, d)) && may_go_on(s)) {
-                _cleanup_free_ char *hook = below(path, entry->d_name);
+                _cleanup_free_ char *hook = path_below(path, entry->d_name);
                 size_t n = strlen(entry->d_name);
 
                 if (!hook)
@@ -301,19 +308,19 @@ static int add_hooks(Scan *s, const char *git_dir) {
 }
 
 static int add_git_file(Scan *s, const char *git_dir, const char *name) {
-        _cleanup_free_ char *path = below(git_dir, name);
+        _cleanup_free_ char *path = path_below(git_dir, name);
 
         return path ? add_file(s, path) : -ENOMEM;
 }
 
 static int add_worktrees(Scan *s, const char *git_dir) {
-        _cleanup_free_ char *path = below(git_dir, "worktrees");
+        _cleanup_free_ char *path = path_below(git_dir, "worktrees");
         _cleanup_closedir_ DIR *d = path ? open_directory(s, path) : NULL;
         const struct dirent *entry;
         int r = path ? 0 : -ENOMEM;
 
         while (r >= 0 && d && (entry = next_entry(s, d)) && may_go_on(s)) {
-                _cleanup_free_ char *worktree = below(path, entry->d_name);
+                _cleanup_free_ char *worktree = path_below(path, entry->d_name);
 
                 r = worktree ? add_config(s, worktree, "config.worktree") : -ENOMEM;
                 if (r >= 0)
@@ -324,7 +331,7 @@ static int add_worktrees(Scan *s, const char *git_dir) {
 
 /* All that makes git run something, or look elsewhere for it. */
 static int add_repository(Scan *s, const char *git_dir) {
-        _cleanup_free_ char *modules = below(git_dir, "modules");
+        _cleanup_free_ char *modules = path_below(git_dir, "modules");
         int r = modules ? add_config(s, git_dir, "config") : -ENOMEM;
 
         if (r >= 0)
@@ -399,7 +406,7 @@ static void note_mark(Marks *m, const char *name) {
 }
 
 static int look_at(Scan *s, const char *path, DIR *d, const struct dirent *entry, bool are_programs) {
-        _cleanup_free_ char *child = below(path, entry->d_name);
+        _cleanup_free_ char *child = path_below(path, entry->d_name);
         mode_t type = type_of(d, entry);
 
         if (!child)

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "common/agent.h"
@@ -13,6 +12,7 @@
 #include "common/directory.h"
 #include "common/drop-in.h"
 #include "common/exit-status.h"
+#include "common/memory-file.h"
 #include "common/runtime-path.h"
 #include "common/settings.h"
 #include "common/strjoin.h"
@@ -95,8 +95,10 @@ static int link_secret(const char *runtime_dir, const char *id, const char *name
 
         if (!value || !value[0])
                 return 0;
-        fd = memfd_create("credential", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
-        if (fd < 0 || write(fd, value, strlen(value)) != (ssize_t) strlen(value))
+        fd = memory_file("credential");
+        if (fd < 0)
+                return fd;
+        if (write(fd, value, strlen(value)) != (ssize_t) strlen(value))
                 return -errno;
         /* open as long as this process is */
         snprintf(target, sizeof(target), "/proc/%d/fd/%d", getpid(), fd);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/path.h"
 
 typedef struct Walk {
         Tree *tree;
@@ -19,10 +20,6 @@ typedef struct Walk {
 } Walk;
 
 static int walk_directory(Walk *w, int fd, size_t length);
-
-static bool is_dots(const char *name) {
-        return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
-}
 
 /* Enters a directory that has been visited. `length`: of its path. */
 static int enter(Walk *w, const TreeEntry *e, size_t length) {
@@ -77,7 +74,7 @@ static int walk_directory(Walk *w, int fd, size_t length) {
         while (r >= 0 && (entry = readdir(d))) {
                 size_t n = strlen(entry->d_name), start = length > 0 ? length + 1 : 0;
 
-                if (is_dots(entry->d_name))
+                if (path_is_dots(entry->d_name))
                         continue;
                 if (start + n >= sizeof(w->path)) {
                         w->tree->is_incomplete = true;

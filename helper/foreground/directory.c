@@ -5,13 +5,11 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -33,24 +31,6 @@ void foreground_directory_remove(const char *path) {
         (void) directory_remove_tree(path, DEPTH_MAX);
 }
 
-/* 0 and the descriptor if this process has the lock of a directory that is still there. */
-static int lock(const char *path, int *ret) {
-        _cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        struct stat opened, named;
-
-        if (fd < 0 || fstat(fd, &opened) < 0)
-                return -errno;
-        if (opened.st_uid != geteuid())
-                return -EPERM;
-        if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-                return -errno;
-        /* another start may have removed it before this lock */
-        if (lstat(path, &named) < 0 || named.st_ino != opened.st_ino || named.st_dev != opened.st_dev)
-                return -ENOENT;
-        *ret = TAKE_FD(fd);
-        return 0;
-}
-
 static void sweep(const char *base) {
         _cleanup_closedir_ DIR *dir = opendir(base);
 
@@ -61,7 +41,8 @@ static void sweep(const char *base) {
                 if (strncmp(entry->d_name, PREFIX, strlen(PREFIX)) != 0)
                         continue;
                 path = strjoin(base, "/", entry->d_name, NULL);
-                if (path && lock(path, &fd) == 0)
+                fd = path ? directory_lock(path, LOCK_EX | LOCK_NB) : -ENOMEM;
+                if (fd >= 0)
                         foreground_directory_remove(path);
         }
 }
@@ -96,9 +77,11 @@ int foreground_directory_make(char **ret_path, int *ret_lock) {
                 path = strjoin(base, "/" PREFIX "XXXXXX", NULL);
                 if (!path || !mkdtemp(path))
                         return path ? -errno : -ENOMEM;
-                r = lock(path, ret_lock);
+                r = directory_lock(path, LOCK_EX | LOCK_NB);
         }
-        if (r >= 0)
-                *ret_path = TAKE_PTR(path);
-        return r;
+        if (r < 0)
+                return r;
+        *ret_path = TAKE_PTR(path);
+        *ret_lock = r;
+        return 0;
 }

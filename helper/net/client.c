@@ -4,11 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/strjoin.h"
 #include "common/unix-socket.h"
 #include "helper/net/addresses.h"
+#include "helper/net/text-answer.h"
 
 char *net_path(const char *runtime_dir, const char *id, const char *name) {
         return strjoin(runtime_dir, NET_RUNTIME, id, "/", name, NULL);
@@ -28,10 +30,13 @@ static int connect_to(const char *runtime_dir, const char *id, const char *name)
 /* Sends the question. The connection, from which the answer is to be read. */
 static int ask(const char *runtime_dir, const char *id, const char *name, const char *word) {
         _cleanup_close_ int fd = connect_to(runtime_dir, id, name);
+        size_t size = strlen(word);
 
         if (fd < 0)
                 return fd;
-        return send(fd, word, strlen(word), MSG_NOSIGNAL) < 0 ? -errno : TAKE_FD(fd);
+        if (size > NET_MESSAGE_MAX)
+                return -EMSGSIZE;
+        return send(fd, word, size, MSG_NOSIGNAL) < 0 ? -errno : TAKE_FD(fd);
 }
 
 static int take_fds(struct msghdr *message, int *ret) {
@@ -45,7 +50,12 @@ static int take_fds(struct msghdr *message, int *ret) {
         return (int) n;
 }
 
-/* Receives one message with at most NET_FDS_MAX descriptors. Their number. */
+static void close_all(const int fds[], int n) {
+        for (int i = 0; i < n; i++)
+                close(fds[i]);
+}
+
+/* Receives one message with at most NET_FDS_MAX descriptors. Their number; -EMSGSIZE: it was cut. */
 static int receive(int fd, char *text, size_t *size, int *ret_fds) {
         union {
                 char bytes[CMSG_SPACE(NET_FDS_MAX * sizeof(int))];
@@ -59,14 +69,20 @@ static int receive(int fd, char *text, size_t *size, int *ret_fds) {
                 .msg_controllen = sizeof(control.bytes),
         };
         ssize_t n;
+        int n_fds;
 
         do
                 n = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
         while (n < 0 && errno == EINTR);
         if (n < 0)
                 return -errno;
+        n_fds = take_fds(&message, ret_fds);
+        if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
+                close_all(ret_fds, n_fds);
+                return -EMSGSIZE;
+        }
         *size = (size_t) n;
-        return n == 0 ? -ECONNRESET : take_fds(&message, ret_fds);
+        return n == 0 ? -ECONNRESET : n_fds;
 }
 
 static int receive_fds(int fd, int ret[static NET_FDS_MAX]) {
@@ -96,6 +112,13 @@ int net_request_text(const char *runtime_dir, const char *id, const char *word, 
         if (fd < 0)
                 return fd;
         r = text ? receive(fd, text, &size, fds) : -ENOMEM;
+        if (r > 0) {
+                int n = r;
+
+                r = n == 1 ? text_answer_read(fds[0], ret) : -EPROTO;
+                close_all(fds, n);
+                return r;
+        }
         if (r < 0)
                 return r;
         text[size] = '\0';

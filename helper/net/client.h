@@ -1,4 +1,5 @@
-/* The other side of a VM's network holder (holder.h): one message there, one back. */
+/* The other side of a VM's network holder (holder.h): one message there, one back. Any of these returns
+ * -EMSGSIZE if a message is longer than it may be, and takes no part of one. */
 #pragma once
 
 #include <stddef.h>
@@ -6,7 +7,7 @@
 
 #include "common/unix-socket.h"
 
-#define NET_MESSAGE_MAX (160U * 1024U)
+#define NET_MESSAGE_MAX (160U * 1024U) /* a kernel refuses one of 200 KiB */
 #define NET_FDS_MAX UNIX_FDS_MAX
 
 /* In the directory of a VM's network: where haproxy takes commands. */

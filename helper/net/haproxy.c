@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -18,6 +17,7 @@
 #include "common/directory.h"
 #include "common/drop-in.h"
 #include "common/exit-status.h"
+#include "common/memory-file.h"
 #include "common/settings.h"
 #include "common/strv.h"
 #include "common/unix-socket.h"
@@ -105,9 +105,9 @@ static int write_keys(const Haproxy *h, char *const *encrypted, int fd, char **r
 }
 
 static int make_keys(const Haproxy *h, char **ret_why) {
-        _cleanup_close_ int fd = memfd_create("keys", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+        _cleanup_close_ int fd = memory_file("keys");
         _cleanup_strv_free_ char **encrypted = NULL;
-        int r = fd < 0 ? -errno : parameters_read_encrypted(h->variables, &encrypted);
+        int r = fd < 0 ? fd : parameters_read_encrypted(h->variables, &encrypted);
 
         if (r >= 0)
                 r = write_keys(h, encrypted, fd, ret_why);

@@ -43,13 +43,16 @@
 #include "helper/net/policy.h"
 #include "helper/net/proxy-log.h"
 #include "helper/net/proxy-names.h"
+#include "helper/net/text-answer.h"
 #include "helper/net/verdicts.h"
 #include "helper/sandbox/sandbox.h"
 
-#define LOG_GROUP 1U /* as policy.c has it */
+#define LOG_GROUP 1U            /* as policy.c has it */
+#define SSH_CONNECTIONS_MAX 32U /* at once; a session has one for a moment */
 
 typedef struct Holder {
         const NetConfig *config;
+        const char *id;
         sd_event *event;
         NetNamespace namespaces;
         Policy policy;
@@ -61,7 +64,8 @@ typedef struct Holder {
         LineLimit proxy_limit;
         ApiTotals api;
         int control_fd, ssh_fd;
-        int own_fd; /* of the host's namespace */
+        unsigned n_ssh; /* connections */
+        int own_fd;     /* of the host's namespace */
         int packet_fd;
         int resolver_log_fds[2];
         int proxy_log_fds[2];
@@ -114,12 +118,12 @@ static int print(void (*printer)(FILE *f, const Policy *p), const Policy *policy
 }
 
 /* A haproxy that does not run begins with the new list. */
-static int change_tls_names(const Holder *h, const Policy *policy) {
+static int change_tls_names(const Holder *h, const Policy *earlier) {
         _cleanup_free_ char *from = NULL, *to = NULL;
-        int r = policy->has_proxy ? print(policy_print_tls_names, &h->policy, &from) : -ENOENT;
+        int r = h->policy.has_proxy ? print(policy_print_tls_names, earlier, &from) : -ENOENT;
 
         if (r >= 0)
-                r = print(policy_print_tls_names, policy, &to);
+                r = print(policy_print_tls_names, &h->policy, &to);
         if (r >= 0)
                 r = proxy_names_change(h->config->runtime_dir, from, to);
         return r == -ENOENT || r == -ECONNREFUSED ? 0 : r;
@@ -180,7 +184,7 @@ static int change_mode(Policy *p, const char *word, char **ret_why) {
 }
 
 static int change(Holder *h, const char *word, char *rest, char **ret_why) {
-        Policy policy;
+        Policy policy, earlier;
         int r = copy_policy(&h->policy, &policy);
 
         if (r >= 0)
@@ -188,16 +192,20 @@ static int change(Holder *h, const char *word, char *rest, char **ret_why) {
                                 ? change_mode(&policy, rest, ret_why)
                                 : change_rules(&policy, rest, strcmp(word, "allow") == 0, ret_why);
         if (r > 0)
-                r = load_change(h, &policy);
-        if (r >= 0)
-                r = change_tls_names(h, &policy);
-        if (r < 0) {
+                r = load_change(h, &policy) ?: 1;
+        if (r <= 0) {
                 policy_done(&policy);
                 return r;
         }
-        policy_done(&h->policy);
+        /* from here on the rules are in force, whatever haproxy does */
+        earlier = h->policy;
         h->policy = policy;
-        return 0;
+        r = change_tls_names(h, &earlier);
+        policy_done(&earlier);
+        return r >= 0 ? 0
+                      : why_say(ret_why, r,
+                                        "The rules are in force, but haproxy has not taken over the names that TLS connections may have: %s. It does when it starts again: systemctl --user restart claude-vm-proxy@%s",
+                                        strerror(-r), h->id);
 }
 
 static int build_rules(const Policy *p, sd_json_variant **ret) {
@@ -281,15 +289,11 @@ static int send_fds(int fd, const int fds[], size_t n) {
         return unix_send_fds(fd, fds, n, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-static int send_text(int fd, const char *text) {
-        return send(fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
-}
-
 static int send_json(int fd, sd_json_variant *v) {
         _cleanup_free_ char *text = NULL;
         int r = sd_json_variant_format(v, 0, &text);
 
-        return r < 0 ? r : send_text(fd, text);
+        return r < 0 ? r : text_answer_send(fd, text);
 }
 
 static int answer_show(Holder *h, int fd, const char *word, char *rest) {
@@ -315,13 +319,13 @@ static int answer_resolver(Holder *h, int fd, const char *word, char *rest) {
         int r = print(policy_print_resolver, &h->policy, &text);
 
         h->resolver_ready = false;
-        return r < 0 ? r : send_text(fd, text);
+        return r < 0 ? r : text_answer_send(fd, text);
 }
 
 /* The latest to ask gets the answer. */
 static int answer_resolver_ready(Holder *h, int fd, const char *word, char *rest) {
         if (h->resolver_ready)
-                return send_text(fd, "{}");
+                return text_answer_send(fd, "{}");
         close_cleanup(&h->resolver_waiter);
         h->resolver_waiter = fcntl(fd, F_DUPFD_CLOEXEC, 3);
         return h->resolver_waiter < 0 ? -errno : 0;
@@ -330,7 +334,7 @@ static int answer_resolver_ready(Holder *h, int fd, const char *word, char *rest
 static void resolver_has_started(Holder *h) {
         h->resolver_ready = true;
         if (h->resolver_waiter >= 0)
-                (void) send_text(h->resolver_waiter, "{}");
+                (void) text_answer_send(h->resolver_waiter, "{}");
         close_cleanup(&h->resolver_waiter);
         h->resolver_waiter = -EBADF;
 }
@@ -339,7 +343,7 @@ static void resolver_has_started(Holder *h) {
  * another. */
 static int answer_tap(Holder *h, int fd, const char *word, char *rest) {
         if (strcmp(rest, h->config->settings_id) != 0)
-                return send_text(fd, "stale");
+                return text_answer_send(fd, "stale");
         return send_fds(fd, &h->namespaces.tap_fd, 1);
 }
 
@@ -364,7 +368,7 @@ static int answer_tls_names(Holder *h, int fd, const char *word, char *rest) {
         if (r < 0)
                 return r;
         answer = strjoin("names\n", text, NULL);
-        return answer ? send_text(fd, answer) : -ENOMEM;
+        return answer ? text_answer_send(fd, answer) : -ENOMEM;
 }
 
 static int answer_ssh(Holder *h, int fd, const char *word, char *rest) {
@@ -404,6 +408,8 @@ typedef struct Connection {
 
 static void end_connection(sd_event_source *source, Connection *c) {
         sd_event_source_disable_unref(source);
+        if (c->answers == ssh_answers)
+                c->holder->n_ssh--;
         free(c);
 }
 
@@ -419,12 +425,16 @@ static int give_answer(Connection *c, int fd, char *text) {
         return -EINVAL;
 }
 
-/* Who sends what we do not understand, or takes no answer, is hung up on. */
+/* Who sends what we do not understand, or takes no answer, is hung up on: also for a message that is longer
+ * than it may be, of which a part would mean something else. */
 static int on_request(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
         Connection *c = userdata;
         _cleanup_free_ char *text = malloc(NET_MESSAGE_MAX + 1);
-        ssize_t n = text ? recv(fd, text, NET_MESSAGE_MAX, MSG_DONTWAIT) : 0;
+        /* MSG_TRUNC: the size that it had */
+        ssize_t n = text ? recv(fd, text, NET_MESSAGE_MAX, MSG_DONTWAIT | MSG_TRUNC) : 0;
 
+        if (n > (ssize_t) NET_MESSAGE_MAX)
+                n = 0;
         if (n > 0) {
                 text[n] = '\0';
                 n = give_answer(c, fd, text) < 0 ? 0 : 1;
@@ -440,12 +450,14 @@ static int accept_connection(Holder *h, int listener, const Answer *answers) {
         Connection *c;
         int r;
 
-        if (fd < 0)
+        /* the peers of `ssh` read what a guest sends: they must not take all descriptors of this process */
+        if (fd < 0 || (answers == ssh_answers && h->n_ssh >= SSH_CONNECTIONS_MAX))
                 return 0;
         c = calloc(1, sizeof(Connection));
         if (!c)
                 return 0;
         *c = (Connection) { h, answers };
+        h->n_ssh += answers == ssh_answers;
         r = sd_event_add_io(h->event, &source, fd, EPOLLIN, on_request, c);
         if (r >= 0)
                 r = sd_event_source_set_io_fd_own(source, true);
@@ -744,6 +756,7 @@ static int make(Holder *h) {
 int net_run(const NetConfig *config, const char *id, char *const *variables) {
         Holder h = {
                 .config = config,
+                .id = id,
                 .resolver_waiter = -EBADF,
                 .resolver_log = { .handler = on_resolver_line, .userdata = &h },
                 .proxy_log = { .handler = on_proxy_line, .userdata = &h },

@@ -1,5 +1,5 @@
 /* `net ID`: makes a VM's network and keeps it. It answers on two sockets of its runtime directory, a message
- * each way (SOCK_SEQPACKET):
+ * each way (SOCK_SEQPACKET), a long text in a file (text-answer.h):
  *
  *   control   tap ID           the guest's interface, for QEMU; `stale` if the policy is of other settings
  *             namespaces       user and network namespace, for dnsmasq

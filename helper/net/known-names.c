@@ -17,12 +17,13 @@ static void remember_query(KnownNames *k, const ResolverLine *line) {
         strcpy(query->name, line->name);
 }
 
-/* The name that the guest asked for; an answer names the last one of its aliases. */
+/* The name that the guest asked for; an answer names the last one of its aliases. NULL: no address was asked
+ * for, or so many others since that it is forgotten. */
 static const char *name_of_query(const KnownNames *k, const ResolverLine *line) {
         for (size_t i = 0; i < KNOWN_QUERIES_MAX; i++)
                 if (k->queries[i].name[0] && k->queries[i].serial == line->serial)
                         return k->queries[i].name;
-        return line->name;
+        return NULL;
 }
 
 static bool is_known(const KnownNames *k, const char *name, const char *address) {
@@ -54,11 +55,14 @@ static void forget_queries(KnownNames *k) {
 }
 
 int known_names_take(KnownNames *k, const ResolverLine *line) {
+        const char *name;
+
         if (line->word == RESOLVER_STARTED)
                 forget_queries(k);
         if (line->word == RESOLVER_QUERY)
                 remember_query(k, line);
-        return line->word == RESOLVER_ADDRESS ? remember(k, name_of_query(k, line), line->address) : 0;
+        name = line->word == RESOLVER_ADDRESS ? name_of_query(k, line) : NULL;
+        return name ? remember(k, name, line->address) : 0;
 }
 
 const char *known_names_find(const KnownNames *k, const char *address) {

@@ -4,21 +4,23 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/memory-file.h"
 #include "common/run-program.h"
 #include "helper/json.h"
 #include "helper/net/namespace.h"
 #include "helper/net/policy.h"
 
 int nft_begin(NftScript *ret) {
-        _cleanup_close_ int fd = memfd_create("nft", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+        _cleanup_close_ int fd = memory_file("nft");
         int copy = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
         FILE *f = copy < 0 ? NULL : fdopen(copy, "w");
 
+        if (fd < 0)
+                return fd;
         if (!f) {
                 if (copy >= 0)
                         close(copy);

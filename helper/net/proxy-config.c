@@ -239,7 +239,8 @@ static void print_tls(FILE *f) {
                         "    mode tcp\n"
                         "    bind " NET_GATEWAY ":%u\n"
                         "    timeout client 1h\n"
-                        "    log-format \"tls %%[var(txn.verdict)] %%[dst] %%[var(txn.name)]\"\n"
+                        /* the guest's name has any bytes: a line end in it would begin a line of ours */
+                        "    log-format \"tls %%[var(txn.verdict)] %%[dst] %%[var(txn.name),url_enc]\"\n"
                         "    tcp-request inspect-delay 5s\n"
                         "    tcp-request content set-var(txn.verdict) str(none)\n"
                         "    tcp-request content reject if !{ req.ssl_hello_type 1 }\n"

@@ -2,6 +2,8 @@
  *
  *   api 200 1534 8012 2312 -- 12/200 POST /v1/messages
  *   tls name 93.184.216.34 evil.example
+ *
+ * A name is what the guest has sent, with %XX for each byte that no address of the web has in it.
  */
 
 #include "helper/net/proxy-log.h"

@@ -5,8 +5,8 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -132,7 +132,7 @@ int net_become_dnsmasq(const char *dnsmasq, const char *runtime_dir, const char 
 /* systemd says which process is to answer, so that its end is one of the wait, too. */
 int net_wait_for_dnsmasq(const char *runtime_dir, const char *id, pid_t pid) {
         _cleanup_close_ int fd = net_request(runtime_dir, id, "resolver-ready"),
-                            process = (int) syscall(SYS_pidfd_open, pid, 0);
+                            process = pidfd_open(pid, 0);
         struct pollfd fds[] = { { fd, POLLIN, 0 }, { process, POLLIN, 0 } };
         char answer[8];
 

@@ -25,7 +25,7 @@
 
 #include "common/cleanup.h"
 #include "common/open-below.h"
-#include "common/strjoin.h"
+#include "common/path.h"
 #include "common/usec.h"
 #include "common/whole-file.h"
 #include "helper/notify/ignored.h"
@@ -281,8 +281,9 @@ static int add_watch(Watcher *w, int directory, const char *path) {
         return 0;
 }
 
+/* What lies deeper could not be told. */
 static int push(Watcher *w, const char *path) {
-        if (w->n_queue + w->n_watches >= 2 * (size_t) WATCHES_MAX) {
+        if (w->n_queue + w->n_watches >= 2 * (size_t) WATCHES_MAX || strlen(path) > WATCHER_PATH_MAX) {
                 w->is_incomplete = true;
                 return 0;
         }
@@ -291,10 +292,6 @@ static int push(Watcher *w, const char *path) {
                 return -ENOMEM;
         w->n_queue++;
         return sd_event_source_set_enabled(w->lookup, SD_EVENT_ON);
-}
-
-static char *below(const char *directory, const char *name) {
-        return directory[0] ? strjoin(directory, "/", name, NULL) : strdup(name);
 }
 
 static bool is_directory(int directory, const struct dirent *entry) {
@@ -334,10 +331,9 @@ static int look_into(Watcher *w, const char *path) {
         while (r >= 0 && (entry = readdir(d)) && n++ < ENTRIES_MAX) {
                 _cleanup_free_ char *child = NULL;
 
-                if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
-                                !is_directory(fd, entry))
+                if (path_is_dots(entry->d_name) || !is_directory(fd, entry))
                         continue;
-                child = below(path, entry->d_name);
+                child = path_below(path, entry->d_name);
                 r = !child ? -ENOMEM : ignored_has(&w->ignored, child) ? 0 : push(w, child);
         }
         return r;
@@ -387,7 +383,7 @@ static int handle(Watcher *w, const struct inotify_event *e) {
         }
         if (e->len == 0)
                 return 0;
-        path = below(watch->path, e->name);
+        path = path_below(watch->path, e->name);
         if (!path)
                 return -ENOMEM;
         if (ignored_has(&w->ignored, path))

@@ -5,7 +5,6 @@
 #include "helper/request/caller-credentials.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -19,6 +18,7 @@
 #include "helper/request/requests.h"
 
 #define SUFFIX "credentials"
+#define TRIES 8U
 
 char *caller_credentials_path(const char *runtime_dir, const char *id, const char *name) {
         _cleanup_free_ char *directory = runtime_path_request(runtime_dir, id, SUFFIX);
@@ -35,6 +35,18 @@ static int hand_over_one(const char *runtime_dir, const char *id, const char *na
         return path ? whole_file_create(path, 0600, value, strlen(value)) : -ENOMEM;
 }
 
+/* Makes the directory, with a lock on it: the end of another VM may sweep it away before. */
+static int make_directory(const char *path) {
+        int r = -ENOENT;
+
+        for (unsigned i = 0; r == -ENOENT && i < TRIES; i++) {
+                r = directory_make(path);
+                if (r >= 0)
+                        r = directory_lock(path, LOCK_EX);
+        }
+        return r;
+}
+
 int caller_credentials_hand_over(const char *runtime_dir, const char *id, const char *names) {
         _cleanup_free_ char *directory = runtime_path_request(runtime_dir, id, SUFFIX),
                             *copy = strdup(names);
@@ -45,12 +57,9 @@ int caller_credentials_hand_over(const char *runtime_dir, const char *id, const 
         if (!directory || !copy)
                 return -ENOMEM;
         caller_credentials_remove(runtime_dir, id);
-        r = directory_make(directory);
+        r = fd = make_directory(directory);
         if (r < 0)
                 return r;
-        fd = open(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (fd < 0 || flock(fd, LOCK_EX) < 0)
-                return -errno;
         while (r >= 0 && (name = strsep(&rest, " ")))
                 r = hand_over_one(runtime_dir, id, name);
         if (r < 0) {
@@ -73,8 +82,8 @@ static void sweep_one(const char *runtime_dir, const char *id, const char *suffi
 
         if (!path || strcmp(suffix, SUFFIX) != 0)
                 return;
-        fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+        fd = directory_lock(path, LOCK_EX | LOCK_NB);
+        if (fd >= 0)
                 caller_credentials_remove(runtime_dir, id);
 }
 

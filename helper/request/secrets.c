@@ -9,10 +9,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "common/cleanup.h"
 #include "common/directory.h"
+#include "common/memory-file.h"
 #include "common/run-program.h"
 #include "common/settings.h"
 #include "common/strjoin.h"
@@ -67,7 +67,7 @@ static int write_plain(FILE *f, const char *secrets_dir, char **ret_why) {
 
 /* Into a file in memory, which is gone when its descriptor is closed. */
 static int write_encrypted(FILE *f, const char *systemd_creds, const char *assignment, char **ret_why) {
-        _cleanup_close_ int fd = memfd_create("credential", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+        _cleanup_close_ int fd = memory_file("credential");
         _cleanup_free_ char *name = strndup(assignment, strcspn(assignment, "=")),
                             *option = name ? strjoin("--name=", name, NULL) : NULL;
         const char *file = assignment + strcspn(assignment, "=") + 1;
@@ -75,7 +75,7 @@ static int write_encrypted(FILE *f, const char *systemd_creds, const char *assig
         int r;
 
         if (fd < 0)
-                return -errno;
+                return fd;
         if (!option)
                 return -ENOMEM;
         r = run_program((const char *const[]) { systemd_creds, "decrypt", "--user", option, file, "-",

@@ -4,9 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include "common/cleanup.h"
+#include "common/runtime-path.h"
+#include "common/unix-socket.h"
 
 /* The widths below are those of the buffers. */
 _Static_assert(SHARE_TAG_MAX == 16 && SHARE_RESULT_MAX == 63, "adapt the formats");
@@ -33,16 +34,11 @@ ControlMessage control_message_parse(const char *text) {
 }
 
 void control_message_send(const char *runtime_dir, const char *id, const char *message) {
-        struct sockaddr_un address = { .sun_family = AF_UNIX };
         _cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        _cleanup_free_ char *path = runtime_path_vm_file(runtime_dir, id, "control");
 
-        if (fd < 0 ||
-                        (size_t) snprintf(address.sun_path, sizeof(address.sun_path),
-                                        "%s/claude-vm/%s/control", runtime_dir,
-                                        id) >= sizeof(address.sun_path))
-                return;
-        (void) sendto(fd, message, strlen(message), MSG_NOSIGNAL, (const struct sockaddr *) &address,
-                        sizeof(address));
+        if (fd >= 0 && path && unix_connect(fd, path) >= 0)
+                (void) send(fd, message, strlen(message), MSG_NOSIGNAL);
 }
 
 void control_reply(int fd, const char *text) {

@@ -253,7 +253,7 @@ static int list_directories(Protection *p, const char *path, char ***ret) {
         for (const struct dirent *entry; (entry = readdir(d));) {
                 struct stat st;
 
-                if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+                if (path_is_dots(entry->d_name) ||
                                 fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
                                 !S_ISDIR(st.st_mode))
                         continue;

@@ -119,10 +119,6 @@ static int note(Mirror *m, const char *path, const char *why) {
         return strv_appendf(&m->notes, "'%s' %s", path, why);
 }
 
-static bool is_dot(const char *name) {
-        return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
-}
-
 /* Returns true for a link that leads to the same place in the guest: one that does not leave what is shown
  * around it, `depth` directories above. */
 static bool stays_inside(const char *target, unsigned depth) {
@@ -161,7 +157,7 @@ static const char *next_entry(Mirror *m, DIR *d) {
 
         do
                 entry = m->n_entries < ENTRIES_MAX ? readdir(d) : NULL;
-        while (entry && is_dot(entry->d_name));
+        while (entry && path_is_dots(entry->d_name));
         m->n_entries += entry != NULL;
         return entry ? entry->d_name : NULL;
 }

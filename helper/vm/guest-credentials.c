@@ -6,34 +6,36 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "common/agent.h"
 #include "common/cleanup.h"
+#include "common/memory-file.h"
 #include "common/printable.h"
 #include "common/user-config.h"
 #include "common/why.h"
 #include "helper/vm/claude-settings.h"
 #include "helper/vm/user-settings.h"
 
-/* Takes what `f` wrote to the memory file `fd`. */
+/* Takes what `f` wrote to the memory file `fd`, which is closed at an error. */
 static int finish(GuestCredentials *c, const char *name, FILE *f, int fd) {
-        if (fclose(f) != 0) {
-                close(fd);
+        _cleanup_close_ int owned = fd;
+
+        if (fclose(f) != 0)
                 return -errno;
-        }
-        c->items[c->n++] = (GuestCredential) { .name = name, .fd = fd };
+        if (c->n >= GUEST_CREDENTIALS_MAX)
+                return -E2BIG;
+        c->items[c->n++] = (GuestCredential) { .name = name, .fd = TAKE_FD(owned) };
         return 0;
 }
 
 /* A memory file and a stream to fill it; QEMU reads it by name, from the start. */
 static int begin(const char *name, FILE **ret, int *ret_fd) {
-        _cleanup_close_ int fd = memfd_create(name, MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+        _cleanup_close_ int fd = memory_file(name);
         int duplicate;
 
         if (fd < 0)
-                return -errno;
+                return fd;
         duplicate = fcntl(fd, F_DUPFD_CLOEXEC, 3);
         if (duplicate < 0)
                 return -errno;

@@ -6,7 +6,7 @@
 #include "helper/ssh/files.h"
 #include "helper/vm/qemu-argv.h"
 
-#define GUEST_CREDENTIALS_MAX 14
+#define GUEST_CREDENTIALS_MAX 15 /* eight that each VM has, and seven that depend on the VM and its host */
 
 typedef struct GuestCredentials {
         GuestCredential items[GUEST_CREDENTIALS_MAX];

@@ -35,12 +35,7 @@ static bool tell(void *userdata, const char *path) {
 
 /* Not of a copy, in which nobody on the host works, nor of a share in which the guest may touch nothing. */
 static const char *directory_to_watch(const Parameters *p) {
-        if (setting_is(p->values, SETTING_NOTIFY, "no") || setting_is(p->values, SETTING_WORKSPACE, "copy"))
-                return NULL;
-        for (unsigned i = 0; i < p->n_shares; i++)
-                if (strcmp(p->shares[i].tag, "work") == 0 && !p->shares[i].read_only)
-                        return p->shares[i].directory;
-        return NULL;
+        return setting_is(p->values, SETTING_NOTIFY, "no") ? NULL : parameters_writable_work_directory(p);
 }
 
 static int begin(Vm *vm, const char *directory) {

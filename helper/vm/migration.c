@@ -15,6 +15,8 @@
 #include "helper/json.h"
 #include "helper/vm/vm.h"
 
+#define LIMIT (60 * SEC)
+#define MIB_PER_SEC 16U /* of a slow disk */
 #define POLL_USEC (SEC / 4)
 #define BANDWIDTH_MAX (1ULL << 40) /* bytes a second: as fast as the disk; QEMU's default is 128 MiB */
 #define FIRST_SET 100U             /* of descriptors; the command line has the ones below */
@@ -166,16 +168,23 @@ static int on_limit(sd_event_source *source, uint64_t usec, void *userdata) {
         return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
-void vm_migrate(Vm *vm, int fd, bool incoming, uint64_t limit_usec,
-                void (*done)(Vm *vm, const char *error)) {
+static uint64_t limit_of(const Vm *vm) {
+        return LIMIT + setting_number(vm->parameters->values, SETTING_MEMORY_MIB) / MIB_PER_SEC * SEC;
+}
+
+uint64_t vm_migration_limit(const Vm *vm) {
+        return limit_of(vm) + vm->config->stop_step_usec;
+}
+
+void vm_migrate(Vm *vm, int fd, bool incoming, void (*done)(Vm *vm, const char *error)) {
         Migration *m = &vm->migration;
         unsigned set = m->set ? m->set + 1 : FIRST_SET;
 
         *m = (Migration) { .active = true, .incoming = incoming, .fd = fd, .set = set, .done = done };
         /* a guest that comes does not run yet */
         m->step = incoming ? 1 : 0;
-        if (sd_event_add_time_relative(vm->event, &m->timer, CLOCK_MONOTONIC, limit_usec, 0, on_limit, vm) <
-                        0)
+        if (sd_event_add_time_relative(
+                            vm->event, &m->timer, CLOCK_MONOTONIC, limit_of(vm), 0, on_limit, vm) < 0)
                 finish(vm, "no memory");
         else
                 step(vm);

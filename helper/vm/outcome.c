@@ -29,20 +29,23 @@ static int print_qemu(const Facts *f, char **ret) {
                         f->qemu_message[0] ? f->qemu_message : "it gave no reason");
 }
 
-/* A start that could not go on with a suspended guest. */
+/* A start that could not go on with a suspended guest. The limit is that of QEMU's first word. */
 static int print_load(const Facts *f, char **ret) {
         _cleanup_free_ char *qemu = NULL;
+        int r = f->boot_timeout ? asprintf(&qemu, "QEMU was not ready after %u s", f->boot_limit_sec)
+                                : print_qemu(f, &qemu);
 
-        if (print_qemu(f, &qemu) < 0)
+        if (r < 0)
                 return -1;
         return asprintf(ret,
                         "The VM is suspended and could not be resumed: %s. The suspended state is kept; to throw it away: claude-run forget %s",
                         qemu, f->id);
 }
 
-/* What a guest that does not boot may owe to what is installed on its disk. Owned; NULL without memory. */
+/* What a guest that does not boot may owe to what is installed on its disk. One that was suspended has
+ * booted from it. Owned; NULL without memory. */
 static char *disk_remedy(const Facts *f) {
-        return f->has_disk && !f->ready
+        return f->has_disk && !f->ready && !f->resuming && !f->resumed
                         ? strjoin(". If its disk is the reason, begin with an empty one: claude-run disk ",
                                           f->id, " reset", NULL)
                         : strdup("");
@@ -69,6 +72,9 @@ int outcome_of(const Facts *f, char **ret) {
                 r = asprintf(ret,
                                 "The VM's network ended, so the VM was stopped; see: systemctl --user status claude-vm-net@%s",
                                 f->id);
+        } else if (f->resuming && (f->boot_timeout || !f->stop_requested)) {
+                status = EXIT_QEMU_FAILED;
+                r = print_load(f, ret);
         } else if (f->boot_timeout) {
                 status = EXIT_BOOT_TIMEOUT;
                 r = asprintf(ret, "The guest was not ready after %u s; %s%s", f->boot_limit_sec, said ?: "",
@@ -76,9 +82,6 @@ int outcome_of(const Facts *f, char **ret) {
         } else if (f->stop_requested) {
                 status = EXIT_SUCCESS;
                 r = asprintf(ret, "Stopped");
-        } else if (f->resuming && !f->boot_timeout) {
-                status = EXIT_QEMU_FAILED;
-                r = print_load(f, ret);
         } else if (f->agent_status >= 0) {
                 status = f->agent_status;
                 /* its last words, or why the guest's kernel killed it */

@@ -7,7 +7,6 @@ typedef struct Facts {
         const char *id;      /* of the VM */
         bool has_disk;       /* of its own */
         bool ready;          /* the guest said READY=1 */
-        bool drawn;          /* and that the agent has drawn something */
         bool stop_requested; /* we were asked to stop */
         bool suspended;      /* its state is whole */
         bool resuming;       /* it is suspended, and does not run yet */

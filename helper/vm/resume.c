@@ -26,7 +26,6 @@
 
 #define TEXT_MAX (256U * 1024U)
 #define ANSWER_LIMIT (60 * SEC) /* of a guest that goes on */
-#define LOAD_LIMIT (150 * SEC)  /* below the unit's TimeoutStartSec= */
 #define RANDOM_SIZE 32U
 
 const char *const suspended_files[] = { "ssh.key", "ssh.key.pub", "ssh.known_hosts", NULL };
@@ -188,10 +187,20 @@ static bool is_same_qemu(const Vm *vm, char **ret_why) {
         return false;
 }
 
+/* The limit of a boot is not for this: what there is to load counts. Nor does systemd know of that. */
+static void extend_limit(Vm *vm) {
+        vm->timer = sd_event_source_disable_unref(vm->timer);
+        sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%llu\nSTATUS=Loads the guest's memory",
+                        (unsigned long long) (vm_migration_limit(vm) + ANSWER_LIMIT));
+}
+
 void vm_resume(Vm *vm) {
         _cleanup_free_ char *path = state_file(vm->config->state_dir, vm->parameters->id, STATE_MEMORY),
                             *why = NULL;
 
+        /* the timer is the one of the kill, and the state stays */
+        if (vm->ending)
+                return;
         if (!is_same_qemu(vm, &why)) {
                 give_up(vm, why ?: "no memory");
                 return;
@@ -201,6 +210,6 @@ void vm_resume(Vm *vm) {
                 give_up(vm, path ? strerror(errno) : "no memory");
                 return;
         }
-        sd_notify(0, "STATUS=Loads the guest's memory");
-        vm_migrate(vm, vm->memory_fd, true, LOAD_LIMIT, on_loaded);
+        extend_limit(vm);
+        vm_migrate(vm, vm->memory_fd, true, on_loaded);
 }

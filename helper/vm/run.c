@@ -86,19 +86,9 @@ static bool is_looked_at(const ShareParameters *share) {
         return !share->read_only && strcmp(share->tag, "home") != 0 && strcmp(share->tag, "work") != 0;
 }
 
-/* NULL if the guest cannot write to it. */
-static const char *work_directory_to_write(const Parameters *p) {
-        if (setting_is(p->values, SETTING_WORKSPACE, "copy"))
-                return NULL;
-        for (unsigned i = 0; i < p->n_shares; i++)
-                if (strcmp(p->shares[i].tag, "work") == 0 && !p->shares[i].read_only)
-                        return p->shares[i].directory;
-        return NULL;
-}
-
 /* Before the guest can write. A VM without it starts all the same. */
 static void note_state(const Vm *vm) {
-        const char *directories[SHARES_MAX + 1] = { work_directory_to_write(vm->parameters) };
+        const char *directories[SHARES_MAX + 1] = { parameters_writable_work_directory(vm->parameters) };
         _cleanup_free_ char *path = strjoin(vm->config->vm_dir, "/changes", NULL);
         size_t n = 1;
         int r;
@@ -187,7 +177,8 @@ static int on_boot_limit(sd_event_source *source, uint64_t usec, void *userdata)
 }
 
 void vm_limit_boot(Vm *vm, uint64_t usec) {
-        if (vm->ending || vm->facts.boot_timeout)
+        /* the timer is another one's then: of an end, or of the power-off after the agent's */
+        if (vm->ending || vm->facts.boot_timeout || vm->facts.agent_status >= 0)
                 return;
         vm->facts.boot_limit_sec = (unsigned) (usec / SEC);
         vm_set_timer(vm, usec, on_boot_limit);

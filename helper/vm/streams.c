@@ -105,9 +105,9 @@ static void on_notify_line(void *userdata, const char *line) {
                 vm_setup_say(vm, message.number);
                 break;
         case GUEST_DRAWN:
-                if (vm->facts.ready && !vm->facts.drawn)
+                if (vm->facts.ready && !vm->drawn)
                         log_message(LOG_INFO, "The agent has drawn its first frame");
-                vm->facts.drawn = vm->facts.ready;
+                vm->drawn = vm->facts.ready;
                 break;
         case GUEST_UNKNOWN:
                 /* not logged either: the console is the place for a guest's words */

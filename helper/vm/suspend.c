@@ -23,9 +23,6 @@
 #include "helper/vm/suspended-files.h"
 #include "helper/vm/vm.h"
 
-#define SAVE_LIMIT (60 * SEC)
-#define SAVE_MIB_PER_SEC 16U /* of a slow disk */
-
 /* Says how it went to the one who asked and to the journal. */
 static void __attribute__((format(printf, 2, 3))) refuse(Vm *vm, const char *format, ...) {
         char why[SUSPEND_REPLY_MAX];
@@ -165,7 +162,6 @@ static void on_saved(Vm *vm, const char *error) {
 
 void vm_suspend(Vm *vm, int reply_fd) {
         const char *why = find_obstacle(vm);
-        uint64_t mib = setting_number(vm->parameters->values, SETTING_MEMORY_MIB);
         int r;
 
         /* the first one who asked waits for the answer */
@@ -189,7 +185,14 @@ void vm_suspend(Vm *vm, int reply_fd) {
                 return;
         }
         log_status(LOG_INFO, "Saves the guest's memory");
-        vm_migrate(vm, vm->memory_fd, false, SAVE_LIMIT + mib / SAVE_MIB_PER_SEC * SEC, on_saved);
+        vm_migrate(vm, vm->memory_fd, false, on_saved);
+}
+
+/* systemd's own limit is for the ladder alone, which begins if the memory cannot be saved. */
+static void extend_stop(const Vm *vm) {
+        sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%llu",
+                        (unsigned long long) (vm_migration_limit(vm) +
+                                        STOP_STEPS * vm->config->stop_step_usec));
 }
 
 bool vm_suspend_delays_stop(Vm *vm) {
@@ -197,8 +200,10 @@ bool vm_suspend_delays_stop(Vm *vm) {
 
         if (!vm->migration.active || vm->migration.incoming)
                 return false;
-        if (first)
+        if (first) {
                 log_status(LOG_NOTICE, "The stop waits until the guest's memory is saved");
+                extend_stop(vm);
+        }
         vm->stop_waits = true;
         return first;
 }

@@ -82,6 +82,7 @@ struct Vm {
         bool ending;                      /* the timer is that of the stop or the kill */
         const struct DiskNote *disk_note; /* the gravest thing that the guest has said of it; or NULL */
         bool disk_failed;                 /* said already */
+        bool drawn;                       /* the agent has, once the guest was ready */
         bool setup_begun, setup_ended;
         int setup_status;      /* of Setup=; 0: it was good, or did not run */
         char setup_words[256]; /* its last ones, if it was not */
@@ -114,7 +115,10 @@ void vm_kill_qemu(Vm *vm);
 /* The one timer of the VM's life; a new one replaces what was set. Without memory for it QEMU is killed. */
 void vm_set_timer(Vm *vm, uint64_t usec, sd_event_time_handler_t handler);
 
-/* A step of the ladder; the first call begins it. */
+/* A step of the ladder; the first call begins it. It is killed within STOP_STEPS of
+ * RunConfig.stop_step_usec.
+ */
+#define STOP_STEPS 4U
 void vm_request_stop(Vm *vm);
 
 /* Ends the VM without asking the guest: QEMU quits, or is killed soon after. */
@@ -167,8 +171,11 @@ bool vm_share_has_failed(const Vm *vm);
 void vm_guest_is_ready(Vm *vm);
 
 /* migration.c: saves the guest, which it stops, to `fd`, or loads one that waits; `done` gets NULL or why it
- * failed. At the limit QEMU gives up. */
-void vm_migrate(Vm *vm, int fd, bool incoming, uint64_t limit_usec, void (*done)(Vm *vm, const char *error));
+ * failed. At the limit QEMU gives up, or is killed. */
+void vm_migrate(Vm *vm, int fd, bool incoming, void (*done)(Vm *vm, const char *error));
+
+/* How long that may take from its begin on, in microseconds. */
+uint64_t vm_migration_limit(const Vm *vm);
 
 /* Closes QEMU's copy of the descriptor. */
 void vm_migration_release(Vm *vm);

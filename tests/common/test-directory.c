@@ -1,6 +1,8 @@
 #include "tests/test.h"
 
 #include <errno.h>
+#include <sys/file.h>
+#include <sys/wait.h>
 
 #include "common/directory.h"
 #include "common/strv.h"
@@ -103,6 +105,36 @@ static void test_is_same(void **state) {
         assert_int_equal(directory_is_same(scratch_path("a"), scratch_path("none")), 0);
 }
 
+/* A lock of what has the name, and not of what had it. */
+static void test_lock(void **state) {
+        int fd, status;
+        pid_t pid;
+
+        scratch_mkdir("d");
+        fd = directory_lock(scratch_path("d"), LOCK_EX);
+        assert_true(fd >= 0);
+        assert_int_equal(directory_lock(scratch_path("d"), LOCK_EX | LOCK_NB), -EAGAIN);
+        scratch_link("d", "link");
+        assert_true(directory_lock(scratch_path("link"), LOCK_EX | LOCK_NB) < 0);
+        pid = fork();
+        if (pid == 0) {
+                close(fd);
+                _exit(-directory_lock(scratch_path("d"), LOCK_EX));
+        }
+        /* it waits by then, or comes later and finds nothing either */
+        usleep(100000);
+        assert_int_equal(rmdir(scratch_path("d")), 0);
+        close(fd);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(WEXITSTATUS(status), ENOENT);
+        assert_int_equal(directory_lock(scratch_path("d"), LOCK_EX), -ENOENT);
+        /* one of the same name that was made meanwhile is another one */
+        scratch_mkdir("d");
+        fd = directory_lock(scratch_path("d"), LOCK_EX | LOCK_NB);
+        assert_true(fd >= 0);
+        close(fd);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_make, scratch_setup, scratch_teardown),
@@ -110,6 +142,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_remove, scratch_setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_remove_tree, scratch_setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_is_same, scratch_setup, scratch_teardown),
+                cmocka_unit_test_setup_teardown(test_lock, scratch_setup, scratch_teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "common/api.h"
-#include "common/printable.h"
 #include "helper/guest-lines.h"
 #include "helper/net/known-names.h"
 #include "helper/net/packet-log.h"
@@ -48,9 +47,9 @@ static void on_line(void *userdata, const char *text) {
 
         if (known_names_take(&names, &line) < 0 || strlen(line.name) > ALLOW_NAME_MAX)
                 abort();
-        snprintf(verdict.name, sizeof(verdict.name), "%s", line.name);
-        if (printable_check(verdict.name))
+        if (line.name[0] && !allow_name_is_valid(line.name))
                 abort();
+        snprintf(verdict.name, sizeof(verdict.name), "%s", line.name);
         check_remedy(&verdict);
         if (line.word == RESOLVER_REFUSED && verdicts_take(&verdicts, &verdict) < 0)
                 abort();

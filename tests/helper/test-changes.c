@@ -334,6 +334,23 @@ static void test_too_deep(void **state) {
         assert_true(changes.is_incomplete);
 }
 
+/* Names of 250 bytes, so that few directories are beyond the longest path. */
+static void test_long_chain(void **state) {
+        _cleanup_findings_ Findings f = {};
+        char command[128];
+
+        scratch_mkdir_chain("work/src", 15);
+        assert_int_equal(scan_directory(scratch_path("work"), "", &f), 0);
+        assert_false(f.is_incomplete);
+        scratch_mkdir("work/lib");
+        scratch_mkdir_chain("work/lib", 20);
+        assert_int_equal(scan_directory(scratch_path("work"), "", &f), 0);
+        assert_true(f.is_incomplete);
+        /* nftw(3) cannot */
+        snprintf(command, sizeof(command), "rm -r %s", scratch_path("work/lib"));
+        assert_int_equal(system(command), 0);
+}
+
 static void test_names_with_any_byte(void **state) {
         _cleanup_findings_ Findings changes = {};
         _cleanup_free_ char *sentence = NULL;
@@ -393,6 +410,23 @@ static void test_end(void **state) {
         assert_false(scratch_has("claude-microvm/changes/p"));
 }
 
+/* Whatever a guest makes, the file of it can be read again. */
+static void test_long_paths(void **state) {
+        _cleanup_findings_ Findings f = {}, again = {};
+        char place[851] = "";
+
+        memset(place, 'x', sizeof(place) - 1);
+        for (unsigned i = 0; i < FINDINGS_MAX; i++)
+                assert_int_equal(findings_add(&f, FINDING_PROGRAM, place, "", "v", 1), 0);
+        assert_true(f.is_incomplete);
+        assert_true(f.bytes <= FINDINGS_BYTES_MAX);
+        assert_int_equal(findings_write(&f, scratch_path("kept"), true), 0);
+        assert_int_equal(findings_read(scratch_path("kept"), &again), 0);
+        assert_true(again.is_incomplete);
+        assert_int_equal(again.n, f.n);
+        assert_int_equal(again.bytes, f.bytes);
+}
+
 static void test_spoiled_file(void **state) {
         static const char *const texts[] = { "", "x", "complete\n1", "complete\n1 0 0\n",
                 "complete\n9 0 0\n", "complete\n1 0 99999999999999999999\n" };
@@ -421,9 +455,11 @@ int main(void) {
                 CASE(test_programs_and_bits),
                 CASE(test_traps),
                 CASE(test_too_deep),
+                CASE(test_long_chain),
                 CASE(test_names_with_any_byte),
                 CASE(test_sentence),
                 CASE(test_end),
+                CASE(test_long_paths),
                 CASE(test_spoiled_file),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

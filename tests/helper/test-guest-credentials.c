@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include "helper/vm/guest-credentials.h"
+#include "helper/vm/user-settings.h"
+#include "tests/scratch.h"
 
 /* A credential of a VM with one share; `ret` is empty without it. */
 static int make_named(const char *name, const char *tag, const char *guest_directory, const char *disk_key,
@@ -73,10 +75,45 @@ static void test_mounts(void **state) {
         }
 }
 
+/* One of them depends on this machine, which may have no time zone. */
+static void test_all(void **state) {
+        _cleanup_free_ char *zone = NULL;
+        ShareParameters shares[] = {
+                { .tag = (char *) "work", .guest_directory = (char *) "/work", .directory = (char *) "/h" },
+                { .tag = (char *) "user_config",
+                                .guest_directory = (char *) "/c",
+                                .directory = (char *) scratch_path("config") },
+        };
+        const Parameters p = {
+                .id = "p",
+                .uuid = "0b7c1f3e-5d0a-4b52-9f0e-2d1c3b4a5968",
+                .shares = shares,
+                .n_shares = 2,
+                .dev_shell = DEVSHELL_FLAKE,
+                .values = { [SETTING_PRIVATE] = (char *) "node_modules",
+                                [SETTING_SETUP] = (char *) "setup" },
+        };
+        const SshKeys keys = { .authorized_key = (char *) "key\n", .host_key = (char *) "key\n" };
+        const Secrets secrets = { .caller = "" };
+        const unsigned n = user_settings_time_zone("/etc/localtime", &zone) == 0 ? 0 : 1;
+        GuestCredentials c = {};
+        char *why = NULL;
+
+        scratch_mkdir("config");
+        scratch_write("config/settings.json", "{\"model\":\"opus\"}", 0600);
+        scratch_write("git", "#!/bin/sh\necho user.name A\n", 0700);
+        assert_int_equal(guest_credentials_make(
+                                         &p, &keys, &secrets, true, "0123", scratch_path("git"), &c, &why),
+                        0);
+        assert_int_equal(c.n + n, GUEST_CREDENTIALS_MAX);
+        guest_credentials_done(&c);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_mounts),
                 cmocka_unit_test(test_disk),
+                cmocka_unit_test(test_all),
         };
-        return cmocka_run_group_tests(tests, NULL, NULL);
+        return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

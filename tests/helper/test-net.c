@@ -2,17 +2,25 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_log.h>
 #include <linux/netlink.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/memory-file.h"
+#include "common/unix-socket.h"
 #include "helper/json.h"
 #include "helper/net/allow-list.h"
+#include "helper/net/client.h"
 #include "helper/net/known-names.h"
 #include "helper/net/packet-log.h"
 #include "helper/net/resolver-log.h"
+#include "helper/net/text-answer.h"
 #include "helper/net/verdicts.h"
 #include "tests/capture.h"
 #include "tests/helper/policy.h"
@@ -214,8 +222,48 @@ static void test_resolver_log(void **state) {
                         "");
         parses("dnsmasq[41]: started, version 2.91 cachesize 1000", RESOLVER_STARTED, 0, "", "");
         parses("dnsmasq[41]: failed to bind", RESOLVER_ITSELF, 0, "", "");
+        parses("dnsmasq[41]: 7 10.0.2.15/1 cached Example.ORG is 93.184.216.34", RESOLVER_ADDRESS, 7,
+                        "example.org", "93.184.216.34");
+        /* not for an address: no answer to it is one */
+        parses("dnsmasq[41]: 7 10.0.2.15/1 query[TXT] example.org from 10.0.2.15", RESOLVER_OTHER, 7,
+                        "example.org", "");
+        parses("dnsmasq[41]: 7 10.0.2.15/1 forwarded example.org to 192.0.0.3", RESOLVER_OTHER, 7,
+                        "example.org", "");
+        parses("dnsmasq[41]: 7 10.0.2.15/1 config host is 10.0.2.2", RESOLVER_OTHER, 7, "host", "");
         parses("", RESOLVER_OTHER, 0, "", "");
         parses("dnsmasq", RESOLVER_OTHER, 0, "", "");
+}
+
+/* Names with blanks, as a guest asks for them and name servers may answer with them. */
+static void test_resolver_log_of_a_liar(void **state) {
+        static const char *const lines[] = {
+                "query[A] api.anthropic.com is 6.6.6.6 x.anthropic.com from 10.0.2.15",
+                "query[A] api.anthropic.com from x.anthropic.com from 10.0.2.15",
+                "forwarded api.anthropic.com is 6.6.6.6 x.anthropic.com to 192.0.0.3",
+                "reply api.anthropic.com is 6.6.6.6 x.anthropic.com is NXDOMAIN",
+                "reply api.anthropic.com is 6.6.6.6 x.anthropic.com is <CNAME>",
+                "reply api.anthropic.com is 6.6.6.6.anthropic.com is 4.4.4.4",
+                "cached api.anthropic.com is 6.6.6.6 x.anthropic.com is 4.4.4.4",
+                "config api.anthropic.com is NXDOMAIN x.anthropic.com is NXDOMAIN",
+                "reply  api.anthropic.com is 6.6.6.6",
+                "reply api.anthropic.com  is 6.6.6.6",
+                "reply api.anthropic.com is 6.6.6.6 ",
+                "reply api.anthropic.com is  6.6.6.6",
+                "reply api.anthropic.com is",
+                "reply <name unprintable> is 6.6.6.6",
+                "reply .anthropic.com is 6.6.6.6",
+                "reply api..anthropic.com is 6.6.6.6",
+                "reply a/b.anthropic.com is 6.6.6.6",
+                "reply a\"b.anthropic.com is 6.6.6.6",
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(lines); i++) {
+                char text[256];
+
+                snprintf(text, sizeof(text), "dnsmasq[41]: 7 10.0.2.15/40211 %s", lines[i]);
+                parses(text, RESOLVER_OTHER, 0, "", "");
+        }
+        parses("dnsmasq[41]: 7x 10.0.2.15/1 reply a.example is 6.6.6.6", RESOLVER_OTHER, 0, "", "");
 }
 
 static void take(KnownNames *k, const char *text) {
@@ -247,11 +295,22 @@ static void test_known_names(void **state) {
         take(&k, "dnsmasq[2]: 7 10.0.2.15/1 query[A] evil.example from 10.0.2.15");
         take(&k, "dnsmasq[2]: 7 10.0.2.15/1 reply evil.example is 44.0.0.9");
         assert_string_equal(known_names_find(&k, "44.0.0.9"), "evil.example");
+        /* a text that looks like an address */
+        take(&k, "dnsmasq[2]: 8 10.0.2.15/1 query[TXT] www.example.org from 10.0.2.15");
+        take(&k, "dnsmasq[2]: 8 10.0.2.15/1 reply www.example.org is 6.6.6.6");
+        assert_string_equal(known_names_find(&k, "6.6.6.6"), "");
+        /* a question and an answer that were not seen to belong together */
+        take(&k, "dnsmasq[2]: 9 10.0.2.15/1 query[A] www.example.org is 6.6.6.6 x.example from 10.0.2.15");
+        take(&k, "dnsmasq[2]: 9 10.0.2.15/1 reply www.example.org is 6.6.6.6");
+        assert_string_equal(known_names_find(&k, "6.6.6.6"), "");
         /* a ring: it does not grow */
         for (unsigned i = 0; i < 2 * KNOWN_NAMES_MAX; i++) {
-                ResolverLine line = { .word = RESOLVER_ADDRESS, .name = "x.example" };
+                ResolverLine query = { .word = RESOLVER_QUERY, .name = "x.example" },
+                             line = { .word = RESOLVER_ADDRESS, .name = "x.example" };
 
                 snprintf(line.address, sizeof(line.address), "45.%u.%u.1", i / 256, i % 256);
+                query.serial = line.serial = 10 + i;
+                assert_int_equal(known_names_take(&k, &query), 0);
                 assert_int_equal(known_names_take(&k, &line), 0);
         }
         assert_int_equal(k.n, KNOWN_NAMES_MAX);
@@ -360,6 +419,101 @@ static void test_verdicts(void **state) {
         assert_int_equal(v.n, VERDICTS_MAX);
 }
 
+/* --- answers --------------------------------------------------------------------------- */
+
+static int setup_holder(void **state) {
+        if (scratch_setup(state) != 0)
+                return -1;
+        scratch_mkdir("claude-vm-net");
+        scratch_mkdir("claude-vm-net/p");
+        return 0;
+}
+
+/* A holder for one question: it answers with a text, or, if there is none, with a file of `size` bytes. */
+static pid_t answer_once(const char *text, size_t size, int seals) {
+        int listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), client, fd, r;
+        pid_t pid;
+
+        assert_int_equal(unix_bind(listener, scratch_path("claude-vm-net/p/control")), 0);
+        assert_int_equal(listen(listener, 1), 0);
+        pid = fork();
+        assert_true(pid >= 0);
+        if (pid > 0) {
+                close(listener);
+                return pid;
+        }
+        client = accept(listener, NULL, NULL);
+        (void) recv(client, (char[16]) {}, 16, 0);
+        if (text)
+                _exit(-text_answer_send(client, text));
+        fd = memory_file("test");
+        r = ftruncate(fd, (off_t) size);
+        _exit(r < 0 || fcntl(fd, F_ADD_SEALS, seals) < 0 ? 1 : -unix_send_fds(client, &fd, 1, 0));
+}
+
+static int ask_once(pid_t pid, char **ret) {
+        int r = net_request_text(scratch, "p", "show", ret), status;
+
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
+        return r;
+}
+
+static void test_answers_of_any_length(void **state) {
+        static const size_t sizes[] = { 2, 8192, 8193, 300000, TEXT_ANSWER_MAX };
+
+        for (size_t i = 0; i < ELEMENTSOF(sizes); i++) {
+                _cleanup_free_ char *text = calloc(1, sizes[i] + 1), *got = NULL;
+
+                memset(text, 'x', sizes[i]);
+                text[sizes[i] - 1] = 'y';
+                assert_int_equal(ask_once(answer_once(text, 0, 0), &got), 0);
+                assert_int_equal(strlen(got), sizes[i]);
+                assert_string_equal(got, text);
+        }
+}
+
+/* Neither side takes more than it has said, nor a part. */
+static void test_bad_answers(void **state) {
+        const int seals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK;
+        _cleanup_free_ char *long_text = calloc(1, TEXT_ANSWER_MAX + 2);
+        char *got = NULL;
+        int pair[2];
+
+        assert_int_equal(ask_once(answer_once(NULL, TEXT_ANSWER_MAX + 1, seals), &got), -EMSGSIZE);
+        assert_int_equal(ask_once(answer_once(NULL, 10, F_SEAL_GROW), &got), -EBADMSG);
+        assert_null(got);
+        memset(long_text, 'x', TEXT_ANSWER_MAX + 1);
+        assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+        assert_int_equal(text_answer_send(pair[0], long_text), -EMSGSIZE);
+        close(pair[0]);
+        close(pair[1]);
+}
+
+/* One that a holder would have to cut is not sent, nor is an answer that was cut taken. */
+static void test_long_questions(void **state) {
+        _cleanup_free_ char *question = calloc(1, NET_MESSAGE_MAX + 2);
+        int listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), client, status;
+        char *got = NULL;
+        pid_t pid;
+
+        memset(question, 'x', NET_MESSAGE_MAX + 1);
+        assert_int_equal(unix_bind(listener, scratch_path("claude-vm-net/p/control")), 0);
+        assert_int_equal(listen(listener, 2), 0);
+        assert_int_equal(net_request_text(scratch, "p", question, &got), -EMSGSIZE);
+        pid = fork();
+        if (pid == 0) {
+                client = accept(listener, NULL, NULL);
+                client = accept(listener, NULL, NULL);
+                (void) recv(client, (char[16]) {}, 16, 0);
+                _exit(send(client, question, NET_MESSAGE_MAX + 1, 0) != NET_MESSAGE_MAX + 1);
+        }
+        assert_int_equal(net_request_text(scratch, "p", "show", &got), -EMSGSIZE);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
+        close(listener);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_rules),
@@ -370,7 +524,11 @@ int main(void) {
                 cmocka_unit_test(test_resolver),
                 cmocka_unit_test(test_local),
                 cmocka_unit_test_setup_teardown(test_lists, setup_lists, scratch_teardown),
+                cmocka_unit_test_setup_teardown(test_answers_of_any_length, setup_holder, scratch_teardown),
+                cmocka_unit_test_setup_teardown(test_bad_answers, setup_holder, scratch_teardown),
+                cmocka_unit_test_setup_teardown(test_long_questions, setup_holder, scratch_teardown),
                 cmocka_unit_test(test_resolver_log),
+                cmocka_unit_test(test_resolver_log_of_a_liar),
                 cmocka_unit_test(test_known_names),
                 cmocka_unit_test(test_packet),
                 cmocka_unit_test(test_packet_log),

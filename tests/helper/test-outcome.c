@@ -42,6 +42,14 @@ static void test_outcomes(void **state) {
                                         .console_line = "last" },
                         75, "60 s; the guest said last: \"last\"");
         check(-1, (Facts) { .panicked = true, .qemu_status = 0 }, 70, "panicked");
+        /* no remedy that would lose what the suspended guest has on its disk */
+        check(-1, (Facts) { .resuming = true, .has_disk = true, .boot_timeout = true, .boot_limit_sec = 60 },
+                        70, "resumed: QEMU was not ready after 60 s. The suspended state is kept; to throw");
+        check(-1, (Facts) { .resuming = true, .has_disk = true, .qemu_status = 9 }, 70,
+                        "resumed: QEMU was killed by SIGKILL");
+        check(-1, (Facts) { .resuming = true, .stop_requested = true }, 0, "Stopped");
+        check(-1, (Facts) { .resumed = true, .has_disk = true, .panicked = true }, 70,
+                        "panicked; the guest said nothing");
         check(-1,
                         (Facts) { .ready = true,
                                         .dead_share = "work",

@@ -151,6 +151,7 @@ static void test_names_alone(void **state) {
         assert_says(text, "frontend tls\n");
         assert_says(text, "var(txn.dotted) -m end -f /etc/names }\n");
         assert_says(text, " 169.254.0.0/16 ");
+        assert_says(text, "%[var(txn.name),url_enc]\"\n");
 }
 
 /* --- rules ----------------------------------------------------------------------------- */
@@ -299,6 +300,9 @@ static void test_log(void **state) {
         assert_string_equal(proxy_log_parse("tls none 93.184.216.34 -").name, "");
         assert_int_equal(proxy_log_parse("tls local 1.1.1.1 nas.example").word, PROXY_NAME_LOCAL);
         assert_int_equal(proxy_log_parse("tls allowed 1.1.1.1 a.example").word, PROXY_NAME_ALLOWED);
+        /* as haproxy writes bytes that no name has */
+        line = proxy_log_parse("tls name 1.1.1.1 e%0Aapi%20200%20%25s.example");
+        assert_string_equal(line.name, "e%0Aapi%20200%20%25s.example");
         /* what a guest makes of it stays within the buffers, and refused */
         assert_int_equal(proxy_log_parse("tls surely 1.1.1.1 a.example").word, PROXY_NAME_REFUSED);
         assert_string_equal(proxy_log_parse("tls name elsewhere a.example").address, "");
@@ -326,7 +330,8 @@ static void test_api_totals(void **state) {
 
 /* SNI is what the guest likes it to be. */
 static void test_no_word_for_other_than_names(void **state) {
-        static const char *const names[] = { "@npm", "0.0.0.0/0", "10.0.0.1", "host:22", "a b", "*" };
+        static const char *const names[] = { "@npm", "0.0.0.0/0", "10.0.0.1", "host:22", "a b", "*", "a%20b",
+                "e%0Aapi.example" };
         char word[ALLOW_TEXT_MAX];
 
         for (size_t i = 0; i < ELEMENTSOF(names); i++) {

@@ -247,6 +247,16 @@ static void test_hostile_names(void **state) {
         assert_true(was_told("src/ok"));
 }
 
+/* What could not be told is not watched. */
+static void test_a_long_chain(void **state) {
+        bool is_incomplete = false;
+
+        scratch_mkdir_chain("work/src", 8);
+        begin();
+        assert_int_equal(watcher_count(watcher, &is_incomplete), 2 + 4);
+        assert_true(is_incomplete);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -260,6 +270,7 @@ int main(void) {
                 TEST(test_a_storm),
                 TEST(test_a_slow_reader),
                 TEST(test_hostile_names),
+                TEST(test_a_long_chain),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

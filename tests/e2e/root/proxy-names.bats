@@ -146,6 +146,24 @@ tell() {
         [[ "$output" = *'"name":"local.good.example"'* ]]
 }
 
+@test "a name of any bytes is one refusal, and no line of its own" {
+        run -0 nsenter --user --net --preserve-credentials --target "$HOLDER" python3 - <<-'PYTHON'
+	import socket, struct
+	def sized(form, data):
+	    return struct.pack(form, len(data)) + data
+	name = b"evil\ntls allowed 1.1.1.1 forged.example\napi 200 1 1 1 -- 7/9 POST /forged\n\0\x80.example"
+	sni = struct.pack(">H", 0) + sized(">H", sized(">H", b"\0" + sized(">H", name)))
+	hello = b"\3\3" + bytes(32) + b"\0" + sized(">H", b"\x13\x01") + b"\1\0" + sized(">H", sni)
+	s = socket.create_connection(("10.0.2.2", 8443), 10)
+	s.send(b"\x16\3\1" + sized(">H", b"\1" + sized(">I", hello)[1:4] + hello))
+	s.recv(1)
+	PYTHON
+        run -0 tell show
+        [[ "$output" = *'"name":"evil%0Atls%20allowed%201.1.1.1%20forged.example%0Aapi%20'* && "$output" != *'"name":"forged'* ]]
+        run grep --quiet --ignore-case 'post /forged: 200' "$BATS_FILE_TMPDIR/log"
+        [ "$status" = 1 ]
+}
+
 @test "the list changes at once, and a connection that stays allowed goes on" {
         get good.example /slow >"$BATS_TEST_TMPDIR/slow" 3>&- 4>&- &
         local slow=$!
@@ -156,6 +174,35 @@ tell() {
         run -35 get other.example
         wait $slow
         [ "$(<"$BATS_TEST_TMPDIR/slow")" = "44.113.0.10 begins ends" ]
+}
+
+@test "a haproxy that does not answer: the rules hold as they are shown, and the error says what is missing" {
+        local haproxy
+        haproxy=$(pgrep --full --newest --uid tester 'haproxy -db')
+        kill -STOP "$haproxy"
+        run -0 tell allow other.example
+        kill -CONT "$haproxy"
+        [[ "$output" = *'The rules are in force, but haproxy has not taken over the names'*'claude-vm-proxy@names'* ]]
+        run -0 tell show
+        [[ "$output" = *'"allow":"other.example","added":true'* ]]
+        [ "$(tell deny other.example)" = "{}" ]
+        run -35 get other.example
+}
+
+@test "a program that holds silent connections for ssh keeps nobody else from the holder" {
+        run -0 as_user python3 - "$NET" <<-'PYTHON'
+	import socket, sys
+	def connect(name):
+	    s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+	    s.connect(f"{sys.argv[1]}/{name}")
+	    return s
+	held = [connect("ssh") for _ in range(1100)]
+	control = connect("control")
+	control.settimeout(5)
+	control.send(b"show")
+	print(control.recv(1 << 18)[:15])
+	PYTHON
+        [[ "$output" = *'{"mode":"allow"'* ]]
 }
 
 @test "haproxy itself reaches neither this machine nor its network, whatever it is told" {
