@@ -10,6 +10,7 @@
 #include "common/printable.h"
 #include "common/strjoin.h"
 #include "common/strv.h"
+#include "common/vm-name.h"
 #include "config.h"
 #include "generator/directories.h"
 #include "generator/emit.h"
@@ -115,6 +116,18 @@ int generator_list(Generator *g) {
         return r < 0 ? r : json_writer_end(&w);
 }
 
+/* A project's name may be as long as a UUID. */
+static bool is_request(const char *name) {
+        char id[37];
+        size_t n = strlen(name) - strlen(INI_SUFFIX);
+
+        if (n >= sizeof(id))
+                return false;
+        memcpy(id, name, n);
+        id[n] = '\0';
+        return vm_name_is_uuid(id);
+}
+
 /* Reads one file as a project (or as a request, when its name is a UUID). 0, also for a bad one, which sets
  * `failed`; 1: it masks its name; negative errno, and why is on stderr. */
 static int load_file(Generator *g, const char *path, Project **ret) {
@@ -134,8 +147,7 @@ static int load_file(Generator *g, const char *path, Project **ret) {
         r = g->defaults.items ? 0 : defaults_load(&g->paths, g->config_dirs, &g->defaults);
         if (r < 0)
                 return r;
-        r = project_load(&g->paths, &g->defaults, fd, dir, name, strlen(name) == 36 + strlen(INI_SUFFIX),
-                        ret);
+        r = project_load(&g->paths, &g->defaults, fd, dir, name, is_request(name), ret);
         if (r == -ENOENT)
                 messages_say("%s: %s", path, strerror(-r));
         if (r == 0 &&
