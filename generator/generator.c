@@ -84,13 +84,12 @@ static int list_project(JsonWriter *w, const Project *p) {
         return json_writer_add(w, members, ELEMENTSOF(members));
 }
 
-/* A project with a mistake still has its place: nobody wants a VM with other settings there. The list
- * leaves out a path that no program may have. Without a name there is no unit either. */
+/* A project with a mistake still has its place: nobody wants a VM with other settings there. Without a name
+ * there is no unit either. */
 static int list_broken(JsonWriter *w, const Project *p) {
-        const char *work = p->values[SETTING_WORK_DIRECTORY];
         const JsonMember members[] = {
                 { "name", p->id },
-                { "workDirectory", work && !printable_check(work) ? work : NULL },
+                { "workDirectory", p->values[SETTING_WORK_DIRECTORY] },
                 { "file", p->path },
                 { "error", p->messages.first_error ?: "see: claude-run doctor" },
         };

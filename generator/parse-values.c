@@ -12,6 +12,7 @@
 #include "generator/parser.h"
 #include "generator/paths.h"
 #include "generator/shareable.h"
+#include "generator/unit-writer.h"
 
 #define ARGUMENTS_MAX 256U
 #define ALLOW_MAX 1024U
@@ -64,13 +65,23 @@ static void refuse_walk(Parser *parser, const char *key, const char *value, cons
                 refuse(parser, "%s=%s: the path cannot be resolved: %s", key, value, strerror(-error));
 }
 
+/* A link may lead to any name, and the unit is written from here on. */
 static int resolve_path(
                 Parser *parser, const char *key, const char *value, const char *path, PathPlace *ret) {
         int r = user_paths_resolve(parser->paths, path, ret);
+        const char *why;
 
-        if (r < 0)
+        if (r < 0) {
                 refuse_walk(parser, key, value, ret->path, r);
-        return r;
+                return r;
+        }
+        why = unit_writer_refuses(ret->path);
+        if (!why)
+                return 0;
+        path_place_done(ret);
+        refuse(parser, "%s=%s: '%s' has %s, which no unit may have: rename it, or name another path", key,
+                        value, ret->path, why);
+        return -EBADMSG;
 }
 
 char *resolve_file(Parser *parser, const char *key, const char *value, const char *path) {
