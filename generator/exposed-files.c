@@ -121,8 +121,8 @@ static void check_project(Project *p, Roots *roots) {
 }
 
 /* Sorts nothing when there is nothing to check, as in most configurations. */
-static bool has_files(const Project *p) {
-        return p->messages.n_errors == 0 &&
+static bool is_asked(const Project *p, const Project *only) {
+        return (!only || p == only) && p->messages.n_errors == 0 &&
                         (p->credentials.n > 0 || p->encrypted_credentials.n > 0 || has_guest_directory(p));
 }
 
@@ -138,20 +138,20 @@ static int check_own(Project *p) {
         return r;
 }
 
-int exposed_files_check(Project *const *projects, size_t n) {
+int exposed_files_check(Project *const *projects, size_t n, const Project *only) {
         Roots roots = {};
         bool needed = false;
         int r = 0;
 
         for (size_t i = 0; i < n; i++)
-                needed |= has_files(projects[i]);
+                needed |= is_asked(projects[i], only);
         for (size_t i = 0; needed && r >= 0 && i < n; i++)
                 if (!projects[i]->is_request && projects[i]->messages.n_errors == 0)
                         r = add_roots(&roots, projects[i]);
         if (roots.n > 0)
                 qsort(roots.items, roots.n, sizeof(Root), compare_roots);
         for (size_t i = 0; needed && r >= 0 && i < n; i++) {
-                if (!has_files(projects[i]))
+                if (!is_asked(projects[i], only))
                         continue;
                 if (projects[i]->is_request)
                         r = check_own(projects[i]);

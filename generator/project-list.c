@@ -131,7 +131,6 @@ static void check_uuid(Project *p, const Project *other) {
 
 static void check_uuids(ProjectList *list) {
         const Project *last = NULL;
-
         bool any = false;
 
         /* UUIDs made from names differ as the names do */
@@ -166,7 +165,7 @@ static void check_work_directories(ProjectList *list) {
 int project_list_load(Generator *g, ProjectList *list) {
         _cleanup_strv_free_ char **seen = NULL;
         _cleanup_free_ char *requests = NULL;
-        int r = defaults_load(&g->paths, g->config_dirs, &g->defaults);
+        int r = g->defaults.items ? 0 : defaults_load(&g->paths, g->config_dirs, &g->defaults);
 
         if (r < 0)
                 return r;
@@ -190,6 +189,23 @@ int project_list_load(Generator *g, ProjectList *list) {
                 return 0;
         check_uuids(list);
         check_work_directories(list);
-        r = agent_homes_check(list->items, list->n);
-        return r < 0 ? r : exposed_files_check(list->items, list->n);
+        r = agent_homes_check(list->items, list->n, NULL);
+        return r < 0 ? r : exposed_files_check(list->items, list->n, NULL);
+}
+
+int project_list_check(const ProjectList *list, Project *p) {
+        _cleanup_free_ Project **all = calloc(list->n + 1, sizeof(Project *));
+        size_t n = 0;
+        int r;
+
+        if (!all)
+                return -ENOMEM;
+        for (size_t i = 0; i < list->n; i++)
+                if (strcmp(list->items[i]->id, p->id) != 0)
+                        all[n++] = list->items[i];
+        for (size_t i = 0; i < n; i++)
+                check_uuid(p, all[i]);
+        all[n++] = p;
+        r = agent_homes_check(all, n, p);
+        return r < 0 ? r : exposed_files_check(all, n, p);
 }
