@@ -21,6 +21,7 @@
 #include "generator/project.h"
 #include "generator/shareable.h"
 #include "generator/show.h"
+#include "generator/user-config.h"
 
 int generator_init(Generator *g) {
         int r;
@@ -34,6 +35,8 @@ int generator_init(Generator *g) {
                 r = directories_from_environment(g);
         if (r >= 0)
                 r = directories_protect(g);
+        if (r >= 0)
+                r = user_config_find_all(&g->paths);
         if (r < 0)
                 generator_done(g);
         return r;

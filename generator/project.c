@@ -256,6 +256,7 @@ static void complete(Parser *parser) {
         user_config_add(parser);
         if (project_has_copy(p))
                 share_copy(parser);
+        user_config_check_shares(parser);
         api_proxy_complete(parser);
         if (p->values[SETTING_WANTED_BY] && p->caller_credentials.n > 0)
                 messages_error(&p->messages, p->caller_credentials.items[0].line,
@@ -372,6 +373,7 @@ int project_check_defaults(
                 return -ENOMEM;
         config_file_parse(text, size, &p->messages, handle_assignment, &parser);
         shares_check_hidden(&parser);
+        user_config_check_shares(&parser);
         if (parser.out_of_memory || (p->messages.n_errors > 0 && !p->messages.first_error))
                 return -ENOMEM;
         *ret_error = TAKE_PTR(p->messages.first_error);
