@@ -10,6 +10,7 @@
 #include "common/agents-table.h"
 #include "common/cleanup.h"
 #include "common/obeyed-names.h"
+#include "common/service-limit.h"
 #include "common/sha256.h"
 #include "common/vm-name.h"
 #include "config.h"
@@ -242,6 +243,15 @@ static int check_hash(const Setting *s, const char *value, char *ret_why) {
         return -EINVAL;
 }
 
+static int check_directive(const Setting *s, const char *value, char *ret_why) {
+        const char *why = service_limit_refused(s->key, value);
+
+        if (!why)
+                return 0;
+        snprintf(ret_why, SETTING_WHY_MAX, "%s", why);
+        return -EINVAL;
+}
+
 typedef int (*checker)(const Setting *s, const char *value, char *ret_why);
 
 static const checker checkers[N_TYPES] = {
@@ -257,6 +267,7 @@ static const checker checkers[N_TYPES] = {
         [TYPE_PRIVATE] = check_private,
         [TYPE_SCRIPT] = check_script,
         [TYPE_HASH] = check_hash,
+        [TYPE_DIRECTIVE] = check_directive,
 };
 
 int setting_check(const Setting *s, const char *value, char ret_why[static SETTING_WHY_MAX]) {

@@ -301,5 +301,5 @@ void parse_directive(Parser *parser, const Setting *key, const char *value) {
                 refuse(parser, "%s=%s: is not a valid value for %s; see systemd.resource-control(5)",
                                 key->key, value, key->key);
         else
-                set_value(parser, key, value);
+                parse_checked(parser, key, value);
 }

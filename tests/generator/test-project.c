@@ -142,6 +142,7 @@ static void test_refused(void **state) {
                 { WORK "[Service]\nMemoryMax=1G\\\n",
                                 ":4: MemoryMax=1G\\: ", "systemd.resource-control(5)" },
                 { WORK "[Service]\nNice=1;2\n", ":4: Nice=1;2: ", "value for Nice" },
+                { WORK "[Service]\nMemoryMax=8GB\n", ":4: MemoryMax=8GB: ", "like 6G or 512M" },
                 { WORK "[Environment]\nKEY\n", ":4: 'KEY' ", "write Key=value" },
                 { WORK "[Credentials]\nKEY\nKEY=/x\n", ":5: KEY: ", "set twice" },
                 { WORK "[Credentials]\nKEY\n[Install]\nWantedBy=default.target\n",
