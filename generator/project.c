@@ -248,9 +248,7 @@ static void complete(Parser *parser) {
         parser->line = 0;
         if (project_has_dev_shell(p))
                 shares_add_nix_store(parser);
-        /* the repository is the original's: a guest with a copy writes to nothing of that */
-        if (!project_has_copy(p))
-                worktree_share(parser);
+        worktree_share(parser);
         shares_check_nested(parser);
         shares_check_hidden(parser);
         user_config_add(parser);
