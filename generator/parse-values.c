@@ -56,13 +56,15 @@ void parse_scalar(Parser *parser, const Setting *key, const char *value) {
 
 /* A link that does not count, or what else keeps a path from being walked. */
 static void refuse_walk(Parser *parser, const char *key, const char *value, const char *link, int error) {
-        const char *slash = strrchr(link, '/');
+        const char *slash;
 
-        if (error == -ELOOP)
-                refuse(parser, "%s=%s: '%s' is a symbolic link, and the guest of another VM that may write to '%.*s' could have made it: write the real path",
-                                key, value, link, slash > link ? (int) (slash - link) : 1, link);
-        else
+        if (error != -ELOOP) {
                 refuse(parser, "%s=%s: the path cannot be resolved: %s", key, value, strerror(-error));
+                return;
+        }
+        slash = strrchr(link, '/');
+        refuse(parser, "%s=%s: '%s' is a symbolic link, and the guest of another VM that may write to '%.*s' could have made it: write the real path",
+                        key, value, link, slash > link ? (int) (slash - link) : 1, link);
 }
 
 /* A link may lead to any name, and the unit is written from here on. */
