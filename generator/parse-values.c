@@ -186,8 +186,11 @@ static int next_word(char **p, char **ret) {
                 if (quote ? *in == quote : (*in == '"' || *in == '\''))
                         quote = quote ? '\0' : *in;
                 else if (*in == '\\' && quote != '\'') {
-                        if (!*++in)
+                        if (!in[1])
                                 return -EINVAL;
+                        /* as in a shell: in double quotes it stays before all others */
+                        if (!quote || strchr("\"\\$`", in[1]))
+                                in++;
                         *out++ = *in;
                 } else
                         *out++ = *in;

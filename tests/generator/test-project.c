@@ -108,7 +108,13 @@ static void test_arguments(void **state) {
                 assert_string_equal(p->agent_arguments[i], expected[i]);
         assert_null(p->agent_arguments[6]);
         project_free(p);
-        for (const char **bad = (const char *[]) { "\"a", "'a", "a\\", NULL }; *bad; bad++) {
+        p = load("p.ini", WORK "AgentArguments=\"\\d+\\.x\" \"\\$a\\`\\\\\" \\d '\\d'\n");
+        assert_string_equal(p->agent_arguments[0], "\\d+\\.x");
+        assert_string_equal(p->agent_arguments[1], "$a`\\");
+        assert_string_equal(p->agent_arguments[2], "d");
+        assert_string_equal(p->agent_arguments[3], "\\d");
+        project_free(p);
+        for (const char **bad = (const char *[]) { "\"a", "'a", "a\\", "\"a\\", NULL }; *bad; bad++) {
                 char text[128];
 
                 snprintf(text, sizeof(text), WORK "AgentArguments=%s\n", *bad);
