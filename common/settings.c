@@ -227,9 +227,13 @@ static int check_private(const Setting *s, const char *value, char *ret_why) {
 }
 
 static int check_script(const Setting *s, const char *value, char *ret_why) {
-        if (path_is_below(value, strlen(value)))
+        if (strchr(value, '\t'))
+                snprintf(ret_why, SETTING_WHY_MAX, "must not contain a tab: rename the script");
+        else if (path_is_below(value, strlen(value)))
                 return 0;
-        snprintf(ret_why, SETTING_WHY_MAX, "must be a script below the work directory, like: scripts/setup");
+        else
+                snprintf(ret_why, SETTING_WHY_MAX,
+                                "must be a script below the work directory, like: scripts/setup");
         return -EINVAL;
 }
 

@@ -126,18 +126,6 @@ void parse_directory(Parser *parser, const Setting *key, const char *value) {
         *target = parser_directory(parser, key->key, value, key->type == TYPE_HOME);
 }
 
-/* `off` and `true` mean what they mean elsewhere, and not a file of that name. */
-void parse_protect(Parser *parser, const Setting *key, const char *value) {
-        char canonical[SETTING_VALUE_MAX], why[SETTING_WHY_MAX];
-
-        if (setting_parse(&settings[SETTING_READ_ONLY], value, canonical, why) >= 0)
-                set_value(parser, key, canonical);
-        else if (setting_check(key, value, why) < 0)
-                refuse(parser, "%s=%s: %s", key->key, value, why);
-        else
-                set_value(parser, key, value);
-}
-
 void parse_checked(Parser *parser, const Setting *key, const char *value) {
         char why[SETTING_WHY_MAX];
 
@@ -145,6 +133,26 @@ void parse_checked(Parser *parser, const Setting *key, const char *value) {
                 refuse(parser, "%s=%s: %s", key->key, value, why);
         else
                 set_value(parser, key, value);
+}
+
+/* Names with blanks between; no unit may have a tab. */
+void parse_names(Parser *parser, const Setting *key, const char *value) {
+        _cleanup_free_ char *names = copy_string(parser, value);
+
+        for (char *tab = names; tab && (tab = strchr(tab, '\t'));)
+                *tab = ' ';
+        if (names)
+                parse_checked(parser, key, names);
+}
+
+/* `off` and `true` mean what they mean elsewhere, and not a file of that name. */
+void parse_protect(Parser *parser, const Setting *key, const char *value) {
+        char canonical[SETTING_VALUE_MAX], why[SETTING_WHY_MAX];
+
+        if (setting_parse(&settings[SETTING_READ_ONLY], value, canonical, why) >= 0)
+                set_value(parser, key, canonical);
+        else
+                parse_names(parser, key, value);
 }
 
 void parse_uuid(Parser *parser, const Setting *key, const char *value) {

@@ -42,7 +42,7 @@ static const Type types[N_TYPES] = {
         [TYPE_HOME] = { parse_directory, .any_text = true },
         [TYPE_PLACE] = { parse_guest_directory, .any_text = true },
         [TYPE_PROTECT] = { parse_protect },
-        [TYPE_PRIVATE] = { parse_checked },
+        [TYPE_PRIVATE] = { parse_names },
         [TYPE_SCRIPT] = { parse_checked, .any_text = true },
         [TYPE_HASH] = { parse_checked },
         [TYPE_UUID] = { parse_uuid },

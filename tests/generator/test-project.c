@@ -124,6 +124,16 @@ static void test_arguments(void **state) {
         }
 }
 
+/* The unit has the names with blanks between, whatever the ini has. */
+static void test_tabs(void **state) {
+        Project *p = load("p.ini", WORK "Protect=yes\t a/b\tc\nPrivate=x\ty\n");
+
+        assert_int_equal(p->messages.n_errors, 0);
+        assert_string_equal(p->values[SETTING_PROTECT], "yes  a/b c");
+        assert_string_equal(p->values[SETTING_PRIVATE], "x y");
+        project_free(p);
+}
+
 /* Each is refused for its own reason: the message says where it stands, and why. */
 static void test_refused(void **state) {
         static const struct {
@@ -147,6 +157,7 @@ static void test_refused(void **state) {
                 { WORK "[Network]\nMode=\n", ":4: Mode=: ", "needs a value" },
                 { WORK "[Service]\nMemoryMax=1G\\\n",
                                 ":4: MemoryMax=1G\\: ", "systemd.resource-control(5)" },
+                { WORK "Setup=a\tb\n", ":3: Setup=a b: ", "must not contain a tab" },
                 { WORK "[Service]\nNice=1;2\n", ":4: Nice=1;2: ", "value for Nice" },
                 { WORK "[Service]\nMemoryMax=8GB\n", ":4: MemoryMax=8GB: ", "like 6G or 512M" },
                 { WORK "[Environment]\nKEY\n", ":4: 'KEY' ", "write Key=value" },
@@ -352,6 +363,7 @@ int main(int argc, char **argv) {
                 cmocka_unit_test(test_uuid),
                 cmocka_unit_test(test_memory),
                 cmocka_unit_test(test_arguments),
+                cmocka_unit_test(test_tabs),
                 cmocka_unit_test(test_refused),
                 cmocka_unit_test(test_unknown_keys),
                 cmocka_unit_test(test_keys_of_others),
