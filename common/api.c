@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "common/allow-rule.h"
 
@@ -63,6 +64,12 @@ static int parse_scheme(const char **url, ApiUpstream *u) {
         return 0;
 }
 
+/* This machine's loopback, as the guest or the host calls it. */
+static bool is_local(const char *host) {
+        return strcmp(host, API_ADDRESS) == 0 || strcmp(host, "host") == 0 ||
+                        strcasecmp(host, "localhost") == 0 || strcmp(host, "127.0.0.1") == 0;
+}
+
 /* The rules of Allow= say what a host name is. */
 static int parse_host(const char *text, size_t n, ApiUpstream *u) {
         char why[ALLOW_WHY_MAX];
@@ -73,7 +80,7 @@ static int parse_host(const char *text, size_t n, ApiUpstream *u) {
                 return -EINVAL;
         memcpy(u->host, text, n);
         u->host[n] = '\0';
-        u->is_local = strcmp(u->host, API_ADDRESS) == 0 || strcmp(u->host, "host") == 0;
+        u->is_local = is_local(u->host);
         u->is_address = inet_pton(AF_INET, u->host, &address) == 1;
         if (u->is_local || u->is_address)
                 return 0;
@@ -125,6 +132,9 @@ int api_upstream_parse(const char *url, ApiUpstream *ret, char ret_why[static AP
         n = strcspn(url, ":/");
         if (parse_host(url, n, &u) < 0)
                 return refuse("there is no host name or IPv4 address", ret_why);
+        if (u.is_address && !u.is_local && strncmp(u.host, "127.", 4) == 0)
+                return refuse("of this machine's loopback only 127.0.0.1 can be reached, by the name host",
+                                ret_why);
         url += n;
         if (parse_port(&url, &u) < 0)
                 return refuse("the port is not a number from 1 to 65535", ret_why);

@@ -39,7 +39,7 @@ extern const ApiKey api_keys[];
 
 typedef struct ApiUpstream {
         bool tls;
-        bool is_local; /* on this machine's loopback: a guest's gateway, or `host` */
+        bool is_local; /* on this machine's loopback: a guest's gateway, `host`, localhost or 127.0.0.1 */
         bool is_address;
         char host[254];
         unsigned port;

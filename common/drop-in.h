@@ -23,8 +23,8 @@
 /* The tag of the repository of a work directory that is a linked worktree or a submodule of git's. */
 #define GIT_SHARE "git_common"
 #define PARAMETER_GIT_WORKTREE "CLAUDE_VM_GIT_WORKTREE" /* its name in there; none: it is not a worktree */
-/* What a file `.git` of the work directory said: its identity, see config-id.h; `no`: Worktree=no; none:
- * there was no such file. */
+/* What a file `.git` of the work directory said: its identity, see config-id.h; `no`: it does
+ * not matter, with Worktree=no and in a copy; none: there was no such file. */
 #define PARAMETER_GIT_LINK "CLAUDE_VM_GIT_LINK"
 #define GIT_LINK_MAX 4096U /* bytes of such a file */
 /* The work directory's name in every guest: its place there, or a link to that. */

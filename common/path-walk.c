@@ -242,6 +242,7 @@ static int walk_from_root(const PathWalker *walker, const char *path, PathPlace 
         int r;
 
         ret->fd = -EBADF;
+        ret->path[0] = '\0';
         if (strlen(path) >= sizeof(walk.rest))
                 return -ENAMETOOLONG;
         strcpy(walk.rest, path);

@@ -36,7 +36,7 @@ void path_walker_done(PathWalker *walker);
 /* Walks the absolute `path`. 0: `ret` says how far it exists; its descriptor is owned by the caller. -ELOOP:
  * a component is a link that does not count, or there are too many of them; `ret->path` is that link, and
  * nothing is owned. -ENOENT: a link leads through a directory that does not exist. -ENAMETOOLONG; other
- * negative errno. */
+ * negative errno: `ret->path` is a text then, too, and means nothing. */
 int path_walk(PathWalker *walker, const char *path, PathPlace *ret);
 
 void path_place_done(PathPlace *place);

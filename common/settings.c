@@ -10,6 +10,7 @@
 #include "common/agents-table.h"
 #include "common/cleanup.h"
 #include "common/obeyed-names.h"
+#include "common/service-limit.h"
 #include "common/sha256.h"
 #include "common/vm-name.h"
 #include "config.h"
@@ -226,9 +227,13 @@ static int check_private(const Setting *s, const char *value, char *ret_why) {
 }
 
 static int check_script(const Setting *s, const char *value, char *ret_why) {
-        if (path_is_below(value, strlen(value)))
+        if (strchr(value, '\t'))
+                snprintf(ret_why, SETTING_WHY_MAX, "must not contain a tab: rename the script");
+        else if (path_is_below(value, strlen(value)))
                 return 0;
-        snprintf(ret_why, SETTING_WHY_MAX, "must be a script below the work directory, like: scripts/setup");
+        else
+                snprintf(ret_why, SETTING_WHY_MAX,
+                                "must be a script below the work directory, like: scripts/setup");
         return -EINVAL;
 }
 
@@ -239,6 +244,15 @@ static int check_hash(const Setting *s, const char *value, char *ret_why) {
                 return 0;
         snprintf(ret_why, SETTING_WHY_MAX,
                         "must be sha256: and 64 digits in lower case, as claude-vm-mkguest --verify says");
+        return -EINVAL;
+}
+
+static int check_directive(const Setting *s, const char *value, char *ret_why) {
+        const char *why = service_limit_refused(s->key, value);
+
+        if (!why)
+                return 0;
+        snprintf(ret_why, SETTING_WHY_MAX, "%s", why);
         return -EINVAL;
 }
 
@@ -257,6 +271,7 @@ static const checker checkers[N_TYPES] = {
         [TYPE_PRIVATE] = check_private,
         [TYPE_SCRIPT] = check_script,
         [TYPE_HASH] = check_hash,
+        [TYPE_DIRECTIVE] = check_directive,
 };
 
 int setting_check(const Setting *s, const char *value, char ret_why[static SETTING_WHY_MAX]) {

@@ -101,7 +101,7 @@ typedef enum SettingType {
         TYPE_SCRIPT,    /* a file below it */
         TYPE_HASH,      /* sha256: and its digits */
         TYPE_UUID,      /* of a project only, not of a request */
-        TYPE_DIRECTIVE, /* plain text for systemd */
+        TYPE_DIRECTIVE, /* a limit in systemd's own spelling */
         TYPE_WANTED,    /* of a project only */
         TYPE_ARGUMENTS, /* this one and the rest are lists: their line may be repeated */
         TYPE_SHARE,

@@ -37,9 +37,13 @@ char *vm_unit_name(const char *id) {
 }
 
 char *vm_name_of_unit(const char *unit) {
-        const char *at = strchr(unit, '@'), *end = strstr(unit, ".service");
-        char *id = at && end && end > at ? strndup(at + 1, (size_t) (end - at - 1)) : NULL;
+        const char *at = strchr(unit, '@');
+        size_t n = at ? strlen(at + 1) : 0, suffix = strlen(".service");
+        char *id = NULL;
 
+        /* a name may have the suffix in it */
+        if (n > suffix && strcmp(at + 1 + n - suffix, ".service") == 0)
+                id = strndup(at + 1, n - suffix);
         if (id && !vm_name_is_id(id)) {
                 free(id);
                 return NULL;

@@ -159,13 +159,14 @@ static void check_shares(const AgentHomes *homes, Project *p) {
 }
 
 /* All projects that are good so far, against the homes of those. */
-static int check_all(Project *const *projects, size_t n, bool (*is_asked)(const Project *p),
-                void (*check)(const AgentHomes *homes, Project *p)) {
+static int check_all(Project *const *projects, size_t n, const Project *only,
+                bool (*is_asked)(const Project *p), void (*check)(const AgentHomes *homes, Project *p)) {
         AgentHomes homes = {};
         int r = collect(projects, n, &homes);
 
         for (size_t i = 0; r >= 0 && i < n; i++)
-                if (projects[i]->messages.n_errors == 0 && is_asked(projects[i]))
+                if ((!only || projects[i] == only) && projects[i]->messages.n_errors == 0 &&
+                                is_asked(projects[i]))
                         check(&homes, projects[i]);
         free(homes.items);
         return r;
@@ -175,7 +176,7 @@ static bool is_any(const Project *p) {
         return true;
 }
 
-int agent_homes_check(Project *const *projects, size_t n) {
+int agent_homes_check(Project *const *projects, size_t n, const Project *only) {
         bool needed = false;
         int r;
 
@@ -184,6 +185,6 @@ int agent_homes_check(Project *const *projects, size_t n) {
                 needed |= names_home(projects[i]);
         if (!needed)
                 return 0;
-        r = check_all(projects, n, names_home, check_home);
-        return r < 0 ? r : check_all(projects, n, is_any, check_shares);
+        r = check_all(projects, n, only, names_home, check_home);
+        return r < 0 ? r : check_all(projects, n, only, is_any, check_shares);
 }

@@ -10,9 +10,10 @@
 
 typedef struct Generator {
         UserPaths paths;
-        char **config_dirs; /* first name wins */
-        Defaults defaults;  /* of all projects */
-        bool failed;        /* a file was bad, or could not be written out */
+        char **config_dirs;         /* first name wins */
+        Defaults defaults;          /* of all projects */
+        struct ProjectList *others; /* what one file is checked among; NULL: not read yet */
+        bool failed;                /* a file was bad, or could not be written out */
 } Generator;
 
 /* Keeps them from every guest: a guest that can write there can write projects. 0, -ENOMEM. */

@@ -544,8 +544,8 @@ static int add_broken(UnitWriter *w, const Project *p) {
         return unit_writer_end(w);
 }
 
-/* The text of an ini is checked line by line when it is read, so the value is the target of a link, or the
- * path of the ini itself. */
+/* The text of an ini and what its links lead to are checked when it is read, so the value is a part of the
+ * path of the ini itself, or of a directory of ours. */
 static void report_refused(const UnitWriter *w, Project *p) {
         const char *value, *why;
 
@@ -569,14 +569,17 @@ int emit_check(UnitWriter *w, Project *p) {
         return r == -EBADMSG ? 0 : r;
 }
 
-static int add_vm(UnitWriter *w, const Project *p) {
-        char unit[UNIT_NAME_MAX];
+static int add_dropin(UnitWriter *w, const Project *p) {
         int r = print_dropin(w, p);
 
-        if (r >= 0)
-                r = unit_writer_end(w);
-        if (r >= 0 && p->is_request)
-                r = add_network(w, p);
+        return r < 0 ? r : unit_writer_end(w);
+}
+
+/* The VM's own drop-in comes last: without it the VM does not start, so none starts without the others. */
+static int add_vm(UnitWriter *w, const Project *p) {
+        char unit[UNIT_NAME_MAX];
+        int r = p->is_request ? add_network(w, p) : 0;
+
         if (r >= 0 && p->api)
                 r = add_proxy(w, p);
         if (r >= 0 && project_has_dev_shell(p))
@@ -587,6 +590,8 @@ static int add_vm(UnitWriter *w, const Project *p) {
                 r = add_suspend(w, p);
         if (r >= 0 && (lends_agent(p) || has_clipboard(p)))
                 r = add_ssh(w, p);
+        if (r >= 0)
+                r = add_dropin(w, p);
         if (r >= 0 && p->values[SETTING_WANTED_BY]) {
                 unit_name(p->id, unit);
                 r = unit_writer_want(w, "default.target", unit, TEMPLATE);

@@ -62,10 +62,8 @@ static const Root *find_above(const Roots *roots, char *directory) {
         return root;
 }
 
-/* The root that `path` lies in, or NULL. */
-static const Root *find_root(Roots *roots, const char *path) {
-        const char *name = strrchr(path, '/');
-        size_t n = name ? (size_t) (name - path) : 0;
+/* The root that the directory of `n` bytes is or lies in, or NULL. */
+static const Root *find_root(Roots *roots, const char *path, size_t n) {
         char directory[PATH_MAX];
 
         if (n == 0 || n >= sizeof(directory))
@@ -79,8 +77,10 @@ static const Root *find_root(Roots *roots, const char *path) {
         return roots->found;
 }
 
-static void check_file(Project *p, Roots *roots, const char *key, unsigned line, const char *path) {
-        const Root *root = find_root(roots, path);
+/* `path` is the directory of `n` bytes, or a file in it. */
+static void check_path(
+                Project *p, Roots *roots, const char *key, unsigned line, const char *path, size_t n) {
+        const Root *root = find_root(roots, path, n);
 
         if (root)
                 messages_error(&p->messages, line,
@@ -88,25 +88,41 @@ static void check_file(Project *p, Roots *roots, const char *key, unsigned line,
                                 key, path, root->share->tag, root->project->path, root->directory);
 }
 
+static size_t length_of_parent(const char *path) {
+        const char *name = strrchr(path, '/');
+
+        return name ? (size_t) (name - path) : 0;
+}
+
 static void check_files(Project *p, Roots *roots, const AssignmentList *list) {
-        for (size_t i = 0; i < list->n; i++)
-                check_file(p, roots, list->items[i].name, list->items[i].line, list->items[i].value);
+        for (size_t i = 0; i < list->n; i++) {
+                const Assignment *a = &list->items[i];
+
+                check_path(p, roots, a->name, a->line, a->value, length_of_parent(a->value));
+        }
 }
 
 static bool has_guest_directory(const Project *p) {
         return setting_value(p->values, SETTING_GUEST)[0] == '/';
 }
 
+/* Of an image the files in its directory are read. */
+static void check_guest(Project *p, Roots *roots) {
+        const char *directory = p->values[SETTING_GUEST];
+
+        check_path(p, roots, "Guest", p->lines[SETTING_GUEST], directory, strlen(directory));
+}
+
 static void check_project(Project *p, Roots *roots) {
         check_files(p, roots, &p->credentials);
         check_files(p, roots, &p->encrypted_credentials);
         if (has_guest_directory(p))
-                check_file(p, roots, "Guest", p->lines[SETTING_GUEST], p->values[SETTING_GUEST]);
+                check_guest(p, roots);
 }
 
 /* Sorts nothing when there is nothing to check, as in most configurations. */
-static bool has_files(const Project *p) {
-        return p->messages.n_errors == 0 &&
+static bool is_asked(const Project *p, const Project *only) {
+        return (!only || p == only) && p->messages.n_errors == 0 &&
                         (p->credentials.n > 0 || p->encrypted_credentials.n > 0 || has_guest_directory(p));
 }
 
@@ -122,20 +138,20 @@ static int check_own(Project *p) {
         return r;
 }
 
-int exposed_files_check(Project *const *projects, size_t n) {
+int exposed_files_check(Project *const *projects, size_t n, const Project *only) {
         Roots roots = {};
         bool needed = false;
         int r = 0;
 
         for (size_t i = 0; i < n; i++)
-                needed |= has_files(projects[i]);
+                needed |= is_asked(projects[i], only);
         for (size_t i = 0; needed && r >= 0 && i < n; i++)
                 if (!projects[i]->is_request && projects[i]->messages.n_errors == 0)
                         r = add_roots(&roots, projects[i]);
         if (roots.n > 0)
                 qsort(roots.items, roots.n, sizeof(Root), compare_roots);
         for (size_t i = 0; needed && r >= 0 && i < n; i++) {
-                if (!has_files(projects[i]))
+                if (!is_asked(projects[i], only))
                         continue;
                 if (projects[i]->is_request)
                         r = check_own(projects[i]);

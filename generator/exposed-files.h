@@ -5,5 +5,5 @@
 
 /* A secret or a guest image that lies in a directory which a guest may write is an error of its project.
  * Looks at each project's own shares and at those of all projects (but not of requests, which come and go).
- * 0, -ENOMEM. */
-int exposed_files_check(Project *const *projects, size_t n);
+ * `only`: the one that is checked; NULL: all. 0, -ENOMEM. */
+int exposed_files_check(Project *const *projects, size_t n, const Project *only);

@@ -4,12 +4,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/cleanup.h"
 #include "common/printable.h"
 #include "common/strjoin.h"
 #include "common/strv.h"
+#include "common/vm-name.h"
 #include "config.h"
 #include "generator/directories.h"
 #include "generator/emit.h"
@@ -19,6 +21,7 @@
 #include "generator/project.h"
 #include "generator/shareable.h"
 #include "generator/show.h"
+#include "generator/user-config.h"
 
 int generator_init(Generator *g) {
         int r;
@@ -32,12 +35,17 @@ int generator_init(Generator *g) {
                 r = directories_from_environment(g);
         if (r >= 0)
                 r = directories_protect(g);
+        if (r >= 0)
+                r = user_config_find_all(&g->paths);
         if (r < 0)
                 generator_done(g);
         return r;
 }
 
 void generator_done(Generator *g) {
+        if (g->others)
+                project_list_done(g->others);
+        free(g->others);
         user_paths_done(&g->paths);
         defaults_done(&g->defaults);
         g->config_dirs = strv_free(g->config_dirs);
@@ -83,13 +91,12 @@ static int list_project(JsonWriter *w, const Project *p) {
         return json_writer_add(w, members, ELEMENTSOF(members));
 }
 
-/* A project with a mistake still has its place: nobody wants a VM with other settings there. The list
- * leaves out a path that no program may have. Without a name there is no unit either. */
+/* A project with a mistake still has its place: nobody wants a VM with other settings there. Without a name
+ * there is no unit either. */
 static int list_broken(JsonWriter *w, const Project *p) {
-        const char *work = p->values[SETTING_WORK_DIRECTORY];
         const JsonMember members[] = {
                 { "name", p->id },
-                { "workDirectory", work && !printable_check(work) ? work : NULL },
+                { "workDirectory", p->values[SETTING_WORK_DIRECTORY] },
                 { "file", p->path },
                 { "error", p->messages.first_error ?: "see: claude-run doctor" },
         };
@@ -115,8 +122,52 @@ int generator_list(Generator *g) {
         return r < 0 ? r : json_writer_end(&w);
 }
 
-/* Reads one file as a project (or as a request, when its name is a UUID). 0, also for a bad one, which sets
- * `failed`; 1: it masks its name; negative errno, and why is on stderr. */
+/* A project's name may be as long as a UUID. */
+static bool is_request(const char *name) {
+        char id[37];
+        size_t n = strlen(name) - strlen(INI_SUFFIX);
+
+        if (n >= sizeof(id))
+                return false;
+        memcpy(id, name, n);
+        id[n] = '\0';
+        return vm_name_is_uuid(id);
+}
+
+/* Reads all projects for a file that is checked among them: for all files of a --check once. Their own
+ * mistakes are said at each reload. */
+static int load_others(Generator *g) {
+        bool failed = g->failed;
+        int r;
+
+        if (g->others)
+                return 0;
+        r = g->defaults.items ? 0 : defaults_load(&g->paths, g->config_dirs, &g->defaults);
+        if (r < 0)
+                return r;
+        g->others = calloc(1, sizeof(ProjectList));
+        if (!g->others)
+                return -ENOMEM;
+        messages_mute(true);
+        r = project_list_load(g, g->others);
+        messages_mute(false);
+        g->failed = failed;
+        return r;
+}
+
+/* A candidate that lies elsewhere is not judged by its place. */
+static void check_directory(const Generator *g, int fd, const char *dir, Project *p) {
+        const char *why = directories_distrusted(fd);
+
+        for (char **d = g->config_dirs; why && d && *d; d++)
+                if (strcmp(*d, dir) == 0) {
+                        messages_error(&p->messages, 0, "its directory '%s' %s", dir, why);
+                        return;
+                }
+}
+
+/* Reads one file as a project (or as a request, when its name is a UUID). 0, also for a bad one; 1: it masks
+ * its name; negative errno, and why is on stderr. */
 static int load_file(Generator *g, const char *path, Project **ret) {
         _cleanup_free_ char *dir = NULL;
         _cleanup_close_ int fd = -EBADF;
@@ -130,17 +181,24 @@ static int load_file(Generator *g, const char *path, Project **ret) {
                 messages_say("%s: %s", path, strerror(errno));
                 return -errno;
         }
-        /* once for all files of a --check */
         r = g->defaults.items ? 0 : defaults_load(&g->paths, g->config_dirs, &g->defaults);
         if (r < 0)
                 return r;
-        r = project_load(&g->paths, &g->defaults, fd, dir, name, strlen(name) == 36 + strlen(INI_SUFFIX),
-                        ret);
+        r = project_load(&g->paths, &g->defaults, fd, dir, name, is_request(name), ret);
         if (r == -ENOENT)
                 messages_say("%s: %s", path, strerror(-r));
-        if (r == 0 &&
-                        (exposed_files_check(ret, 1) < 0 || check_units(ret, 1) < 0 ||
-                                        (*ret)->messages.n_errors > 0))
+        if (r == 0)
+                check_directory(g, fd, dir, *ret);
+        return r;
+}
+
+/* What is wrong with the project sets `failed`. */
+static int check_project(Generator *g, Project *p, bool among_others) {
+        int r = among_others ? project_list_check(g->others, p) : exposed_files_check(&p, 1, NULL);
+
+        if (r >= 0)
+                r = check_units(&p, 1);
+        if (p->messages.n_errors > 0)
                 g->failed = true;
         return r;
 }
@@ -172,8 +230,11 @@ int generator_run_file(Generator *g, const char *path, UnitWriter *w) {
 
         if (is_defaults_file(path) && !w)
                 return check_defaults(g, path);
-        r = load_file(g, path, &p);
-
+        r = load_others(g);
+        if (r >= 0)
+                r = load_file(g, path, &p);
+        if (r == 0)
+                r = check_project(g, p, true);
         if (r == 0 && w && p->messages.n_errors == 0)
                 emit(g, w, p);
         project_free(p);
@@ -229,6 +290,8 @@ int generator_show(Generator *g, const char *word) {
                 messages_say("%s: is empty or a link to /dev/null, which masks the project", found ?: word);
                 return -ENOENT;
         }
+        if (r == 0)
+                r = check_project(g, p, false);
         if (r == 0 && p->messages.n_errors == 0)
                 r = show_project(p);
         project_free(p);

@@ -14,15 +14,18 @@
 #include "common/path.h"
 #include "common/printable.h"
 #include "common/strjoin.h"
+#include "common/user-config.h"
 #include "generator/paths.h"
 
 #define MOUNT_UNIT_MAX 240U /* without `.mount`: a guest of systemd's names a unit after the path */
 
 /* The guest's own, with all that is in them. */
 static const char *const taken[] = { "/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/libx32",
-        "/nix", "/proc", "/root", "/run", "/sbin", "/sys", "/usr" };
+        "/nix", "/proc", "/root", "/run", "/sbin", "/sys", "/usr", "/var/lib/claude-vm",
+        USER_CONFIG_GUEST_DIRECTORY };
 
-static const char *const needed[] = { "/home/claude", "/var" };
+/* These themselves, and what they are in. */
+static const char *const needed[] = { "/home/claude", "/var/lib" };
 
 /* As systemd-escape --path spells it. */
 static size_t length_of_unit(const char *path) {
@@ -118,6 +121,11 @@ static void move_below(Parser *parser, Share *share, const char *place) {
         }
         free(share->guest_directory);
         share->guest_directory = moved;
+        if (length_of_unit(moved) <= MOUNT_UNIT_MAX)
+                return;
+        parser->line = share->line;
+        refuse(parser, "Share=%s:%s:%s: is in the work directory, whose path makes this too long: take another place in the guest",
+                        share->tag, share->directory, moved);
 }
 
 /* Of a share that is where the work directory or an earlier share is. */

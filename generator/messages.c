@@ -9,6 +9,8 @@
 #include "common/cleanup.h"
 #include "common/printable.h"
 
+static bool is_mute;
+
 const char *messages_path(const Messages *m, unsigned place) {
         return PLACE_FILE(place) > 0 ? m->defaults[PLACE_FILE(place) - 1] : m->path;
 }
@@ -31,10 +33,16 @@ static char *__attribute__((format(printf, 3, 0))) format_message(
         return message;
 }
 
+void messages_mute(bool mute) {
+        is_mute = mute;
+}
+
 void messages_say(const char *format, ...) {
         _cleanup_free_ char *text = NULL;
         va_list ap;
 
+        if (is_mute)
+                return;
         va_start(ap, format);
         if (vasprintf(&text, format, ap) < 0)
                 text = NULL;

@@ -3,6 +3,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 /* A place is a line and its file: 0 is the ini itself, 1, 2 … are the files of defaults that count below it.
  * A plain line number is a place in the ini; line 0 stands for none. */
 #define PLACE_LINES (1U << 20)
@@ -30,6 +32,10 @@ const char *messages_path(const Messages *m, unsigned place);
 
 /* Takes an error over that has been said: it breaks this file as well. 0, -ENOMEM. */
 int messages_inherit(Messages *m, const char *error);
+
+/* Says nothing more, or again; errors are counted and kept all the same. For files that were not asked for.
+ */
+void messages_mute(bool mute);
 
 /* A line on stderr about no file in particular. */
 void messages_say(const char *format, ...) __attribute__((format(printf, 1, 2)));

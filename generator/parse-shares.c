@@ -14,7 +14,6 @@
 #include "generator/parser.h"
 #include "generator/paths.h"
 #include "generator/shareable.h"
-#include "generator/user-config.h"
 
 /* Tags of the shares that do not come from Share=. */
 static bool is_own_tag(const char *tag) {
@@ -157,14 +156,6 @@ static int length_of_hidden(const UserPaths *paths, const char *directory) {
         return (int) (n + strcspn(directory + n, "/"));
 }
 
-/* What a guest may write there, the user's own agent on the host obeys, and a link that it puts there would
- * be followed for UserConfig=. */
-static void check_user_config(Parser *parser, const Share *share) {
-        if (!share->read_only && user_config_has(parser->paths, share->directory))
-                refuse(parser, "the directory '%s' of the share '%s' is what your own agent on this machine obeys, so no guest may write it: share it with :ro, or leave it to UserConfig=",
-                                share->directory, share->tag);
-}
-
 void shares_check_hidden(Parser *parser) {
         Project *p = parser->project;
 
@@ -174,11 +165,9 @@ void shares_check_hidden(Parser *parser) {
                 /* without a line it is a directory of ours */
                 if (share->line == 0 || !shareable_is_hidden(parser->paths, share->directory))
                         continue;
-                parser->line = share->line;
-                if (shares_is_opened(p, share->directory)) {
-                        check_user_config(parser, share);
+                if (shares_is_opened(p, share->directory))
                         continue;
-                }
+                parser->line = share->line;
                 refuse(parser, "the directory '%s' of the share '%s' lies in the hidden '%.*s', and such directories hold settings and secrets: take another one, or name it in a project of your own: AllowHidden=%s",
                                 share->directory, share->tag,
                                 length_of_hidden(parser->paths, share->directory), share->directory,

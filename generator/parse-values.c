@@ -12,6 +12,7 @@
 #include "generator/parser.h"
 #include "generator/paths.h"
 #include "generator/shareable.h"
+#include "generator/unit-writer.h"
 
 #define ARGUMENTS_MAX 256U
 #define ALLOW_MAX 1024U
@@ -55,22 +56,34 @@ void parse_scalar(Parser *parser, const Setting *key, const char *value) {
 
 /* A link that does not count, or what else keeps a path from being walked. */
 static void refuse_walk(Parser *parser, const char *key, const char *value, const char *link, int error) {
-        const char *slash = strrchr(link, '/');
+        const char *slash;
 
-        if (error == -ELOOP)
-                refuse(parser, "%s=%s: '%s' is a symbolic link, and the guest of another VM that may write to '%.*s' could have made it: write the real path",
-                                key, value, link, slash > link ? (int) (slash - link) : 1, link);
-        else
+        if (error != -ELOOP) {
                 refuse(parser, "%s=%s: the path cannot be resolved: %s", key, value, strerror(-error));
+                return;
+        }
+        slash = strrchr(link, '/');
+        refuse(parser, "%s=%s: '%s' is a symbolic link, and the guest of another VM that may write to '%.*s' could have made it: write the real path",
+                        key, value, link, slash > link ? (int) (slash - link) : 1, link);
 }
 
+/* A link may lead to any name, and the unit is written from here on. */
 static int resolve_path(
                 Parser *parser, const char *key, const char *value, const char *path, PathPlace *ret) {
         int r = user_paths_resolve(parser->paths, path, ret);
+        const char *why;
 
-        if (r < 0)
+        if (r < 0) {
                 refuse_walk(parser, key, value, ret->path, r);
-        return r;
+                return r;
+        }
+        why = unit_writer_refuses(ret->path);
+        if (!why)
+                return 0;
+        path_place_done(ret);
+        refuse(parser, "%s=%s: '%s' has %s, which no unit may have: rename it, or name another path", key,
+                        value, ret->path, why);
+        return -EBADMSG;
 }
 
 char *resolve_file(Parser *parser, const char *key, const char *value, const char *path) {
@@ -113,18 +126,6 @@ void parse_directory(Parser *parser, const Setting *key, const char *value) {
         *target = parser_directory(parser, key->key, value, key->type == TYPE_HOME);
 }
 
-/* `off` and `true` mean what they mean elsewhere, and not a file of that name. */
-void parse_protect(Parser *parser, const Setting *key, const char *value) {
-        char canonical[SETTING_VALUE_MAX], why[SETTING_WHY_MAX];
-
-        if (setting_parse(&settings[SETTING_READ_ONLY], value, canonical, why) >= 0)
-                set_value(parser, key, canonical);
-        else if (setting_check(key, value, why) < 0)
-                refuse(parser, "%s=%s: %s", key->key, value, why);
-        else
-                set_value(parser, key, value);
-}
-
 void parse_checked(Parser *parser, const Setting *key, const char *value) {
         char why[SETTING_WHY_MAX];
 
@@ -132,6 +133,26 @@ void parse_checked(Parser *parser, const Setting *key, const char *value) {
                 refuse(parser, "%s=%s: %s", key->key, value, why);
         else
                 set_value(parser, key, value);
+}
+
+/* Names with blanks between; no unit may have a tab. */
+void parse_names(Parser *parser, const Setting *key, const char *value) {
+        _cleanup_free_ char *names = copy_string(parser, value);
+
+        for (char *tab = names; tab && (tab = strchr(tab, '\t'));)
+                *tab = ' ';
+        if (names)
+                parse_checked(parser, key, names);
+}
+
+/* `off` and `true` mean what they mean elsewhere, and not a file of that name. */
+void parse_protect(Parser *parser, const Setting *key, const char *value) {
+        char canonical[SETTING_VALUE_MAX], why[SETTING_WHY_MAX];
+
+        if (setting_parse(&settings[SETTING_READ_ONLY], value, canonical, why) >= 0)
+                set_value(parser, key, canonical);
+        else
+                parse_names(parser, key, value);
 }
 
 void parse_uuid(Parser *parser, const Setting *key, const char *value) {
@@ -173,8 +194,11 @@ static int next_word(char **p, char **ret) {
                 if (quote ? *in == quote : (*in == '"' || *in == '\''))
                         quote = quote ? '\0' : *in;
                 else if (*in == '\\' && quote != '\'') {
-                        if (!*++in)
+                        if (!in[1])
                                 return -EINVAL;
+                        /* as in a shell: in double quotes it stays before all others */
+                        if (!quote || strchr("\"\\$`", in[1]))
+                                in++;
                         *out++ = *in;
                 } else
                         *out++ = *in;
@@ -290,5 +314,5 @@ void parse_directive(Parser *parser, const Setting *key, const char *value) {
                 refuse(parser, "%s=%s: is not a valid value for %s; see systemd.resource-control(5)",
                                 key->key, value, key->key);
         else
-                set_value(parser, key, value);
+                parse_checked(parser, key, value);
 }

@@ -23,6 +23,7 @@ void parse_scalar(Parser *parser, const Setting *key, const char *value);
 void parse_directory(Parser *parser, const Setting *key, const char *value);
 void parse_allow_hidden(Parser *parser, const Setting *key, const char *value);
 void parse_protect(Parser *parser, const Setting *key, const char *value);
+void parse_names(Parser *parser, const Setting *key, const char *value);
 void parse_checked(Parser *parser, const Setting *key, const char *value);
 void parse_uuid(Parser *parser, const Setting *key, const char *value);
 void parse_guest(Parser *parser, const Setting *key, const char *value);

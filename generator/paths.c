@@ -52,16 +52,15 @@ int path_parse(const char *home, const char *value, char **ret, const char **ret
                 if (!path)
                         return -ENOMEM;
         } else if (value[0] == '/') {
-                path = malloc(length + 2);
+                path = strdup(value);
                 if (!path)
                         return -ENOMEM;
-                strcpy(path, value);
         } else {
                 *ret_why = strchr("\"'", value[0]) ? "is taken as it is: leave the quotes out"
                                                    : "must be absolute or begin with '~/'";
                 return -EINVAL;
         }
-        if (written_length(value) >= PATH_MAX) {
+        if (written_length(path) >= PATH_MAX) {
                 *ret_why = "is too long";
                 return -EINVAL;
         }

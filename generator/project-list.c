@@ -95,10 +95,13 @@ static int load_directory(Generator *g, const char *dir, bool requests, char ***
         return 0;
 }
 
+/* Of two with one UUID the one whose line says so comes later, and has the error. */
 static int compare_uuids(const void *a, const void *b) {
         const Project *const *x = a, *const *y = b;
         int r = strcmp((*x)->uuid, (*y)->uuid);
 
+        if (r == 0)
+                r = ((*x)->lines[SETTING_UUID] > 0) - ((*y)->lines[SETTING_UUID] > 0);
         return r != 0 ? r : strcmp((*x)->id, (*y)->id);
 }
 
@@ -114,7 +117,20 @@ static int compare_work_directories(const void *a, const void *b) {
         return r != 0 ? r : strcmp((*x)->id, (*y)->id);
 }
 
+/* A request's is fresh, and a broken project has no VM. */
+static bool has_uuid(const Project *p) {
+        return !p->is_request && p->messages.n_errors == 0;
+}
+
+static void check_uuid(Project *p, const Project *other) {
+        if (has_uuid(p) && has_uuid(other) && strcmp(p->uuid, other->uuid) == 0)
+                messages_error(&p->messages, p->lines[SETTING_UUID],
+                                "UUID=%s is also that of %s: give each project its own", p->uuid,
+                                other->path);
+}
+
 static void check_uuids(ProjectList *list) {
+        const Project *last = NULL;
         bool any = false;
 
         /* UUIDs made from names differ as the names do */
@@ -123,15 +139,11 @@ static void check_uuids(ProjectList *list) {
         if (!any)
                 return;
         qsort(list->items, list->n, sizeof(Project *), compare_uuids);
-        for (size_t i = 1; i < list->n; i++) {
-                const Project *a = list->items[i - 1];
-                Project *b = list->items[i];
-
-                if (!a->is_request && !b->is_request && b->messages.n_errors == 0 &&
-                                strcmp(a->uuid, b->uuid) == 0)
-                        messages_error(&b->messages, 0,
-                                        "UUID=%s is also that of %s: give each project its own", b->uuid,
-                                        a->path);
+        for (size_t i = 0; i < list->n; i++) {
+                if (last)
+                        check_uuid(list->items[i], last);
+                if (has_uuid(list->items[i]))
+                        last = list->items[i];
         }
 }
 
@@ -153,7 +165,7 @@ static void check_work_directories(ProjectList *list) {
 int project_list_load(Generator *g, ProjectList *list) {
         _cleanup_strv_free_ char **seen = NULL;
         _cleanup_free_ char *requests = NULL;
-        int r = defaults_load(&g->paths, g->config_dirs, &g->defaults);
+        int r = g->defaults.items ? 0 : defaults_load(&g->paths, g->config_dirs, &g->defaults);
 
         if (r < 0)
                 return r;
@@ -177,6 +189,23 @@ int project_list_load(Generator *g, ProjectList *list) {
                 return 0;
         check_uuids(list);
         check_work_directories(list);
-        r = agent_homes_check(list->items, list->n);
-        return r < 0 ? r : exposed_files_check(list->items, list->n);
+        r = agent_homes_check(list->items, list->n, NULL);
+        return r < 0 ? r : exposed_files_check(list->items, list->n, NULL);
+}
+
+int project_list_check(const ProjectList *list, Project *p) {
+        _cleanup_free_ Project **all = calloc(list->n + 1, sizeof(Project *));
+        size_t n = 0;
+        int r;
+
+        if (!all)
+                return -ENOMEM;
+        for (size_t i = 0; i < list->n; i++)
+                if (strcmp(list->items[i]->id, p->id) != 0)
+                        all[n++] = list->items[i];
+        for (size_t i = 0; i < n; i++)
+                check_uuid(p, all[i]);
+        all[n++] = p;
+        r = agent_homes_check(all, n, p);
+        return r < 0 ? r : exposed_files_check(all, n, p);
 }

@@ -12,5 +12,10 @@ typedef struct ProjectList {
 
 void project_list_done(ProjectList *list);
 
-/* Reads all projects and requests. 0; negative errno: not all could be read for want of memory. */
+/* Reads all projects and requests, and checks them against each other. 0; negative errno: not all could be
+ * read for want of memory. */
 int project_list_load(Generator *g, ProjectList *list);
+
+/* Checks one more project as if it were in the list, in the place of the one of its name. Its errors alone
+ * are said. 0, -ENOMEM. */
+int project_list_check(const ProjectList *list, Project *p);

@@ -42,7 +42,7 @@ static const Type types[N_TYPES] = {
         [TYPE_HOME] = { parse_directory, .any_text = true },
         [TYPE_PLACE] = { parse_guest_directory, .any_text = true },
         [TYPE_PROTECT] = { parse_protect },
-        [TYPE_PRIVATE] = { parse_checked },
+        [TYPE_PRIVATE] = { parse_names },
         [TYPE_SCRIPT] = { parse_checked, .any_text = true },
         [TYPE_HASH] = { parse_checked },
         [TYPE_UUID] = { parse_uuid },
@@ -248,14 +248,13 @@ static void complete(Parser *parser) {
         parser->line = 0;
         if (project_has_dev_shell(p))
                 shares_add_nix_store(parser);
-        /* the repository is the original's: a guest with a copy writes to nothing of that */
-        if (!project_has_copy(p))
-                worktree_share(parser);
+        worktree_share(parser);
         shares_check_nested(parser);
         shares_check_hidden(parser);
         user_config_add(parser);
         if (project_has_copy(p))
                 share_copy(parser);
+        user_config_check_shares(parser);
         api_proxy_complete(parser);
         if (p->values[SETTING_WANTED_BY] && p->caller_credentials.n > 0)
                 messages_error(&p->messages, p->caller_credentials.items[0].line,
@@ -372,6 +371,7 @@ int project_check_defaults(
                 return -ENOMEM;
         config_file_parse(text, size, &p->messages, handle_assignment, &parser);
         shares_check_hidden(&parser);
+        user_config_check_shares(&parser);
         if (parser.out_of_memory || (p->messages.n_errors > 0 && !p->messages.first_error))
                 return -ENOMEM;
         *ret_error = TAKE_PTR(p->messages.first_error);

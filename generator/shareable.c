@@ -173,6 +173,8 @@ static const char *refused_by_kind(const PathPlace *place, bool is_in_home) {
         if (path_is_in(place->path, "/run") &&
                         (fs.f_type == TMPFS_MAGIC || strcmp(place->path, "/run") == 0))
                 return "holds what the system keeps while it runs";
+        /* Programs trust the sticky bit and keep files and sockets of theirs there. Without it the mode says
+         * little: on a disk of Windows' each directory is everybody's. */
         if (place->error == 0 && st.st_mode & S_ISVTX && st.st_mode & S_IWOTH)
                 return "can be written by every user: take a directory in it";
         return NULL;

@@ -149,17 +149,21 @@ int unit_writer_begin_dropin(UnitWriter *w, const char *unit) {
         return 0;
 }
 
+/* Half a drop-in would count, without the limits at its end. */
 static int write_file(const UnitWriter *w) {
         _cleanup_close_ int fd = openat(
                         w->dir_fd, w->path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
         ssize_t n;
+        int r;
 
         if (fd < 0)
                 return -errno;
         n = write(fd, w->text, w->size);
-        if (n < 0)
-                return -errno;
-        return (size_t) n == w->size ? 0 : -ENOSPC;
+        if (n >= 0 && (size_t) n == w->size)
+                return 0;
+        r = n < 0 ? -errno : -ENOSPC;
+        (void) unlinkat(w->dir_fd, w->path, 0);
+        return r;
 }
 
 int unit_writer_check(const UnitWriter *w, const char **ret_value, const char **ret_why) {

@@ -14,8 +14,9 @@ DEFINE_CLEANUP(UnitWriter *, unit_writer_free, unit_writer_cleanup)
 /* Begins the drop-in of `unit`; what is printed until unit_writer_end() is its text. 0, negative errno. */
 int unit_writer_begin_dropin(UnitWriter *w, const char *unit);
 
-/* Creates the file. 0; -EEXIST: a file of this name exists; -EBADMSG: a value was refused, and no file was
- * written; other negative errno, also if an earlier call to print failed. */
+/* Creates the file. 0; -EEXIST: a file of this name exists; -EBADMSG: a value was refused; other negative
+ * errno, also if an earlier call to print failed. After an error there is no file that was not there before.
+ */
 int unit_writer_end(UnitWriter *w);
 
 /* What unit_writer_end() would say of the text so far, and nothing is written. With -EBADMSG the refused

@@ -12,6 +12,7 @@
 #include "common/path.h"
 #include "common/printable.h"
 #include "common/strjoin.h"
+#include "common/strv.h"
 #include "common/user-config.h"
 #include "generator/paths.h"
 
@@ -61,14 +62,51 @@ void user_config_add(Parser *parser) {
                 p->shares[n].named = true;
 }
 
-bool user_config_has(const UserPaths *paths, const char *directory) {
+/* All links count here: each only adds a place to those that no guest may write. */
+static int add_place(UserPaths *paths, const char *path) {
+        _cleanup_free_ char *canonical = path ? user_paths_resolve_own(paths, path) : NULL;
+
+        return canonical ? strv_append(&paths->agent_configs, canonical) : -ENOMEM;
+}
+
+/* Both places of a row: the user's shells and the user manager may have different environments. */
+int user_config_find_all(UserPaths *paths) {
         const UserConfig *config;
-        bool found = false;
+        int r = 0;
 
-        for (unsigned i = 0; !found && (config = user_config_get(i)); i++) {
+        for (unsigned i = 0; r >= 0 && (config = user_config_get(i)); i++) {
                 _cleanup_free_ char *path = strjoin(paths->home, "/", config->directory, NULL);
+                const char *value = config->variable ? getenv(config->variable) : NULL;
 
-                found = path && path_is_in(directory, path);
+                r = add_place(paths, path);
+                if (r >= 0 && value && value[0] == '/')
+                        r = add_place(paths, value);
         }
-        return found;
+        return r;
+}
+
+static void refuse_share(Parser *parser, const Share *share, const char *relation, const char *place) {
+        messages_error(&parser->project->messages, share->line,
+                        "the directory '%s' of the share '%s' %s '%s', which your own agent on this machine obeys, so no guest may write it: take another directory, or share it with :ro (WorkDirectory= with ReadOnly=yes)",
+                        share->directory, share->tag, relation, place);
+}
+
+static void check_share(Parser *parser, const Share *share) {
+        for (char **place = parser->paths->agent_configs; place && *place; place++)
+                if (path_is_in(share->directory, *place)) {
+                        refuse_share(parser, share, strcmp(share->directory, *place) == 0 ? "is" : "lies in",
+                                        *place);
+                        return;
+                } else if (path_is_in(*place, share->directory)) {
+                        refuse_share(parser, share, "holds", *place);
+                        return;
+                }
+}
+
+void user_config_check_shares(Parser *parser) {
+        const Project *p = parser->project;
+
+        for (size_t i = 0; i < p->n_shares; i++)
+                if (!p->shares[i].read_only)
+                        check_share(parser, &p->shares[i]);
 }

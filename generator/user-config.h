@@ -6,6 +6,9 @@
 /* Adds the share if the project is to have it and the user has such a directory. */
 void user_config_add(Parser *parser);
 
-/* True if the canonical `directory` is one in which an agent of the host has its configuration, or lies in
- * it. */
-bool user_config_has(const UserPaths *paths, const char *directory);
+/* Finds out where agents of the host have their configuration. 0, -ENOMEM. */
+int user_config_find_all(UserPaths *paths);
+
+/* Refuses shares in which a guest could write what such an agent obeys. Call it when nothing changes the
+ * shares any more. */
+void user_config_check_shares(Parser *parser);

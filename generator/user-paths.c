@@ -86,6 +86,7 @@ void user_paths_done(UserPaths *paths) {
         free(paths->state_home);
         free(paths->runtime_dir);
         strv_free(paths->closed);
+        strv_free(paths->agent_configs);
         walker_free(paths->walker);
         walker_free(paths->own_walker);
         *paths = (UserPaths) {};

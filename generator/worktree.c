@@ -319,7 +319,8 @@ void worktree_share(Parser *parser) {
         const char *work = p->values[SETTING_WORK_DIRECTORY], *why;
         _cleanup_(repository_done) Repository repository = { .fd = -EBADF };
 
-        if (!setting_is(p->values, SETTING_WORKTREE, "yes")) {
+        /* the repository is the original's: a guest with a copy writes to nothing of that */
+        if (!setting_is(p->values, SETTING_WORKTREE, "yes") || project_has_copy(p)) {
                 strcpy(p->git_link, "no");
                 return;
         }

@@ -115,7 +115,7 @@ static int check_defaults(char *const *variables, char **ret_why) {
         return r;
 }
 
-int config_check(char *const *variables, char **ret_why) {
+static int compare_files(char *const *variables, char **ret_why) {
         const char *id = strv_value(variables, PARAMETER_CONFIG_ID), *path = get_file(variables, 0), *next;
         struct stat st;
         int r;
@@ -132,6 +132,21 @@ int config_check(char *const *variables, char **ret_why) {
         }
         r = compare(path, id, ret_why);
         return r < 0 ? r : check_defaults(variables, ret_why);
+}
+
+/* A file that the generator could not read, such as a defaults.ini that is a link, differs from what it was
+ * read as until it is mended: then the generator's own words are what helps. */
+static int say_error_first(const char *error, char **ret_why) {
+        _cleanup_free_ char *why = TAKE_PTR(*ret_why);
+
+        return why_say(ret_why, -ESTALE, "%s; %s", error, why);
+}
+
+int config_check(char *const *variables, char **ret_why) {
+        const char *error = strv_value(variables, PARAMETER_CONFIG_ERROR);
+        int r = compare_files(variables, ret_why);
+
+        return r == -ESTALE && error ? say_error_first(error, ret_why) : r;
 }
 
 char *config_print_id(char *const *variables) {

@@ -5,7 +5,9 @@
 
 /* Compares the files that the generator named in `variables` (the environment of a unit) with what they are
  * now. 0: the unit is up to date. -ESTALE: it is not. -ENODATA: it does not say what it was made from. Both
- * with an owned sentence for the user in `ret_why`. -ENOMEM. */
+ * with an owned sentence for the user in `ret_why`, which for a broken project begins with its error.
+ * -ENOMEM.
+ */
 int config_check(char *const *variables, char **ret_why);
 
 /* Which settings they are, as one line that differs for others: the hashes of the ini and of the defaults.

@@ -3,7 +3,7 @@
  *
  * Programs that manage dot files make such names links, and links would lead a guest to places of its own.
  * So they are followed here, when the share starts, by the rule of common/path-walk.c; in the directory
- * itself they count as well, since no guest is ever given it (generator/parse-shares.c). A directory that
+ * itself they count as well, since no guest may ever write to it (generator/user-config.c). A directory that
  * has such links in it is put together from its entries; one that has none is one mount, and what changes in
  * it the guest sees at once. A relative link that stays in its directory is right in the guest as it is.
  *

@@ -149,7 +149,9 @@ static void test_links_of_root(void **state) {
 }
 
 static void test_too_long(void **state) {
+        PathWalker walker = PATH_WALKER(PATH_LINKS_TRUSTED, scratch);
         char target[4000], path[PATH_MAX + 16];
+        PathPlace place;
 
         memset(target, 'x', sizeof(target));
         for (size_t i = 0; i < sizeof(target); i += 200)
@@ -163,6 +165,9 @@ static void test_too_long(void **state) {
         path[0] = '/';
         path[PATH_MAX] = '\0';
         trusted(path, -ENAMETOOLONG, NULL, 0);
+        memset(&place, 'x', sizeof(place));
+        assert_int_equal(path_walk(&walker, path, &place), -ENAMETOOLONG);
+        assert_string_equal(place.path, "");
 }
 
 /* A kept parent spares the walk, and no check. */

@@ -26,6 +26,28 @@ static void test_uuid(void **state) {
         assert_false(vm_name_is_uuid(""));
 }
 
+static void of_unit(const char *unit, const char *expected) {
+        char *id = vm_name_of_unit(unit);
+
+        if (expected)
+                assert_string_equal(id, expected);
+        else
+                assert_null(id);
+        free(id);
+}
+
+static void test_of_unit(void **state) {
+        of_unit("claude-vm@a.service", "a");
+        of_unit("claude-vm@a.service.service", "a.service");
+        of_unit("claude-vm@" UUID ".service", UUID);
+        of_unit("claude-vm@a.services", NULL);
+        of_unit("claude-vm@a.service.d", NULL);
+        of_unit("claude-vm@.service", NULL);
+        of_unit("claude-vm@a.socket", NULL);
+        of_unit("claude-vm@-a.service", NULL);
+        of_unit("a.service", NULL);
+}
+
 static void test_id(void **state) {
         assert_true(vm_name_is_id(UUID));
         assert_true(vm_name_is_id("project"));
@@ -38,6 +60,7 @@ int main(void) {
                 cmocka_unit_test(test_project),
                 cmocka_unit_test(test_uuid),
                 cmocka_unit_test(test_id),
+                cmocka_unit_test(test_of_unit),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -60,6 +60,12 @@ kept() {
         [[ "$(vm_property set StatusText)" == "'$CONFIG/defaults.ini' has changed since systemd read it: "* ]]
         run -78 claude-run start set
         [[ "$output" == *"$CONFIG/defaults.ini:2: Machine=pc: must be one of"* ]]
+        # one that is not read at all has no identity, and its reason counts more than that
+        chmod g+w "$CONFIG/defaults.ini"
+        systemctl --user daemon-reload
+        run ! systemctl --user start claude-vm@set
+        [[ "$(vm_property set StatusText)" == "$CONFIG/defaults.ini: others can write it: chmod go-w; "*"daemon-reload"* ]]
+        chmod g-w "$CONFIG/defaults.ini"
         # the name is the file's
         run -2 claude-run config new defaults
         systemctl --user reset-failed

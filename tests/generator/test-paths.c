@@ -1,6 +1,7 @@
 #include "tests/test.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -56,6 +57,27 @@ static void test_parse(void **state) {
         check("~/..", NULL);
         check("/a\\", NULL);
         check("/a\tb", NULL);
+}
+
+/* The path counts, not what is written for it; systemd takes none of PATH_MAX bytes. */
+static void test_long(void **state) {
+        char value[PATH_MAX + 1];
+        size_t n = PATH_MAX - 1 - strlen("/home/u");
+        char *path = NULL;
+        const char *why;
+
+        memset(value, 'x', sizeof(value));
+        memcpy(value, "~/", 2);
+        value[n + 1] = '\0';
+        assert_int_equal(path_parse(paths.home, value, &path, &why), 0);
+        assert_int_equal(strlen(path), PATH_MAX - 1);
+        free(path);
+        value[n + 1] = 'x';
+        value[n + 2] = '\0';
+        check(value, NULL);
+        value[n] = '%';
+        value[n + 1] = '\0';
+        check(value, NULL);
 }
 
 static void test_is_in(void **state) {
@@ -201,6 +223,7 @@ static void test_environment(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_parse),
+                cmocka_unit_test(test_long),
                 cmocka_unit_test(test_is_in),
                 cmocka_unit_test(test_refused),
                 cmocka_unit_test(test_homes),

@@ -108,7 +108,13 @@ static void test_arguments(void **state) {
                 assert_string_equal(p->agent_arguments[i], expected[i]);
         assert_null(p->agent_arguments[6]);
         project_free(p);
-        for (const char **bad = (const char *[]) { "\"a", "'a", "a\\", NULL }; *bad; bad++) {
+        p = load("p.ini", WORK "AgentArguments=\"\\d+\\.x\" \"\\$a\\`\\\\\" \\d '\\d'\n");
+        assert_string_equal(p->agent_arguments[0], "\\d+\\.x");
+        assert_string_equal(p->agent_arguments[1], "$a`\\");
+        assert_string_equal(p->agent_arguments[2], "d");
+        assert_string_equal(p->agent_arguments[3], "\\d");
+        project_free(p);
+        for (const char **bad = (const char *[]) { "\"a", "'a", "a\\", "\"a\\", NULL }; *bad; bad++) {
                 char text[128];
 
                 snprintf(text, sizeof(text), WORK "AgentArguments=%s\n", *bad);
@@ -116,6 +122,16 @@ static void test_arguments(void **state) {
                 assert_int_equal(p->messages.n_errors, 1);
                 project_free(p);
         }
+}
+
+/* The unit has the names with blanks between, whatever the ini has. */
+static void test_tabs(void **state) {
+        Project *p = load("p.ini", WORK "Protect=yes\t a/b\tc\nPrivate=x\ty\n");
+
+        assert_int_equal(p->messages.n_errors, 0);
+        assert_string_equal(p->values[SETTING_PROTECT], "yes  a/b c");
+        assert_string_equal(p->values[SETTING_PRIVATE], "x y");
+        project_free(p);
 }
 
 /* Each is refused for its own reason: the message says where it stands, and why. */
@@ -141,7 +157,9 @@ static void test_refused(void **state) {
                 { WORK "[Network]\nMode=\n", ":4: Mode=: ", "needs a value" },
                 { WORK "[Service]\nMemoryMax=1G\\\n",
                                 ":4: MemoryMax=1G\\: ", "systemd.resource-control(5)" },
+                { WORK "Setup=a\tb\n", ":3: Setup=a b: ", "must not contain a tab" },
                 { WORK "[Service]\nNice=1;2\n", ":4: Nice=1;2: ", "value for Nice" },
+                { WORK "[Service]\nMemoryMax=8GB\n", ":4: MemoryMax=8GB: ", "like 6G or 512M" },
                 { WORK "[Environment]\nKEY\n", ":4: 'KEY' ", "write Key=value" },
                 { WORK "[Credentials]\nKEY\nKEY=/x\n", ":5: KEY: ", "set twice" },
                 { WORK "[Credentials]\nKEY\n[Install]\nWantedBy=default.target\n",
@@ -345,6 +363,7 @@ int main(int argc, char **argv) {
                 cmocka_unit_test(test_uuid),
                 cmocka_unit_test(test_memory),
                 cmocka_unit_test(test_arguments),
+                cmocka_unit_test(test_tabs),
                 cmocka_unit_test(test_refused),
                 cmocka_unit_test(test_unknown_keys),
                 cmocka_unit_test(test_keys_of_others),

@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -45,6 +47,30 @@ static void test_files(void **state) {
         assert_int_equal(rmdir(path), 0);
         assert_int_equal(rmdir(directory), 0);
         assert_int_equal(unit_writer_new(directory, &w), -ENOENT);
+}
+
+/* As on a full disk: the half that was written must not count. */
+static void test_short_write(void **state) {
+        char directory[] = "/tmp/test-unit-writer.XXXXXX", path[128];
+        struct rlimit limit, small;
+        UnitWriter *w;
+        int r;
+
+        assert_non_null(mkdtemp(directory));
+        assert_int_equal(unit_writer_new(directory, &w), 0);
+        assert_int_equal(unit_writer_begin_dropin(w, "a.service"), 0);
+        signal(SIGXFSZ, SIG_IGN);
+        assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+        small = limit;
+        small.rlim_cur = 8;
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+        r = unit_writer_end(w);
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+        assert_int_equal(r, -ENOSPC);
+        unit_writer_free(w);
+        snprintf(path, sizeof(path), "%s/a.service.d", directory);
+        assert_int_equal(rmdir(path), 0);
+        assert_int_equal(rmdir(directory), 0);
 }
 
 /* The same values as a drop-in has, without systemd's escapes, and nothing of a file with a refused one. */
@@ -136,6 +162,7 @@ static void test_refuses(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_files),
+                cmocka_unit_test(test_short_write),
                 cmocka_unit_test(test_json),
                 cmocka_unit_test(test_refuses),
         };

@@ -79,6 +79,23 @@ static void test_links(void **state) {
         assert_changed("[VM]\n", "defaults.ini");
 }
 
+/* The error counts more than that the file differs, and the mended file is another one, too. */
+static void test_unreadable_defaults(void **state) {
+        _cleanup_strv_free_ char **variables = variables_of(NULL);
+        _cleanup_free_ char *broken = NULL, *mended = NULL;
+
+        assert_int_equal(strv_appendf(&variables, "CLAUDE_VM_CONFIG_ERROR=defaults.ini: is a symbolic link"),
+                        0);
+        scratch_write("other.ini", "[VM]\n", 0600);
+        scratch_link("other.ini", "defaults.ini");
+        assert_int_equal(config_check(variables, &broken), -ESTALE);
+        assert_int_equal(strncmp(broken, "defaults.ini: is a symbolic link", 32), 0);
+        assert_says(broken, "daemon-reload");
+        assert_int_equal(unlink(scratch_path("defaults.ini")), 0);
+        scratch_write("defaults.ini", "[VM]\n", 0600);
+        assert_int_equal(config_check(variables, &mended), -ESTALE);
+}
+
 static void test_no_identity(void **state) {
         char *variables[] = { (char *) "CLAUDE_VM_DEFAULTS_0=:/nonexistent", NULL };
         _cleanup_free_ char *why = NULL;
@@ -133,6 +150,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_ini, setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_defaults, setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_links, setup, scratch_teardown),
+                cmocka_unit_test_setup_teardown(test_unreadable_defaults, setup, scratch_teardown),
                 cmocka_unit_test(test_no_identity),
                 cmocka_unit_test(test_id),
                 cmocka_unit_test_setup_teardown(test_git_link, setup, scratch_teardown),

@@ -47,6 +47,9 @@ static void test_upstream(void **state) {
                 { "https://gateway.example.org", "https://gateway.example.org:443", false, false },
                 { "http://10.0.2.2:1234", "http://10.0.2.2:1234", true, true },
                 { "http://host:1/a/b//", "http://host:1/a/b", true, false },
+                { "http://localhost:4000", "http://localhost:4000", true, false },
+                { "https://Localhost", "https://Localhost:443", true, false },
+                { "http://127.0.0.1:8080", "http://127.0.0.1:8080", true, true },
                 { "https://192.168.1.9:8443/v1", "https://192.168.1.9:8443/v1", false, true },
         };
         char text[API_URL_MAX], why[API_WHY_MAX];
@@ -68,7 +71,8 @@ static void test_bad_upstream(void **state) {
                 "https://example.org:+1", "https://example.org:1x", "https://example.org/a b",
                 "https://example.org/../b", "https://example.org/%2e", "https://example.org/'\"",
                 "https://example.org/$X", "https://example.org?x=1", "https://a b.org", "https://a\"b.org",
-                "https://[::1]:80", "https://1.2.3.4/24\n", "http://10.0.2.2:8080" };
+                "https://[::1]:80", "https://1.2.3.4/24\n", "http://10.0.2.2:8080", "http://127.0.0.2:4000",
+                "http://127.1.1.1" };
         char why[API_WHY_MAX];
         ApiUpstream u;
 
