@@ -169,6 +169,8 @@ _claude_run() {
                 _claude_run_copied
         else
                 mapfile -t COMPREPLY < <(_claude_run_candidates | _claude_run_quoted "$word")
+                # a value follows
+                [[ ${COMPREPLY[*]:-} != *= ]] || compopt -o nospace 2>/dev/null || true
         fi
 }
 
