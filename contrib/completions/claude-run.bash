@@ -97,7 +97,7 @@ _claude_run_candidates() {
         ports:2) printf '%s\n' add remove reverse ;;
         ports:*) [ "${words[2]}" != remove ] || _claude_run_ports "${words[1]}" ;;
         network:2) printf '%s\n' allow deny mode ;;
-        network:3) [ "${words[2]}" != mode ] || _claude_run_value_words --network ;;
+        network:3) [ "${words[2]}" != mode ] || _claude_run_value_words --network | tr ' ' '\n' ;;
         set:*) printf '%s=\n' memory cpus cpuquota cpuweight memoryhigh memorymax memoryswapmax tasksmax ;;
         start:*) _claude_run_names '^(inactive|failed|suspended)$' ;;
         resume:* | forget:*) _claude_run_names '^suspended$' ;;
@@ -107,9 +107,24 @@ _claude_run_candidates() {
         esac
 }
 
+# The lines that begin with WORD, after PREFIX, as words of a command line: _claude_run_quoted WORD [PREFIX]. A guest may
+# have chosen the names, also those of files here. Inside of quotes other letters count, so only plain names come there.
+_claude_run_quoted() {
+        local line quoted
+        while IFS= read -r line; do
+                [[ -n $line && $line == "$1"* && $line != *[![:print:]]* ]] || continue
+                printf -v quoted %q "$line"
+                # which the shell expands, because it was typed
+                # shellcheck disable=SC2088
+                [[ $line != '~'/?* ]] || printf -v quoted '~/%q' "${line:2}"
+                [[ -z ${quote:-} || $quoted == "$line" ]] || continue
+                printf '%s%s\n' "${2:-}" "$quoted"
+        done
+}
+
 # The word at the cursor of `cp`: the path behind NAME:, which readline takes for words of their own, or a word here.
 _claude_run_copied() {
-        local word=${COMP_WORDS[COMP_CWORD]} name='' prefix='' i=$((COMP_CWORD - 1))
+        local name='' prefix='' i=$((COMP_CWORD - 1))
         if [[ $word == : ]]; then
                 name=${COMP_WORDS[i]} word=''
         elif [[ ${COMP_WORDS[i]} == : ]]; then
@@ -117,32 +132,45 @@ _claude_run_copied() {
         elif [[ $word == *:* ]]; then
                 name=${word%%:*} prefix=${word%%:*}: word=${word#*:}
         fi
+        compopt -o nospace 2>/dev/null || true
+        if [[ -z $name && -n $quote ]]; then
+                # readline quotes names of files
+                compopt -o filenames 2>/dev/null || true
+                mapfile -t COMPREPLY < <(compgen -f -- "$word")
+                return 0
+        fi
+        # without its backslashes
+        # shellcheck disable=SC2162
+        IFS='' read word <<<"$word" || true
         if [ -n "$name" ]; then
-                mapfile -t COMPREPLY < <(_claude_run_remote_paths "$name" "$word" | sed "s|^|$prefix|")
-                compopt -o nospace 2>/dev/null || true
+                mapfile -t COMPREPLY < <(_claude_run_remote_paths "$name" "$word" | _claude_run_quoted "$word" "$prefix")
         else
-                mapfile -t COMPREPLY < <(compgen -S : -W "$(_claude_run_names '^active')" -- "$word"; compgen -f -- "$word")
-                compopt -o nospace 2>/dev/null || true
+                mapfile -t COMPREPLY < <({ _claude_run_names '^active' | sed 's/$/:/'; compgen -f -- "$word"; } | _claude_run_quoted "$word")
         fi
         return 0
 }
 
 _claude_run() {
-        local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} value=
+        local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} value='' quote=''
         COMPREPLY=()
         # what follows -- is a command of the guest or the agent's
         [[ " ${COMP_WORDS[*]:0:COMP_CWORD} " != *" -- "* ]] || return 0
+        [[ $word != [\"\']* ]] || quote=${word:0:1} word=${word:1}
         [[ $previous != -* ]] || value=$(_claude_run_value "$previous")
         if [ "$value" = DIR ]; then
+                # readline quotes names of files
+                compopt -o filenames 2>/dev/null || true
                 mapfile -t COMPREPLY < <(compgen -d -- "$word")
         elif [ -n "$value" ]; then
-                mapfile -t COMPREPLY < <(compgen -W "$(_claude_run_value_words "$previous")" -- "$word")
+                mapfile -t COMPREPLY < <(_claude_run_value_words "$previous" | tr ' ' '\n' | _claude_run_quoted "$word")
         elif [[ $word == -* ]]; then
-                mapfile -t COMPREPLY < <(compgen -W "$(_claude_run_options_of "$(_claude_run_verb)")" -- "$word")
+                mapfile -t COMPREPLY < <(_claude_run_options_of "$(_claude_run_verb)" | _claude_run_quoted "$word")
         elif [ "$(_claude_run_verb)" = cp ]; then
                 _claude_run_copied
         else
-                mapfile -t COMPREPLY < <(compgen -W "$(_claude_run_candidates)" -- "$word")
+                mapfile -t COMPREPLY < <(_claude_run_candidates | _claude_run_quoted "$word")
+                # a value follows
+                [[ ${COMPREPLY[*]:-} != *= ]] || compopt -o nospace 2>/dev/null || true
         fi
 }
 

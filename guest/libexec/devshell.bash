@@ -37,12 +37,13 @@ devshell_make() {
         fi
 }
 
-# Once, by the first who comes; the others wait. Root's sessions go without.
+# Once, by the first who comes; the others wait. Root's sessions go without. A daemon that the shell starts does not get the
+# lock, because it would keep that for ever.
 if [ -O /run/claude-vm/agent ]; then
-        (
+        [ -e $devshell_file ] || (
                 flock 8
                 [ ! -e $devshell_file ] || exit 0
-                devshell_make >$devshell_file.new || {
+                devshell_make >$devshell_file.new 8>&- || {
                         echo "The dev shell could not be set up; the guest's own tools are there" >&2
                         : >$devshell_file.new
                 }

@@ -7,16 +7,22 @@ load common
 disk=~/.local/share/claude-microvm/disks/kept.raw
 image=/var/lib/claude-microvm/guests/debian
 other=$BATS_RUN_TMPDIR/other-image
+third=$BATS_RUN_TMPDIR/third-image
 
 setup_file() {
         start_api
         new_project kept AgentStart=session Setup=vm-setup.sh 'Private=node_modules web/target' '[VM]' Disk=1G
         claude-run disk kept delete --yes || true
         printf '%s\n' 'echo "setting up as $(id -un) in $PWD"' 'echo ran >>/work/setup-runs' 'getent hosts deb.debian.org >/dev/null || true' 'touch /etc/set-up' >"$(project_dir kept)/vm-setup.sh"
-        # another image to the helper: the same files, and another hash
-        mkdir "$other"
-        for file in kernel initrd root.erofs cmdline; do ln -s "$image/$file" "$other/$file"; done
-        jq '.files."root.erofs".sha256 |= (.[1:] + "0")' "$image/guest.json" >"$other/guest.json"
+        # other images to the helper: the same files, and other hashes
+        other_image "$other" 0
+        other_image "$third" 00
+}
+
+other_image() {
+        mkdir "$1"
+        for file in kernel initrd root.erofs cmdline; do ln -s "$image/$file" "$1/$file"; done
+        jq --arg end "$2" '.files."root.erofs".sha256 |= (.[($end | length):] + $end)' "$image/guest.json" >"$1/guest.json"
 }
 
 teardown_file() {
@@ -175,7 +181,17 @@ use_image() {
         run ! as_root cat /etc/kept
         [ "$(as_root cat /var/lib/claude-vm/previous/upper/etc/kept /var/lib/docker/layer /work/node_modules/module | tr '\n' ' ')" = 'installed layer module ' ]
         # full to the last block; the next start is on it
-        as_root sh -c 'echo other >/etc/kept; fallocate --length $(($(df --output=avail --block-size=1 / | tail -n 1) - 8388608)) /var/fill; tr "\\0" x </dev/zero >/var/rest' || true
+        as_root sh -c 'echo other >/etc/kept; fallocate --length $(($(df --output=avail --block-size=1 / | tail -n 1) - 8388608)) /var/fill; tr "\\0" x </dev/zero >/var/rest; sync; tr "\\0" x </dev/zero >/var/rest2; sync' || true
+        claude-run stop kept
+}
+
+@test "a full disk with a new image: changes are in memory, and nothing on the disk is moved" {
+        use_image "$third"
+        claude-run start kept
+        [[ "$(status)" == "Ready for sessions. The disk is full"* ]]
+        run ! as_root cat /etc/kept
+        [ "$(as_root cat /var/lib/claude-vm/root/upper/etc/kept /var/lib/claude-vm/previous/upper/etc/kept /var/lib/docker/layer | tr '\n' ' ')" = 'other installed layer ' ]
+        as_root sh -c 'echo third >/etc/kept'
         claude-run stop kept
 }
 
@@ -188,7 +204,7 @@ use_image() {
         vm_journal kept --since "@$BATS_TEST_STARTED" | grep 'The guest image is the one before again'
         [ "$(as_root cat /etc/kept)" = installed ]
         [[ "$(as_root sh -c 'head -c 10M /dev/urandom >/etc/more' 2>&1)" == *"No space left"* ]]
-        as_root rm /var/lib/claude-vm/previous/upper/var/fill /var/lib/claude-vm/previous/upper/var/rest
+        as_root rm -f /var/lib/claude-vm/previous/upper/var/fill /var/lib/claude-vm/previous/upper/var/rest /var/lib/claude-vm/previous/upper/var/rest2
         as_root sh -c 'echo more >/etc/more && sync'
 }
 
