@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,6 +68,12 @@ static void __attribute__((noreturn)) become_helper(const Launch *l) {
         if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(l->log_fd, STDOUT_FILENO) < 0 ||
                         dup2(l->log_fd, STDERR_FILENO) < 0)
                 _exit(127);
+        /* whoever called claude-run may have left more open, and a guest that breaks out has what its QEMU
+         * has */
+        if (close_range(STDERR_FILENO + 1, UINT_MAX, CLOSE_RANGE_CLOEXEC) < 0) {
+                dprintf(STDERR_FILENO, "Failed to close the caller's descriptors: %s\n", strerror(errno));
+                _exit(127);
+        }
         if (l->listener_fd == 3 ? fcntl(3, F_SETFD, 0) < 0
                                 : l->listener_fd >= 0 && dup2(l->listener_fd, 3) < 0)
                 _exit(127);

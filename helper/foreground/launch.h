@@ -17,5 +17,5 @@ typedef struct Launch {
  * directory. No bus, no journal, nothing of an engine's. 0, -ENOMEM. */
 int launch_environment(const char *directory, char ***ret);
 
-/* The process; negative errno. */
+/* Of the caller's descriptors the program has none but these. The process; negative errno. */
 pid_t launch(const Launch *l);

@@ -64,8 +64,8 @@ typedef struct Holder {
         LineLimit proxy_limit;
         ApiTotals api;
         int control_fd, ssh_fd;
-        unsigned n_ssh; /* connections */
-        int own_fd;     /* of the host's namespace */
+        unsigned n_ssh;             /* connections */
+        int own_fd, own_changes_fd; /* of the host's namespace */
         int packet_fd;
         int resolver_log_fds[2];
         int proxy_log_fds[2];
@@ -503,9 +503,13 @@ static void on_packet(void *userdata, bool refused, const Packet *packet) {
 }
 
 static int on_packet_log(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
-        Holder *h = userdata;
+        int r = packet_log_read(fd, on_packet, userdata);
 
-        return packet_log_read(fd, on_packet, h);
+        if (r >= 0)
+                return 0;
+        /* the rules are in force without it */
+        log_message(LOG_WARNING, "Failed to read the log of packets, so it ends here: %s", strerror(-r));
+        return sd_event_source_set_enabled(source, SD_EVENT_OFF);
 }
 
 static void on_resolver_line(void *userdata, const char *text) {
@@ -592,7 +596,7 @@ static int on_own_address(sd_event_source *source, int fd, uint32_t revents, voi
                 r = load_own_addresses(h, NULL);
         if (r < 0)
                 log_status(LOG_ERR, "Failed to follow the host's addresses: %s", strerror(-r));
-        return r < 0 ? r : 0;
+        return r < 0 ? sd_event_exit(h->event, r) : 0;
 }
 
 /* --- the whole ------------------------------------------------------------------------- */
@@ -648,6 +652,9 @@ static int open_outside(Holder *h) {
         h->own_fd = own_addresses_open();
         if (h->own_fd < 0)
                 return h->own_fd;
+        h->own_changes_fd = own_addresses_watch();
+        if (h->own_changes_fd < 0)
+                return h->own_changes_fd;
         return pipe2(h->resolver_log_fds, O_CLOEXEC | O_NONBLOCK) < 0 ||
                                         pipe2(h->proxy_log_fds, O_CLOEXEC | O_NONBLOCK) < 0
                         ? -errno
@@ -700,7 +707,7 @@ static int watch(Holder *h) {
         } const sources[] = {
                 { h->control_fd, on_control, h },
                 { h->ssh_fd, on_ssh, h },
-                { h->own_fd, on_own_address, h },
+                { h->own_changes_fd, on_own_address, h },
                 { h->packet_fd, on_packet_log, h },
                 { h->resolver_log_fds[0], on_log, &h->resolver_log },
                 { h->proxy_log_fds[0], on_log, &h->proxy_log },

@@ -14,13 +14,23 @@
 
 #define PREFIX_MIN 8U /* a wider network is a default route in disguise, and not a neighbourhood */
 
-int own_addresses_open(void) {
+static int open_socket(uint32_t groups) {
         _cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-        const struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = RTMGRP_IPV4_IFADDR };
+        const struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = groups };
 
         if (fd < 0 || bind(fd, (const struct sockaddr *) &address, sizeof(address)) < 0)
                 return -errno;
         return TAKE_FD(fd);
+}
+
+/* The kernel reports a lost message of a group as the error of the next call, whatever that was for: so an
+ * answer does not come where the changes do. */
+int own_addresses_open(void) {
+        return open_socket(0);
+}
+
+int own_addresses_watch(void) {
+        return open_socket(RTMGRP_IPV4_IFADDR);
 }
 
 static int add_address(OwnAddresses *own, const struct ifaddrmsg *m, const void *data) {

@@ -13,6 +13,7 @@
 #include <sys/timerfd.h>
 #include <time.h>
 
+#include "helper/log.h"
 #include "helper/vm/vm.h"
 
 #define FIRST_SEC 5 /* from READY, when the guest's own start is over */
@@ -24,7 +25,11 @@ static int arm(int fd, time_t seconds) {
         if (clock_gettime(CLOCK_REALTIME, &at.it_value) < 0)
                 return -errno;
         at.it_value.tv_sec += seconds;
-        return timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &at, NULL) < 0 ? -errno : 0;
+        /* ECANCELED: the clock was set in this moment, and the timer is armed all the same */
+        return timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &at, NULL) < 0 &&
+                                        errno != ECANCELED
+                        ? -errno
+                        : 0;
 }
 
 /* Nothing to a guest that has not read the last one: a request to power off must find room. */
@@ -43,13 +48,17 @@ static void send_time(int fd) {
 static int on_clock(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
         const Vm *vm = userdata;
         uint64_t expirations;
+        int r;
 
         /* ECANCELED: the clock was set */
         if (read(fd, &expirations, sizeof(expirations)) < 0 && errno != ECANCELED)
                 return 0;
         if (!vm->ending)
                 send_time(vm->control_fd);
-        return arm(fd, PERIOD_SEC);
+        r = arm(fd, PERIOD_SEC);
+        if (r < 0)
+                log_message(LOG_WARNING, "The guest is told the time no more: %s", strerror(-r));
+        return 0;
 }
 
 int vm_clock_begin(Vm *vm) {

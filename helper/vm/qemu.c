@@ -265,9 +265,10 @@ static int on_qemu_exit(sd_event_source *source, const siginfo_t *info, void *us
         /* a QEMU that gives up at its start may do so because of a share, whose unit says so in a moment */
         if (gave_up && vm_share_has_failed(vm))
                 vm_share_has_died(vm);
-        else if (gave_up && !vm->facts.ready && !vm->facts.stop_requested)
-                return sd_event_add_time_relative(vm->event, &vm->share_timer, CLOCK_MONOTONIC,
-                                LAST_WORD_GRACE, 0, on_last_word, vm);
+        else if (gave_up && !vm->facts.ready && !vm->facts.stop_requested &&
+                        sd_event_add_time_relative(vm->event, &vm->share_timer, CLOCK_MONOTONIC,
+                                        LAST_WORD_GRACE, 0, on_last_word, vm) >= 0)
+                return 0;
         return sd_event_exit(vm->event, 0);
 }
 
