@@ -22,7 +22,8 @@
 #include "helper/suspend/request.h"
 #include "helper/suspend/state.h"
 
-#define END_LIMIT (30 * SEC) /* from the state to the unit's end */
+#define END_LIMIT (30 * SEC)    /* from the state to the unit's end */
+#define STILL_LIMIT (200 * SEC) /* of a helper that says nothing new, as it does with each percent */
 
 static int say_suspended(Context *c, const char *id) {
         _cleanup_free_ char *unit = NEED(vm_unit_name(id));
@@ -45,26 +46,45 @@ static int does_not_run(const char *id) {
 typedef struct Progress {
         Context *context;
         const char *id, *unit;
+        bool draw;
         ProgressLine line;
+        char *status; /* owned */
+        uint64_t status_usec;
 } Progress;
 
-static void show_progress(void *userdata) {
+/* A helper that hangs, such as one that is stopped by a signal, never answers. */
+static bool show_progress(void *userdata) {
+        uint64_t now = usec_now(CLOCK_MONOTONIC);
         Progress *p = userdata;
         UnitState state = {};
 
-        if (manager_state(p->context->manager, p->unit, &state) >= 0 && state.status_text)
-                progress_line_draw_status(&p->line, p->id, state.status_text);
+        if (manager_state(p->context->manager, p->unit, &state) >= 0 && state.status_text) {
+                if (p->draw)
+                        progress_line_draw_status(&p->line, p->id, state.status_text);
+                if (!p->status || strcmp(p->status, state.status_text) != 0) {
+                        free(p->status);
+                        p->status = TAKE_PTR(state.status_text);
+                        p->status_usec = now;
+                }
+        }
         unit_state_done(&state);
+        return now - p->status_usec < STILL_LIMIT;
 }
 
 /* The helper says in its unit's status how far it is. */
 static int request(Context *c, const char *id, char **ret_why) {
         _cleanup_free_ char *unit = NEED(vm_unit_name(id));
-        Progress progress = { .context = c, .id = id, .unit = unit };
-        int r = suspend_request(c->runtime_dir, id, isatty(STDERR_FILENO) ? show_progress : NULL, &progress,
-                        ret_why);
+        Progress progress = {
+                .context = c,
+                .id = id,
+                .unit = unit,
+                .draw = isatty(STDERR_FILENO),
+                .status_usec = usec_now(CLOCK_MONOTONIC),
+        };
+        int r = suspend_request(c->runtime_dir, id, show_progress, &progress, ret_why);
 
         progress_line_end(&progress.line);
+        free(progress.status);
         return r;
 }
 
@@ -88,6 +108,10 @@ static int suspend_one(Context *c, const char *id) {
         case -EINTR:
                 fail(0, "VM '%s' is being suspended all the same; see: claude-run list", id);
                 return 128 + SIGINT;
+        case -ETIMEDOUT:
+                return fail(EXIT_FAILURE,
+                                "VM '%s' has said nothing new for %u s, and may still be suspended; see: claude-run list; to stop it: claude-run stop %s",
+                                id, (unsigned) (STILL_LIMIT / SEC), id);
         case -ECONNRESET:
                 return fail(EXIT_FAILURE,
                                 "VM '%s' has ended while its memory was saved; see: claude-run logs %s", id,

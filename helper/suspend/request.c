@@ -37,7 +37,8 @@ static int wait_for_reply(int fd, suspend_waiting waiting, void *userdata) {
         int r;
 
         while ((r = poll(&pollfd, 1, WAITING_MSEC)) == 0)
-                waiting(userdata);
+                if (!waiting(userdata))
+                        return -ETIMEDOUT;
         return r < 0 ? -errno : 0;
 }
 
