@@ -14,6 +14,7 @@
 #include "common/settings.h"
 
 #define PROTECT_WORDS_MAX 64U
+#define SLASH "must be names without a slash at the end"
 
 static const ObeyedName names[] = {
         { OBEYED_GIT_HOOKS, true },
@@ -91,6 +92,8 @@ const char *protect_refused(const char *words) {
         for (; (n = setting_next_word(&words)) > 0; words += n) {
                 if (n == strlen(PROTECT_NOTHING) && memcmp(words, PROTECT_NOTHING, n) == 0)
                         return "must be no alone, or a list of names";
+                if (words[n - 1] == '/')
+                        return SLASH;
                 if (!path_is_below(words, n))
                         return "must be yes, no, or names below the work directory, like: yes tools/run.sh";
                 if (++n_words > PROTECT_WORDS_MAX)
@@ -104,6 +107,8 @@ const char *private_refused(const char *words) {
         size_t n;
 
         for (; (n = setting_next_word(&words)) > 0; words += n) {
+                if (words[n - 1] == '/')
+                        return SLASH;
                 if (!path_is_below(words, n))
                         return "must be directories below the work directory, like: node_modules web/target";
                 if (++n_words > PROTECT_WORDS_MAX)

@@ -132,7 +132,7 @@ extern const Setting settings[N_SETTINGS];
 #define SETTING_VALUE_MAX 32U /* bytes of a canonical word or number */
 #define SETTING_WHY_MAX 128U
 
-/* From the text of an ini to the canonical one, of the first five types. 0; -EINVAL: `ret_why` is what a
+/* From the text of an ini to the canonical one, of the first six types. 0; -EINVAL: `ret_why` is what a
  * value must be, as the rest of a sentence. */
 int setting_parse(const Setting *s, const char *text, char ret[static SETTING_VALUE_MAX],
                 char ret_why[static SETTING_WHY_MAX]);

@@ -10,7 +10,7 @@
 
 /* The rule, for messages. */
 #define VM_NAME_RULE                                                                                        \
-        "1 to 40 letters, digits, '_', '.' and '-', not like a UUID, not beginning with 'claude-vm.', not 'defaults'"
+        "1 to 40 letters, digits, '_', '.' and '-', with one of the first three at its beginning, not like a UUID, not beginning with 'claude-vm.', not 'defaults'"
 
 /* True for a lower- or upper-case UUID in its 36 byte form. */
 bool vm_name_is_uuid(const char *s);

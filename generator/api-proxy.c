@@ -64,7 +64,9 @@ void api_proxy_complete(Parser *parser) {
                 read_upstream(parser);
         else if (setting_number(p->values, SETTING_BUDGET) > 0) {
                 parser->line = p->lines[SETTING_BUDGET];
-                refuse(parser, "Budget=%s: only the API proxy counts requests, and this VM has none: see ApiProxy= in claude-vm.ini(5), or remove the line",
-                                p->values[SETTING_BUDGET]);
+                refuse(parser, "Budget=%s: only the API proxy counts requests, and this VM has none: see ApiProxy= in claude-vm.ini(5), or %s%s",
+                                p->values[SETTING_BUDGET],
+                                PLACE_FILE(parser->line) > 0 ? "write Budget=0 into " : "remove the line",
+                                PLACE_FILE(parser->line) > 0 ? p->path : "");
         }
 }

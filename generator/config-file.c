@@ -20,6 +20,7 @@
 #define BLANK " \t"
 #define SECTION_MAX 40
 #define KEY_MAX 128
+#define MARK "\xEF\xBB\xBF" /* editors of other systems begin a text in UTF-8 with it */
 
 typedef struct Reader {
         const char *next, *end; /* not yet read */
@@ -51,11 +52,15 @@ static void read_section(Reader *r, const char *line, char *ret) {
         size_t size = strlen(line);
 
         r->is_foreign = strncmp(line, "[X-", 3) == 0;
-        if (size > SECTION_MAX || line[size - 1] != ']' || strpbrk(line, "; \t") || strchr(line + 1, '['))
+        r->bare_keys = strcmp(line, "[Credentials]") == 0;
+        /* inih sees nothing of it */
+        if (r->is_foreign && line[size - 1] == ']')
+                return;
+        if (size > SECTION_MAX || line[size - 1] != ']' || strpbrk(line, "; \t") || strchr(line + 1, '[') ||
+                        strchr(line, ']') < line + size - 1)
                 messages_error(r->messages, r->line, "'%.60s' is not a section: write [Name]", line);
         else
                 strcpy(ret, line);
-        r->bare_keys = strcmp(line, "[Credentials]") == 0;
 }
 
 /* `key=value`: inih sees `key=`, the handler gets the value. */
@@ -151,6 +156,8 @@ void config_file_parse(
 
         r.next = text;
         r.end = text + size;
+        if (size >= strlen(MARK) && memcmp(text, MARK, strlen(MARK)) == 0)
+                r.next += strlen(MARK);
         r.line = 0;
         r.bare_keys = false;
         r.is_foreign = false;

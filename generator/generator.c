@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/cleanup.h"
 #include "common/printable.h"
@@ -214,8 +215,16 @@ static int check_defaults(Generator *g, const char *path) {
         _cleanup_free_ char *dir = NULL;
         const char *name;
         Defaults d = {};
-        int r = directories_split_path(path, &dir, &name);
+        struct stat st;
+        int r;
 
+        /* it may be missing, but not where it is asked for */
+        if (lstat(path, &st) < 0) {
+                r = -errno;
+                messages_say("%s: %s", path, strerror(-r));
+                return r;
+        }
+        r = directories_split_path(path, &dir, &name);
         if (r >= 0)
                 r = defaults_load(&g->paths, (char *const[]) { dir, NULL }, &d);
         if (r >= 0 && d.items[0].error)

@@ -97,7 +97,7 @@ void parse_share(Parser *parser, const Setting *key, const char *value) {
         }
         if (!share_tag_is_valid(tag, strlen(tag)) || is_own_tag(tag)) {
                 refuse(parser,
-                                "%s=%s: the tag '%s' must be 1 to %d of a-z, 0-9 and '_', and not work, home, nix_store, " GIT_SHARE
+                                "%s=%s: the tag '%s' must be 1 to %d of a-z, 0-9 and '_', with a letter at its beginning, and not work, home, nix_store, " GIT_SHARE
                                 " or " USER_CONFIG_TAG,
                                 key->key, value, tag, SHARE_TAG_MAX);
                 return;
@@ -130,16 +130,19 @@ void parse_share(Parser *parser, const Setting *key, const char *value) {
 }
 
 /* A guest could move the root of a share away if it lies in another share of that guest. */
-void shares_check_nested(Parser *parser) {
-        const Project *p = parser->project;
+static void check_nested(Project *p, const Share *inner, const Share *outer) {
+        if (inner != outer && path_is_in(inner->directory, outer->directory))
+                messages_error(&p->messages, inner->line > 0 ? inner->line : outer->line,
+                                "the share '%s' (%s) lies in the share '%s' (%s): a guest could replace it; use directories beside each other",
+                                inner->tag, inner->directory, outer->tag, outer->directory);
+}
 
-        parser->line = 0;
+void shares_check_nested(Parser *parser) {
+        Project *p = parser->project;
+
         for (size_t i = 0; i < p->n_shares; i++)
                 for (size_t j = 0; j < p->n_shares; j++)
-                        if (i != j && path_is_in(p->shares[i].directory, p->shares[j].directory))
-                                refuse(parser, "the share '%s' (%s) lies in the share '%s' (%s): a guest could replace it; use directories beside each other",
-                                                p->shares[i].tag, p->shares[i].directory, p->shares[j].tag,
-                                                p->shares[j].directory);
+                        check_nested(p, &p->shares[i], &p->shares[j]);
 }
 
 bool shares_is_opened(const Project *p, const char *directory) {

@@ -50,6 +50,25 @@ static int find_earlier(const Generator *g, const char *dir, const char *name, P
         return r;
 }
 
+/* Moves the names over. */
+static int add_seen(char ***seen, size_t n_seen, char **names) {
+        size_t n = strv_length(names);
+        char **grown = reallocarray(*seen, n_seen + n + 1, sizeof(char *));
+
+        if (!grown)
+                return -ENOMEM;
+        if (n > 0)
+                memcpy(grown + n_seen, names, n * sizeof(char *));
+        grown[n_seen + n] = NULL;
+        if (n > 0)
+                names[0] = NULL;
+        *seen = grown;
+        /* those of one directory are sorted already */
+        if (n_seen > 0)
+                qsort(grown, n_seen + n, sizeof(char *), directories_compare_names);
+        return 0;
+}
+
 static int load_directory(Generator *g, const char *dir, bool requests, char ***seen, ProjectList *list) {
         _cleanup_strv_free_ char **names = NULL;
         _cleanup_close_ int fd = -EBADF;
@@ -84,15 +103,7 @@ static int load_directory(Generator *g, const char *dir, bool requests, char ***
                 if (r == -ENOMEM)
                         return r;
         }
-        if (requests)
-                return 0;
-        for (size_t i = 0; names && names[i]; i++)
-                if (strv_append(seen, names[i]) < 0)
-                        return -ENOMEM;
-        /* those of one directory are sorted already */
-        if (*seen && n_seen > 0)
-                qsort(*seen, strv_length(*seen), sizeof(char *), directories_compare_names);
-        return 0;
+        return requests ? 0 : add_seen(seen, n_seen, names);
 }
 
 /* Of two with one UUID the one whose line says so comes later, and has the error. */

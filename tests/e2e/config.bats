@@ -288,4 +288,6 @@ kept() {
         run ! --separate-stderr /usr/lib/systemd/user-generators/claude-vm-generator --check ~/.config/claude-microvm/words.ini
         [[ "$stderr" == *"words.ini:6: Allow=b.example;c: a host name has"* ]]
         rm ~/.config/claude-microvm/words.ini
+        run ! --separate-stderr /usr/lib/systemd/user-generators/claude-vm-generator --check /no/such/defaults.ini
+        [[ "$stderr" == "/no/such/defaults.ini: No such file or directory" ]]
 }

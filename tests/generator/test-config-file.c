@@ -59,9 +59,9 @@ static void test_long_line(void **state) {
 
 static void test_refused_lines(void **state) {
         static const char *const bad[] = { "[A]\n K=v\n", "[A]\n\tK=v\n", "[A]\nK\n", "[A]\nK:v\n",
-                "[A]\nK x=v\n", "[A\n", "[A] x\n", "[[A]\n", "[A]\n=v\n", "[A]\nK=\033[1m\n",
-                "[A]\nK=\x7f\n", "[A]\nK=\xff\n", "[A]\nK=\xc0\x80\n", "[A]\nK=\xed\xa0\x80\n",
-                "[A]\nK=\xf5\x80\x80\x80\n", "[A]\nK=\xe2\x82\n" };
+                "[A]\nK x=v\n", "[A\n", "[A] x\n", "[[A]\n", "[A]]\n", "[A]x]\n", "[A]\n=v\n",
+                "[A]\nK=\033[1m\n", "[A]\nK=\x7f\n", "[A]\nK=\xff\n", "[A]\nK=\xc0\x80\n",
+                "[A]\nK=\xed\xa0\x80\n", "[A]\nK=\xf5\x80\x80\x80\n", "[A]\nK=\xe2\x82\n" };
 
         for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
                 assert_int_equal(parse(bad[i], strlen(bad[i])), 1);
@@ -70,6 +70,25 @@ static void test_refused_lines(void **state) {
         assert_int_equal(parse("[A]\nK=a\0b\nL=c\n", 14), 1);
         assert_string_equal(seen, "A.L=c@3;");
         assert_int_equal(parse_text("[A]\nK=\xe2\x82\xac\n"), 0);
+}
+
+/* What is not for us may have any form, and the next section is ours again. */
+static void test_foreign(void **state) {
+        assert_int_equal(
+                        parse_text("[A]\nX-any key=v\nK=1\n[X-My notes; all]\nno assignment\n indented\nL=2\n[A]\nM=3\n"),
+                        0);
+        assert_string_equal(seen, "A.K=1@3;A.M=3@9;");
+        assert_int_equal(
+                        parse_text("[X-a-name-of-a-section-that-has-more-than-forty-bytes]\nL=2\n[B]\nM=3\n"),
+                        0);
+        assert_string_equal(seen, "B.M=3@4;");
+        assert_int_equal(parse_text("[X-a\nL=2\n"), 1);
+}
+
+static void test_byte_order_mark(void **state) {
+        assert_int_equal(parse_text("\xEF\xBB\xBF[A]\nK=v\n"), 0);
+        assert_string_equal(seen, "A.K=v@2;");
+        assert_int_equal(parse_text("\xEF\xBB\xBF"), 0);
 }
 
 static int directory(char *path) {
@@ -171,6 +190,8 @@ int main(void) {
                 cmocka_unit_test(test_values_arrive_whole),
                 cmocka_unit_test(test_long_line),
                 cmocka_unit_test(test_refused_lines),
+                cmocka_unit_test(test_foreign),
+                cmocka_unit_test(test_byte_order_mark),
                 cmocka_unit_test(test_files),
                 cmocka_unit_test(test_foreign_file),
         };
