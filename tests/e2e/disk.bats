@@ -13,7 +13,7 @@ setup_file() {
         start_api
         new_project kept AgentStart=session Setup=vm-setup.sh 'Private=node_modules web/target' '[VM]' Disk=1G
         claude-run disk kept delete --yes || true
-        printf '%s\n' 'echo "setting up as $(id -un) in $PWD"' 'echo ran >>/work/setup-runs' 'getent hosts deb.debian.org >/dev/null || true' 'touch /etc/set-up' >"$(project_dir kept)/vm-setup.sh"
+        printf '%s\n' 'echo "setting up as $(id -un) in $PWD"' 'echo ran >>/work/setup-runs' 'getent hosts deb.debian.org >/dev/null || true' 'touch /etc/set-up' 'echo "10.0.2.2 of-setup" >>/etc/hosts' >"$(project_dir kept)/vm-setup.sh"
         # other images to the helper: the same files, and other hashes
         other_image "$other" 0
         other_image "$third" 00
@@ -150,6 +150,7 @@ use_image() {
         claude-run exec kept -- podman image exists word
         # once for an image and a disk
         as_root ls /etc/set-up
+        as_root sh -c 'getent hosts of-setup && getent hosts "$(hostname)" && [ "$(wc -l </etc/hosts)" = 4 ]'
         [ "$(cat "$(project_dir kept)/setup-runs")" = ran ]
         [ "$(claude-run exec kept -- cat /work/node_modules/module /work/web/target/object .cache/wheel /home/claude/.cache/wheel 2>/dev/null | tr '\n' ' ')" = 'module object wheel ' ]
         claude-run stop kept

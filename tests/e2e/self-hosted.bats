@@ -129,6 +129,9 @@ units() {
 	echo '* filter=x' >.gitattributes
 	git init --quiet below
 	git -C below config core.fsmonitor "touch $STUBS/ran; false"
+	mkdir closed
+	touch closed/file
+	chmod 0 closed
 	[ "$(cat prompt)" != fail ] || exit 3
 	STUB
         chmod +x "$STUBS/claude-run"
@@ -149,6 +152,28 @@ units() {
         SLURM_ARRAY_TASK_ID=2 run -3 /usr/share/claude-microvm/slurm/claude-array . ../prompts
         [ "$(git show claude/17/2:prompt)" = fail ]
         SLURM_ARRAY_TASK_ID=3 run -78 /usr/share/claude-microvm/slurm/claude-array . ../prompts
+        git show claude/17/1:closed/file
         [ ! -e "$STUBS/ran" ]
         [ -z "$(ls "$TMPDIR")" ]
+        # a repository that takes no branch: the work is beside the output
+        printf '%s\n' '#!/bin/sh' "[ ! -e $STUBS/closed ]" >.git/hooks/pre-receive
+        chmod +x .git/hooks/pre-receive
+        touch "$STUBS/closed"
+        echo hello >../prompts/4
+        CLAUDE_ARRAY_WAITS='0 0' SLURM_ARRAY_TASK_ID=4 run -74 /usr/share/claude-microvm/slurm/claude-array . ../prompts
+        [[ "${lines[-1]}" == *"its commit is in '$PWD/claude-17-4.bundle', for git fetch" ]]
+        git fetch --quiet claude-17-4.bundle claude/17/4
+        [ "$(git show FETCH_HEAD:prompt)" = hello ]
+        [ -z "$(ls "$TMPDIR")" ]
+        # and there it goes, when a later try succeeds
+        (until [ -e claude-17-5.bundle ]; do sleep 0.1; done; rm "$STUBS/closed") 3>&- 4>&- &
+        echo hello >../prompts/5
+        CLAUDE_ARRAY_WAITS='1 5' SLURM_ARRAY_TASK_ID=5 run -0 /usr/share/claude-microvm/slurm/claude-array . ../prompts
+        [ "$(git show claude/17/5:prompt)" = hello ]
+        [ ! -e claude-17-5.bundle ]
+        # nor a bundle: the attempt stays, where the epilog does not look
+        touch "$STUBS/closed" claude-17-6.bundle.lock
+        echo hello >../prompts/6
+        CLAUDE_ARRAY_WAITS=0 SLURM_ARRAY_TASK_ID=6 run -74 /usr/share/claude-microvm/slurm/claude-array . ../prompts
+        [ "$(cat "$TMPDIR"/kept-claude-18-0.*/work/prompt)" = hello ]
 }
