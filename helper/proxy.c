@@ -38,8 +38,8 @@ char *proxy_find(const char *generator, const char *id) {
 }
 
 /* The time limits of a start and a stop are those of the unit that this one stands for, which may wait for a
- * dev shell, a copy or Setup=. Those of the template, which this instance has too, would end that unit's start
- * or leave its stop. */
+ * dev shell, a copy or Setup=. Those of the template, which this instance has too, would end that unit's
+ * start or leave its stop. */
 static void extend(void *userdata, const char *status_text, uint64_t elapsed_usec) {
         sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%llu", 30 * SEC);
 }
