@@ -57,6 +57,13 @@ const char *strv_value(char *const *strv, const char *name) {
         return NULL;
 }
 
+bool strv_contains(char *const *strv, const char *s) {
+        for (; strv && *strv; strv++)
+                if (strcmp(*strv, s) == 0)
+                        return true;
+        return false;
+}
+
 size_t strv_length(char *const *strv) {
         size_t n = 0;
 

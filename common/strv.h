@@ -1,6 +1,7 @@
 /* A NULL-terminated array of owned strings that grows: argument vectors, environments. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "common/cleanup.h"
@@ -16,6 +17,9 @@ int strv_appendf(char ***strv, const char *format, ...) __attribute__((format(pr
 
 /* The value of NAME in an array of NAME=VALUE (NULL is an empty one), borrowed; NULL if it is not there. */
 const char *strv_value(char *const *strv, const char *name);
+
+/* True if one of the strings is `s`. NULL is an empty array. */
+bool strv_contains(char *const *strv, const char *s);
 
 /* Number of strings; NULL is an empty array. */
 size_t strv_length(char *const *strv);

@@ -11,6 +11,7 @@
 
 #include "common/cleanup.h"
 #include "common/exit-status.h"
+#include "common/usec.h"
 #include "common/vm-name.h"
 #include "helper/host/manager.h"
 #include "helper/host/projects.h"
@@ -36,6 +37,13 @@ char *proxy_find(const char *generator, const char *id) {
         return name;
 }
 
+/* The time limits of a start and a stop are those of the unit that this one stands for, which may wait for a
+ * dev shell, a copy or Setup=. Those of the template, which this instance has too, would end that unit's
+ * start or leave its stop. */
+static void extend(void *userdata, const char *status_text, uint64_t elapsed_usec) {
+        sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%llu", 30 * SEC);
+}
+
 /* Ends as the unit has ended. */
 static int result(Manager *m, const char *unit) {
         UnitState state = {};
@@ -57,7 +65,7 @@ static int stop(Manager *m, const char *unit) {
         int r;
 
         sd_notify(0, "STOPPING=1");
-        r = manager_job(m, MANAGER_STOP, unit, UINT64_MAX, NULL, NULL, NULL, &word);
+        r = manager_job(m, MANAGER_STOP, unit, UINT64_MAX, NULL, extend, NULL, &word);
         if (r < 0)
                 log_status(LOG_ERR, "Failed to stop %s: %s", unit, word[0] ? word : strerror(-r));
         return r < 0 ? EXIT_QEMU_FAILED : 0;
@@ -80,7 +88,7 @@ int proxy_run(const char *name) {
                 return EXIT_QEMU_FAILED;
         }
         /* systemd's own time-outs end these waits */
-        r = manager_job(m, MANAGER_START, unit, UINT64_MAX, &interrupted, NULL, NULL, &word);
+        r = manager_job(m, MANAGER_START, unit, UINT64_MAX, &interrupted, extend, NULL, &word);
         if (r >= 0) {
                 sd_notify(0, "READY=1");
                 r = manager_wait_inactive(m, unit, UINT64_MAX, &interrupted);

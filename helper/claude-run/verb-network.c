@@ -8,6 +8,7 @@
 #include "common/cleanup.h"
 #include "common/path.h"
 #include "common/strjoin.h"
+#include "common/strv.h"
 #include "common/usec.h"
 #include "common/vm-name.h"
 #include "helper/claude-run/config-edit.h"
@@ -19,6 +20,7 @@
 #include "helper/claude-run/verbs.h"
 #include "helper/claude-run/vm-network.h"
 #include "helper/claude-run/which-vm.h"
+#include "helper/host/unit-needs.h"
 #include "helper/json.h"
 #include "helper/net/allow-list.h"
 
@@ -143,21 +145,36 @@ static int compose(const char *action, char *const *words, char **ret) {
         return 0;
 }
 
+/* A VM that began without a way out does not need pasta and dnsmasq, and systemd would stop them as soon as
+ * they run. */
+static int need_way_out(Context *c, const char *id, char *const *units) {
+        int r = unit_needs_add(c->manager, c->runtime_dir, id, units);
+
+        if (r < 0)
+                return fail(EXIT_FAILURE,
+                                "The rules are changed, but the way out of '%s' cannot be kept open: %s", id,
+                                strerror(-r));
+        return r > 0 ? context_reload(c) : 0;
+}
+
 /* dnsmasq reads its configuration when it starts, so it does; pasta and dnsmasq may not run yet. */
 static int follow_change(Context *c, const char *id) {
-        static const char *const units[] = { "claude-vm-pasta", "claude-vm-dns" };
+        _cleanup_strv_free_ char **units = NULL;
         int r = context_manager(c);
 
-        for (size_t i = 0; r == 0 && i < ELEMENTSOF(units); i++) {
-                _cleanup_free_ char *unit = NEED(strjoin(units[i], "@", id, ".service", NULL));
+        memory_need(strv_appendf(&units, "claude-vm-pasta@%s.service", id) >= 0 &&
+                        strv_appendf(&units, "claude-vm-dns@%s.service", id) >= 0);
+        if (r == 0)
+                r = need_way_out(c, id, units);
+        for (size_t i = 0; r == 0 && units[i]; i++) {
                 const char *result = "";
 
-                r = manager_job(c->manager, i == 0 ? MANAGER_START : MANAGER_RESTART, unit, 10 * SEC,
+                r = manager_job(c->manager, i == 0 ? MANAGER_START : MANAGER_RESTART, units[i], 10 * SEC,
                                 &context_interrupted, NULL, NULL, &result);
                 if (r < 0)
                         r = fail(EXIT_FAILURE,
                                         "The rules are changed, but %s could not be started; see: systemctl --user status %s",
-                                        unit, unit);
+                                        units[i], units[i]);
         }
         return r;
 }

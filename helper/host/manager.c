@@ -17,8 +17,9 @@
 #define MANAGER_INTERFACE DESTINATION ".Manager"
 #define UNIT_INTERFACE DESTINATION ".Unit"
 #define SERVICE_INTERFACE DESTINATION ".Service"
-#define CALL_LIMIT (25 * SEC) /* of one call; the manager may be reloading */
-#define LOOKS_AT_ONCE 32      /* of seven questions each; a bus keeps some thousand for a client */
+#define CALL_LIMIT (25 * SEC)    /* of one call; the manager may be reloading */
+#define RELOAD_LIMIT (180 * SEC) /* systemd gives its generators 90 s */
+#define LOOKS_AT_ONCE 32         /* of seven questions each; a bus keeps some thousand for a client */
 #define DROPIN "/50-claude-microvm.conf"
 
 /* The value of a call that may be made twice. It is made again for five seconds while the bus says that the
@@ -74,10 +75,17 @@ Manager *manager_free(Manager *m) {
         return NULL;
 }
 
-int manager_reload(Manager *m) {
-        int r = sd_bus_call_method(m->bus, DESTINATION, PATH, MANAGER_INTERFACE, "Reload", NULL, NULL, NULL);
+static int call_reload(sd_bus *bus, uint64_t limit_usec) {
+        _cleanup_message_ sd_bus_message *call = NULL;
+        int r = sd_bus_message_new_method_call(bus, &call, DESTINATION, PATH, MANAGER_INTERFACE, "Reload");
 
+        if (r >= 0)
+                r = sd_bus_call(bus, call, limit_usec, NULL, NULL);
         return r < 0 ? r : 0;
+}
+
+int manager_reload(Manager *m) {
+        return call_reload(m->bus, RELOAD_LIMIT);
 }
 
 static int unit_path(const char *unit, char **ret) {

@@ -50,6 +50,23 @@ int unit_needs_keep(const char *runtime_dir, const char *id) {
         return r;
 }
 
+int unit_needs_add(Manager *m, const char *runtime_dir, const char *id, char *const *units) {
+        _cleanup_free_ char *unit = strjoin("claude-vm@", id, ".service", NULL),
+                            *directory = links_of(runtime_dir, id);
+        _cleanup_strv_free_ char **needs = NULL;
+        int r = unit && directory ? manager_needs(m, unit, &needs) : -ENOMEM, added = 0;
+
+        for (; r >= 0 && *units; units++) {
+                if (strv_contains(needs, *units))
+                        continue;
+                r = directory_make(directory);
+                if (r >= 0)
+                        r = keep(m, directory, *units);
+                added = 1;
+        }
+        return r < 0 ? r : added;
+}
+
 void unit_needs_forget(const char *runtime_dir, const char *id) {
         _cleanup_free_ char *directory = links_of(runtime_dir, id);
         _cleanup_strv_free_ char **names = NULL;

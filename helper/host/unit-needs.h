@@ -6,8 +6,14 @@
  * needs as `.wants` links below the runtime directory, too (systemd.unit(5)). */
 #pragma once
 
+#include "helper/host/manager.h"
+
 /* Links what the VM's unit needs now, by what the manager says. 0, negative errno. */
 int unit_needs_keep(const char *runtime_dir, const char *id);
+
+/* Links more units that a running VM needs from now on, unless the manager says that it needs them already.
+ * 1: there is a new need, of which the manager hears by a reload; 0, negative errno. */
+int unit_needs_add(Manager *m, const char *runtime_dir, const char *id, char *const *units);
 
 /* Removes them. Links that a user has made to other units stay. */
 void unit_needs_forget(const char *runtime_dir, const char *id);

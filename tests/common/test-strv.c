@@ -36,6 +36,15 @@ static void test_value(void **state) {
         assert_null(strv_value(NULL, "A"));
 }
 
+static void test_contains(void **state) {
+        char *const strv[] = { (char *) "one", (char *) "", NULL };
+
+        assert_true(strv_contains(strv, "one"));
+        assert_true(strv_contains(strv, ""));
+        assert_false(strv_contains(strv, "on"));
+        assert_false(strv_contains(NULL, "one"));
+}
+
 /* The array owns copies: what the caller does with its string afterwards is no matter, and an empty one
  * counts. */
 static void test_copies(void **state) {
@@ -81,6 +90,7 @@ int main(void) {
                 cmocka_unit_test(test_append),
                 cmocka_unit_test(test_extend),
                 cmocka_unit_test(test_value),
+                cmocka_unit_test(test_contains),
                 cmocka_unit_test(test_copies),
                 cmocka_unit_test(test_grows),
                 cmocka_unit_test(test_free_takes_null),

@@ -236,6 +236,31 @@ while True:
         [ "$output" != 000 ]
 }
 
+@test "a VM that started with Mode=none gets a way out and names, and keeps them until it ends" {
+        local links=$XDG_RUNTIME_DIR/systemd/user/claude-vm@opened.service.wants
+        new_project opened AgentStart=session '[Network]' Mode=none ApiProxy=no
+        claude-run start opened
+        refused opened 10.0.2.2 "$API_PORT"
+        [ ! -e "$links/claude-vm-pasta@opened.service" ]
+        claude-run network opened mode internet
+        # systemd ends what no unit needs at once, and would after a reload
+        systemctl --user daemon-reload
+        sleep 2
+        systemctl --user is-active claude-vm-pasta@opened claude-vm-dns@opened
+        run -0 claude-run network opened
+        [[ "$output" == *"mode      internet"* && "$output" != *warning* ]]
+        reaches opened 10.0.2.2 "$API_PORT"
+        reaches opened host "$API_PORT"
+        # the next start has the ini again, with nothing of this one
+        systemctl --user stop claude-vm@opened
+        [ ! -e "$links" ]
+        claude-run start opened
+        refused opened 10.0.2.2 "$API_PORT"
+        [ "$(systemctl --user is-active claude-vm-pasta@opened)" = inactive ]
+        systemctl --user stop claude-vm@opened
+        assert_nothing_left opened
+}
+
 @test "a start while the VM stops never has the network of the settings before" {
         local mode='claude-run network turned --json | jq --raw-output .mode'
         new_project turned AgentStart=session '[Network]' Mode=internet

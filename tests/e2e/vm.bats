@@ -250,12 +250,19 @@ load common
 }
 
 @test "a project answers to its UUID" {
-        local uuid
+        local uuid limit
         new_project byuuid AgentStart=session
         uuid=$(/usr/lib/systemd/user-generators/claude-vm-generator --list | jq --raw-output '.[] | select(.name == "byuuid").uuid')
+        # a limit of the other name, which is shorter than the start, ends nothing
+        limit=$XDG_RUNTIME_DIR/systemd/user/claude-vm@$uuid.service.d
+        mkdir -p "$limit"
+        printf '[Service]\nTimeoutStartSec=5\n' >"$limit/limit.conf"
+        systemctl --user daemon-reload
         systemctl --user start "claude-vm@$uuid"
         [ "$(vm_property byuuid ActiveState)" = active ]
         systemctl --user stop "claude-vm@$uuid"
+        rm -r "$limit"
+        systemctl --user daemon-reload
         wait_inactive byuuid
         assert_nothing_left byuuid
 }
