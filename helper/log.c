@@ -2,21 +2,27 @@
 
 #include "helper/log.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-journal.h>
 
 #include "common/cleanup.h"
 #include "common/printable.h"
+#include "common/unix-socket.h"
 
 #define IDENTIFIER "claude-vm-helper"
 
 static const char *vm_id = "";
 static const char *vm_uuid = "";
 static const char *vm_directory = "";
+static int notify_fd = -EBADF;
 
 void log_set_vm(const char *id, const char *uuid) {
         vm_id = id;
@@ -61,6 +67,39 @@ static char *__attribute__((format(printf, 1, 0))) print_sentence(const char *fo
         return line;
 }
 
+int log_hold_notify(void) {
+        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        const char *path = getenv("NOTIFY_SOCKET");
+        int r;
+
+        if (!path)
+                return 0;
+        if (fd < 0)
+                return -errno;
+        r = unix_connect(fd, path);
+        if (r < 0)
+                return r;
+        /* out of the way of the numbers that a program is given */
+        notify_fd = fcntl(fd, F_DUPFD_CLOEXEC, 10);
+        return notify_fd < 0 ? -errno : 0;
+}
+
+void log_notify(const char *words) {
+        if (notify_fd >= 0)
+                (void) send(notify_fd, words, strlen(words), MSG_NOSIGNAL);
+        else
+                sd_notify(0, words);
+}
+
+static void notify_status(const char *line) {
+        _cleanup_free_ char *words = NULL;
+
+        if (asprintf(&words, "STATUS=%s", line) >= 0)
+                log_notify(words);
+        else
+                words = NULL;
+}
+
 /* The words go to systemd too if they are the unit's `status`. */
 static void __attribute__((format(printf, 3, 0))) say(
                 int priority, bool status, const char *format, va_list ap) {
@@ -69,7 +108,7 @@ static void __attribute__((format(printf, 3, 0))) say(
         if (!line)
                 return;
         if (status)
-                sd_notifyf(0, "STATUS=%s", line);
+                notify_status(line);
         log_line(priority, IDENTIFIER, line);
 }
 

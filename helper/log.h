@@ -9,6 +9,13 @@ void log_set_vm(const char *id, const char *uuid);
 /* Its work directory, by which claude-run finds the journal of a VM that has ended. Borrowed; set once. */
 void log_set_directory(const char *directory);
 
+/* Connects to systemd, for a process that enters a root in which systemd's socket must have no name: what it
+ * executes there does not get the connection. 0, also without systemd; negative errno. */
+int log_hold_notify(void);
+
+/* sd_notify(), over that connection if there is one. */
+void log_notify(const char *words);
+
 /* A line of our own. */
 void log_message(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -228,12 +228,13 @@ static int confine(const Haproxy *h) {
 
         if (r >= 0)
                 r = net_namespace_join(namespaces[0], namespaces[1]);
-        /* no later: systemd's socket has no name in the new root */
         if (r >= 0)
-                sd_notify(0, "READY=1");
+                r = log_hold_notify();
         if (r >= 0)
                 r = enter_sandbox(h);
-        return r < 0 ? r : net_namespace_drop_capabilities(false);
+        if (r >= 0)
+                r = net_namespace_drop_capabilities(false);
+        return r;
 }
 
 static int hand_over(const Haproxy *h) {
@@ -274,6 +275,8 @@ int net_become_haproxy(const HaproxyConfig *config, const char *id, char *const 
         if (r >= 0)
                 r = hand_over(&h);
         if (r >= 0) {
+                /* all but what haproxy does: its sockets listen once it has read its configuration */
+                log_notify("READY=1");
                 foreground_bind();
                 execve(config->haproxy, argv, h.environment);
                 r = -errno;

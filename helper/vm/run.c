@@ -112,6 +112,27 @@ static int note_guest(const char *vm_dir, const GuestImage *image) {
         return whole_file_create(path, 0600, text, strlen(text));
 }
 
+static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
+        vm_request_stop(userdata);
+        return 0;
+}
+
+/* Until QEMU there is no guest to ask: SIGTERM ends this process, whatever it waits for, and `gc` removes
+ * what it has made. */
+static int block_signals(Vm *vm) {
+        sigset_t set;
+        int r;
+
+        sigemptyset(&set);
+        sigaddset(&set, SIGTERM);
+        sigaddset(&set, SIGINT);
+        sigaddset(&set, SIGCHLD);
+        if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+                return -errno;
+        r = sd_event_add_signal(vm->event, NULL, SIGTERM, on_signal, vm);
+        return r < 0 ? r : sd_event_add_signal(vm->event, NULL, SIGINT, on_signal, vm);
+}
+
 /* Prepares the files that QEMU reads, then starts it. Sets `ret_why` if the user can fix the problem. */
 static int start(Vm *vm, const GuestImage *image, bool kvm, char **ret_why) {
         const Secrets secrets = {
@@ -157,15 +178,12 @@ static int start(Vm *vm, const GuestImage *image, bool kvm, char **ret_why) {
         /* the helper has read them, so remove them */
         caller_credentials_remove(vm->config->runtime_dir, vm->parameters->id);
         if (r >= 0)
+                r = block_signals(vm);
+        if (r >= 0)
                 r = vm_start_qemu(vm, image, &credentials, kvm);
         guest_credentials_done(&credentials);
         ssh_keys_done(&keys);
         return r;
-}
-
-static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
-        vm_request_stop(userdata);
-        return 0;
 }
 
 static int on_boot_limit(sd_event_source *source, uint64_t usec, void *userdata) {
@@ -182,20 +200,6 @@ void vm_limit_boot(Vm *vm, uint64_t usec) {
                 return;
         vm->facts.boot_limit_sec = (unsigned) (usec / SEC);
         vm_set_timer(vm, usec, on_boot_limit);
-}
-
-static int block_signals(Vm *vm) {
-        sigset_t set;
-        int r;
-
-        sigemptyset(&set);
-        sigaddset(&set, SIGTERM);
-        sigaddset(&set, SIGINT);
-        sigaddset(&set, SIGCHLD);
-        if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-                return -errno;
-        r = sd_event_add_signal(vm->event, NULL, SIGTERM, on_signal, vm);
-        return r < 0 ? r : sd_event_add_signal(vm->event, NULL, SIGINT, on_signal, vm);
 }
 
 static int settle(Vm *vm) {
@@ -438,5 +442,5 @@ int run_vm(const RunConfig *config, Parameters *parameters) {
         if (!vm)
                 return fail(EXIT_QEMU_FAILED, "No memory");
         vm->qemu = qemu_of(config, image->architecture);
-        return block_signals(vm) < 0 ? EXIT_QEMU_FAILED : run_loop(vm, image);
+        return run_loop(vm, image);
 }

@@ -1,5 +1,5 @@
-/* The helper's `run` with another QEMU, the programs of $WITH_VIRTIOFSD and $WITH_SSH, the
- * $WITH_FOREIGN_QEMU for guests of the other architecture and shorter limits: run-with QEMU ID DIRECTORY
+/* The helper's `run` with another QEMU, the programs of $WITH_VIRTIOFSD, $WITH_SSH and $WITH_SSH_KEYGEN,
+ * the $WITH_FOREIGN_QEMU for guests of the other architecture and shorter limits: run-with QEMU ID DIRECTORY
  * BOOT-MS STEP-MS */
 
 #include <stdio.h>
@@ -26,7 +26,7 @@ int main(int argc, char **argv) {
                         .qemu_foreign = getenv("WITH_FOREIGN_QEMU"),
                         .virtiofsd = getenv("WITH_VIRTIOFSD"),
                         .ssh = getenv("WITH_SSH"),
-                        .ssh_keygen = SSH_KEYGEN_PATH,
+                        .ssh_keygen = getenv("WITH_SSH_KEYGEN") ?: SSH_KEYGEN_PATH,
                         .sha256sum = SHA256SUM_PATH,
                         .runtime_dir = argv[3],
                         .vm_dir = argv[3],
