@@ -105,7 +105,8 @@ assert_no_vm() {
         printf '[Project]\nWorkDirectory=%s\n' "$DIRECTORY" >"$requests/$id.ini"
         chmod 0600 "$requests/$id.ini"
         run -78 claude-run --memory much -- -p question
-        [ ! -e "$requests/$id.ini" ] && [ ! -e "$requests/$id.credentials" ]
+        [ ! -e "$requests/$id.ini" ]
+        [ ! -e "$requests/$id.credentials" ]
 }
 
 # bats test_tags=no-vm

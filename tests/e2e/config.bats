@@ -219,7 +219,9 @@ kept() {
         cp "$CONFIG/set.ini" "$CONFIG/second.ini"
         run -78 claude-run rm --yes set second set
         [[ "$output" == *"no project is called 'set'"* ]]
-        [ ! -e "$CONFIG/set.ini" ] && [ ! -e "$CONFIG/second.ini" ] && [ ! -e "$home" ]
+        [ ! -e "$CONFIG/set.ini" ]
+        [ ! -e "$CONFIG/second.ini" ]
+        [ ! -e "$home" ]
 }
 
 @test "rm: a home that the ini names stays, and the administrator's file does" {

@@ -90,17 +90,24 @@ state_of() {
         [ "${lines[0]}" = 'changed  file' ]
         [ "$(cat file)" = $'one\ntwo\nthree' ]
         run -0 claude-run apply copied src
-        [ "$(cat src/new)" = new ] && [ -x src/new ] && [ "$(readlink src/link)" = ../file ]
+        [ "$(cat src/new)" = new ]
+        [ -x src/new ]
+        [ "$(readlink src/link)" = ../file ]
         [ "$(cat file)" = $'one\ntwo\nthree' ]
         echo 'changed here' >file
         run -1 --separate-stderr claude-run apply copied
         [[ "$stderr" == *"not applied: file: has changed here since it was copied; to lose what is here: --overwrite"* ]]
         [[ "$stderr" == *"not applied: out: is a link that may lead out of the project"* ]]
         [[ "$stderr" == *"not applied: .vscode/tasks.json: is a name that programs of this machine obey; if you have looked at it: --with-protected"* ]]
-        [ "$(cat file)" = 'changed here' ] && [ ! -e out ] && [ ! -e suid ] && [ "$(cat .vscode/tasks.json)" = '{}' ]
-        [ -x evil ] && [ ! -e .git/hooks/pre-commit ]
+        [ "$(cat file)" = 'changed here' ]
+        [ ! -e out ]
+        [ ! -e suid ]
+        [ "$(cat .vscode/tasks.json)" = '{}' ]
+        [ -x evil ]
+        [ ! -e .git/hooks/pre-commit ]
         run -0 claude-run apply --overwrite --with-protected copied file .vscode
-        [ "$(cat file)" = $'one\n2\nthree' ] && [ "$(cat .vscode/tasks.json)" = '{"tasks": 1}' ]
+        [ "$(cat file)" = $'one\n2\nthree' ]
+        [ "$(cat .vscode/tasks.json)" = '{"tasks": 1}' ]
         run -0 claude-run apply copied file
         [ "$output" = 'Nothing differs.' ]
 }

@@ -84,7 +84,8 @@ mtime() {
         rm "$src/with a name"
         event 'directory app.js'
         # the guest's touch has changed neither
-        [ "$(mtime "$src/app.js")" = "$before" ] && [ "$(cat "$src/app.js")" = three ]
+        [ "$(mtime "$src/app.js")" = "$before" ]
+        [ "$(cat "$src/app.js")" = three ]
         kill "$WATCH_PID"
 }
 

@@ -34,7 +34,9 @@ make_all() {
         [[ "$output" == *"disk "*" gone"* && "$output" == *"image "*"/guests/of-nobody"* && "$output" == *"home "*"/old-0123456789ab"* ]]
         [[ "$output" != *used* && "$output" != *guests/debian* && "$output" != *new-0* && "$output" != *odd-0* && "$output" != *deep-0* && "$output" != *link-0* && "$output" != *notes* && "$output" != */mine* ]]
         [[ "$output" == *"Nothing is removed"*--yes* ]]
-        [ -e "$data/disks/gone.raw" ] && [ -e "$data/guests/of-nobody" ] && [ -e "$data/old-0123456789ab" ]
+        [ -e "$data/disks/gone.raw" ]
+        [ -e "$data/guests/of-nobody" ]
+        [ -e "$data/old-0123456789ab" ]
 }
 
 @test "a project with a mistake keeps all homes and images" {
@@ -42,7 +44,9 @@ make_all() {
         printf '[Project]\nWorkDirectory=~/projects/used\nHome=%s\nBogus=1\n' "$data/old-0123456789ab" >~/.config/claude-microvm/broken.ini
         run -0 claude-run prune --yes
         [[ "$output" == *"has a mistake"* ]]
-        [ ! -e "$data/disks/gone.raw" ] && [ -e "$data/guests/of-nobody" ] && [ -e "$data/old-0123456789ab" ]
+        [ ! -e "$data/disks/gone.raw" ]
+        [ -e "$data/guests/of-nobody" ]
+        [ -e "$data/old-0123456789ab" ]
         rm ~/.config/claude-microvm/broken.ini
 }
 
@@ -58,9 +62,18 @@ make_all() {
 @test "prune --yes removes them, and nothing else" {
         make_all
         claude-run prune --yes
-        [ ! -e "$data/disks/gone.raw" ] && [ ! -e "$data/disks/gone@good.raw" ] && [ ! -e "$data/guests/of-nobody" ] && [ ! -e "$data/old-0123456789ab" ]
-        [ -e "$data/disks/used.raw" ] && [ -e "$data/disks/notes.txt" ] && [ -e "$data/guests/debian" ] && [ -e "$data/guests/of-used" ]
-        [ -e "$data/new-0123456789ab" ] && [ -e "$data/odd-0123456789ab" ] && [ -L "$data/link-0123456789ab" ] && [ -d "$data/mine" ]
+        [ ! -e "$data/disks/gone.raw" ]
+        [ ! -e "$data/disks/gone@good.raw" ]
+        [ ! -e "$data/guests/of-nobody" ]
+        [ ! -e "$data/old-0123456789ab" ]
+        [ -e "$data/disks/used.raw" ]
+        [ -e "$data/disks/notes.txt" ]
+        [ -e "$data/guests/debian" ]
+        [ -e "$data/guests/of-used" ]
+        [ -e "$data/new-0123456789ab" ]
+        [ -e "$data/odd-0123456789ab" ]
+        [ -L "$data/link-0123456789ab" ]
+        [ -d "$data/mine" ]
         run -0 claude-run prune
         [[ "$output" == *"nothing to remove"* ]]
 }
@@ -75,5 +88,6 @@ make_all() {
 	r = subprocess.run(["claude-run", "prune", "--yes"], capture_output=True, text=True)
 	assert r.returncode == 1 and "Failed to remove the disk 'gone': Device or resource busy" in r.stderr, r
 	PYTHON
-        [ -e "$data/disks/gone.raw" ] && [ -e "$data/disks/gone@good.raw" ]
+        [ -e "$data/disks/gone.raw" ]
+        [ -e "$data/disks/gone@good.raw" ]
 }

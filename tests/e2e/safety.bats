@@ -81,7 +81,8 @@ in_guest() {
 }
 
 @test "the host writes through no link in directories of a guest" {
-        [ "$(ls "$CANARY")" = file ] && [ "$(cat "$CANARY/file")" = untouched ]
+        [ "$(ls "$CANARY")" = file ]
+        [ "$(cat "$CANARY/file")" = untouched ]
         # and nobody but the guest has written there at all: a guest without an agent leaves them as they were
         run -0 find "$(project_dir safe)" "$HOME/homes/safe" -newer ~/.config/claude-microvm/part.ini ! -type l ! -type d
         [ -z "$output" ]
@@ -132,7 +133,8 @@ in_guest() {
         run -0 find "$(project_dir safe)/bits" "$HOME/homes/safe/bits" -perm /6000 -o -type b -o -type c
         [ -z "$output" ]
         # the files themselves are there
-        [ -x "$(project_dir safe)/bits/user4755" ] && [ -x "$HOME/homes/safe/bits/root6755" ]
+        [ -x "$(project_dir safe)/bits/user4755" ]
+        [ -x "$HOME/homes/safe/bits/root6755" ]
         # the home has links that lead nowhere
         run -0 in_guest 'export HOME=/tmp; cd /work && git init --quiet --initial-branch=main repository && cd repository && echo one >file && git add file &&
                 git -c user.name=a -c user.email=a@example.org commit --quiet --message=one && git status &&
@@ -163,7 +165,8 @@ in_guest() {
         [ "$(vm_property safe Result)" = success ]
         assert_nothing_left safe
         run -0 "$BATS_TEST_DIRNAME/find-secret" --kept-in ~/secrets/one --kept-in ~/secrets/lines "$ONE" "$TWO"
-        [ "$(ls "$CANARY")" = file ] && [ "$(cat "$CANARY/file")" = untouched ]
+        [ "$(ls "$CANARY")" = file ]
+        [ "$(cat "$CANARY/file")" = untouched ]
 }
 
 @test "an ad-hoc VM: its login is in no file while it runs, nor after" {

@@ -93,7 +93,8 @@ teardown() {
         claude-run cp same:/work b
         claude-run cp "same:$WORK" c
         [ "$(cat 'a/same path/one' 'b/same path/one' 'c/same path/one')" = $'one\none\none' ]
-        [ -d 'b/same path' ] && [ ! -L 'b/same path' ]
+        [ -d 'b/same path' ]
+        [ ! -L 'b/same path' ]
         claude-run cp one same:two
         [ "$(cat "$WORK/two")" = one ]
 }
@@ -197,7 +198,8 @@ teardown() {
         [ "$(git log --format=%s --max-count=1)" = bump ]
         [ "$(git -C lib log --format=%s --max-count=1)" = in-lib ]
         [ -z "$(git status --short)" ]
-        [ ! -e ../bare.git/hooks/new ] && [ ! -e ../bare.git/worktrees/tree/modules/lib/hooks/new ]
+        [ ! -e ../bare.git/hooks/new ]
+        [ ! -e ../bare.git/worktrees/tree/modules/lib/hooks/new ]
         # the submodule alone gets its own repository, and no more
         new_project alone
         sed -i "s|^WorkDirectory=.*|WorkDirectory=$at/tree/lib|" ~/.config/claude-microvm/alone.ini

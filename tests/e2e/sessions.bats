@@ -130,7 +130,8 @@ for d in "/work", "/home/claude":
 
 @test "output and errors apart, exit status, SIGINT and a closed pipe" {
         run -9 --separate-stderr claude-run exec in -- sh -c 'echo out; echo err >&2; exit 9'
-        [ "$output" = out ] && [ "$stderr" = err ]
+        [ "$output" = out ]
+        [ "$stderr" = err ]
         # ssh's master holds our output until the guest's command has ended, as ssh always does
         run -124 timeout --signal=INT 2 env --default-signal=INT bash -c 'exec claude-run exec in -- sleep 100 >/dev/null 2>&1'
         run -0 bash -c 'claude-run exec in -- yes | head -n 1'
@@ -264,7 +265,8 @@ for d in "/work", "/home/claude":
         tar -cPf evil.tar -C "$evil" asked .bashrc x
         claude-run exec in sh -c 'cat >/tmp/evil.tar' <evil.tar
         claude-run cp in:asked target
-        [ "$(ls -A target)" = asked ] && [ "$(cat target/asked)" = bad ]
+        [ "$(ls -A target)" = asked ]
+        [ "$(cat target/asked)" = bad ]
         # over a link that it brings along, and with a name that leads out
         tar -cPf evil.tar -C "$evil" asked out x/file --transform 's,^x/file,out/written,'
         tar -rPf evil.tar -C "$evil" --transform 's,^,../climbed,' asked
@@ -272,7 +274,10 @@ for d in "/work", "/home/claude":
         rm target/asked
         run ! claude-run cp in:asked target
         claude-run exec -u root in rm /usr/local/bin/tar
-        [ -z "$(ls -A target)" ] && [ ! -e written ] && [ ! -e climbedasked ] && [ ! -e target/climbedasked ]
+        [ -z "$(ls -A target)" ]
+        [ ! -e written ]
+        [ ! -e climbedasked ]
+        [ ! -e target/climbedasked ]
 }
 
 @test "ports: from the ini, added, removed, reverse; a port in use is an error" {

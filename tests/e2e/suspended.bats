@@ -108,7 +108,9 @@ state() {
                 run -0 claude-run suspend frozen
                 [[ "$output" = "VM 'frozen' is suspended since "*"M on the disk. To go on: claude-run resume frozen" ]]
                 wait_screen frozen "VM 'frozen' is suspended since "
-                [ "$(state state)" = suspended ] && [ "$(state suspendedBytes)" -gt 50000000 ] && [ "$(state suspendedSinceUSec)" -gt 0 ]
+                [ "$(state state)" = suspended ]
+                [ "$(state suspendedBytes)" -gt 50000000 ]
+                [ "$(state suspendedSinceUSec)" -gt 0 ]
                 [ "$(stat --format %a "$STATES/frozen" "$STATES/frozen/memory" | tr '\n' ' ')" = '700 600 ' ]
                 [[ "$(claude-run list)" == *"frozen               suspended "*"suspended since "*"M on the disk; to go on: claude-run resume frozen"* ]]
                 # the state is used up by the start, whoever it is
@@ -181,7 +183,8 @@ refused() {
         # a setting of today: the network's rules are made anew
         sed -i 's/^Publish=.*/Publish=127.0.0.1:18094:8093/' ~/.config/claude-microvm/frozen.ini
         claude-run rename frozen thawed
-        [ ! -e "$STATES/frozen" ] && [ -e "$STATES/thawed" ]
+        [ ! -e "$STATES/frozen" ]
+        [ -e "$STATES/thawed" ]
         claude-run rename thawed frozen
         claude-run resume frozen
         assert_works

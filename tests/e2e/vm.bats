@@ -32,7 +32,8 @@ load common
         local left=$!
         run -0 run_vm right
         wait $left
-        [ -e "$(project_dir left)/left.txt" ] && [ -e "$(project_dir right)/right.txt" ]
+        [ -e "$(project_dir left)/left.txt" ]
+        [ -e "$(project_dir right)/right.txt" ]
         [ ! -e "$(project_dir left)/right.txt" ]
         assert_nothing_left left
         assert_nothing_left right
@@ -43,7 +44,8 @@ load common
         systemctl --user start claude-vm@ready
         [ "$(vm_property ready ActiveState)" = active ]
         run -0 ssh -F "$XDG_RUNTIME_DIR/claude-vm/ready/ssh.config" claude-vm 'findmnt -no FSTYPE /work; id -u; pwd; touch /work/by-ssh'
-        [ "${lines[0]}" = virtiofs ] && [ "${lines[1]}" = 1000 ]
+        [ "${lines[0]}" = virtiofs ]
+        [ "${lines[1]}" = 1000 ]
         [ "$(stat -c %u "$(project_dir ready)/by-ssh")" = "$(id -u)" ]
         systemctl --user stop claude-vm@ready
         [ "$(vm_property ready Result)" = success ]
