@@ -44,18 +44,6 @@ def head(runs):
 """
 
 
-GOALS = """## Goals that are missed
-
-| goal | why, and what was tried |
-|---|---|
-| READY at most 1.02 of QEMU by hand | This product starts a network's units, makes keys and builds a sandbox, which takes 0.2 s before QEMU runs. QEMU by hand does without, and its guest has no entropy source, no balloon and no disk. We removed from the guest: generators, udev, logind, D-Bus, libkmod, BPF, bash in the initrd, the unpacking of the kernel, its self-tests and keys of modules, and the sandbox of the guest's journal. The guest that is started by hand gains as much. Fewer CPU flags, no mitigations, a larger read-ahead and other huge pages gained nothing. We built no template (a state that is saved before the guest reads its parameters): a start from one cannot take less than that of a suspended VM, and each number of CPUs, memory and set of devices needs its own. |
-| first frame at most half of the best peer | The agent's own start is two thirds of it and the same for all. Tried without a gain: no JIT, one tier of it, no threads of its compiler. A suspended VM is at a quarter. |
-| the generator, 1,000 projects in 10 ms | To make the files and directories that systemd reads takes more than that alone, see the yardstick. |
-| `claude-run list` with 50 VMs in 50 ms, completion in 30 ms | The 50 emulated guests keep both processors busy. It was seven times as long. Since that run the questions to the manager go out together, the manifest of an image is read once, and completion asks one question. |
-| attach to the first redraw in 100 ms | A session, Python in the guest and the agent's redraw, all emulated. |
-"""
-
-
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--runs", type=int, default=5)
@@ -73,7 +61,8 @@ def main():
             failed.append(part)
             print(f"## {part}\n\nThis part failed.\n", flush=True)
     if not arguments.parts:
-        print(GOALS, end="")
+        # what takes hours, and what was tried: written by hand
+        print((pathlib.Path(__file__).parent / "closing.md").read_text(), end="")
     if failed:
         sys.exit(f"bench: failed: {', '.join(failed)}")
 
