@@ -67,7 +67,8 @@ void policy_print_change(FILE *f, const Policy *p, const PolicyAddress *known, s
 /* The networks that no name leads to, each with a blank before it. */
 void policy_print_local_networks(FILE *f);
 
-/* The sets of this machine's addresses and of the networks that it is connected to. Either array may be NULL. */
+/* The sets of this machine's addresses and of the networks that it is connected to. Either array may be NULL.
+ */
 void policy_print_own(FILE *f, char *const *addresses, char *const *networks);
 
 /* The names that TLS connections may have, one a line and each with a dot before it: what ends with a line
