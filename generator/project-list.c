@@ -57,11 +57,9 @@ static int add_seen(char ***seen, size_t n_seen, char **names) {
 
         if (!grown)
                 return -ENOMEM;
-        if (n > 0)
-                memcpy(grown + n_seen, names, n * sizeof(char *));
+        for (size_t i = 0; names && i < n; i++)
+                grown[n_seen + i] = TAKE_PTR(names[i]);
         grown[n_seen + n] = NULL;
-        if (n > 0)
-                names[0] = NULL;
         *seen = grown;
         /* those of one directory are sorted already */
         if (n_seen > 0)
@@ -181,7 +179,7 @@ int project_list_load(Generator *g, ProjectList *list) {
         if (r < 0)
                 return r;
         /* that is a mistake of each project, and one also without any */
-        for (size_t i = 0; i < g->defaults.n; i++)
+        for (size_t i = 0; g->defaults.items && i < g->defaults.n; i++)
                 g->failed |= g->defaults.items[i].error != NULL;
         for (size_t i = 0; g->config_dirs && g->config_dirs[i]; i++) {
                 r = load_directory(g, g->config_dirs[i], false, &seen, list);

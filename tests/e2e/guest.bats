@@ -207,6 +207,8 @@ while b"refused more than" not in last:
 print(last.decode())
 END'
         [[ "$output" = *"refused more than 10 questions in ten seconds, or 120 in an hour"* ]]
+        # once, after the answer
+        wait_journal claude-vm-clipboard@day_1.service 'asks for the clipboard more than'
         [ "$(journalctl --user --output=cat --unit claude-vm-clipboard@day_1.service --since "@$BATS_TEST_STARTED" | grep -c 'asks for the clipboard more than')" = 1 ]
         # on a slow machine it is the hour that ends it
         [ "$(asked | grep -c .)" -le 121 ]
