@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -190,9 +191,9 @@ void vm_suspend(Vm *vm, int reply_fd) {
 
 /* systemd's own limit is for the ladder alone, which begins if the memory cannot be saved. */
 static void extend_stop(const Vm *vm) {
-        sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%llu",
-                        (unsigned long long) (vm_migration_limit(vm) +
-                                        STOP_STEPS * vm->config->stop_step_usec));
+        uint64_t usec = vm_migration_limit(vm) + STOP_STEPS * vm->config->stop_step_usec;
+
+        sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%" PRIu64, usec);
 }
 
 bool vm_suspend_delays_stop(Vm *vm) {
