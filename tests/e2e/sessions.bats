@@ -178,7 +178,7 @@ for d in "/work", "/home/claude":
         run -1 claude-run cp in:missing .
         [[ "$output" == *"guest| "*"missing: no such file in the VM"* ]]
         # and the input stays the caller's
-        run -0 bash -c 'printf rest | { claude-run cp in:/etc/hostname stays && cat; }'
+        run -0 bash -c 'printf rest | { claude-run cp in:/etc/hosts stays && cat; }'
         [ "$output" = rest ]
 }
 

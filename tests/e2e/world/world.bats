@@ -286,4 +286,5 @@ greet() {
         as_user claude-run exec other -- sh -c 'until curl --silent --output /dev/null http://10.0.2.15:8099; do sleep 0.2; done'
         expect no tcp 10.0.2.15:8099
         as_user claude-run network w mode open
-        expect no tcp 10.0.2.15:8099 192.168.7
+        expect no tcp 10.0.2.15:8099 192.168.77.2:8099 127.0.0.1:8099
+}
