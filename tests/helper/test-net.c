@@ -492,7 +492,7 @@ static void test_bad_answers(void **state) {
 
 /* One that a holder would have to cut is not sent, nor is an answer that was cut taken. */
 static void test_long_questions(void **state) {
-        _cleanup_free_ char *question = calloc(1, NET_MESSAGE_MAX + 2);
+        static char question[NET_MESSAGE_MAX + 2];
         int listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), client, status;
         char *got = NULL;
         pid_t pid;
