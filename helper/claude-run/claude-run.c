@@ -19,6 +19,7 @@
 #include "helper/claude-run/fail.h"
 #include "helper/claude-run/options.h"
 #include "helper/claude-run/other-host.h"
+#include "helper/claude-run/take-signal.h"
 #include "helper/claude-run/verbs.h"
 #include "helper/claude-run/which-vm.h"
 
@@ -28,11 +29,7 @@ static void on_interrupt(int sig) {
 
 /* Without SA_RESTART: Ctrl-C ends a wait. A second one ends claude-run. */
 static void take_interrupt(void) {
-        struct sigaction action = { .sa_handler = on_interrupt, .sa_flags = SA_RESETHAND }, before;
-
-        /* as in the background of a script */
-        if (sigaction(SIGINT, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
-                sigaction(SIGINT, &action, NULL);
+        take_signal(SIGINT, &(struct sigaction) { .sa_handler = on_interrupt, .sa_flags = SA_RESETHAND });
 }
 
 typedef struct Verb {

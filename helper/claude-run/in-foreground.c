@@ -22,6 +22,7 @@
 #include "helper/claude-run/request.h"
 #include "helper/claude-run/say.h"
 #include "helper/claude-run/session.h"
+#include "helper/claude-run/take-signal.h"
 #include "helper/claude-run/which-vm.h"
 #include "helper/foreground/directory.h"
 #include "helper/foreground/keeper.h"
@@ -127,14 +128,10 @@ static void on_end_signal(int sig) {
 
 static const int signals[] = { SIGTERM, SIGHUP, SIGINT };
 
-/* But while the session has them: claude-run stays to see the VM's end. One that is ignored, as nohup(1)
- * does it, stays so. */
+/* But while the session has them: claude-run stays to see the VM's end. */
 static void take_signals(void) {
-        struct sigaction action = { .sa_handler = on_end_signal }, before;
-
         for (size_t i = 0; i < ELEMENTSOF(signals); i++)
-                if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
-                        sigaction(signals[i], &action, NULL);
+                take_signal(signals[i], &(struct sigaction) { .sa_handler = on_end_signal });
         signal(SIGPIPE, SIG_IGN);
 }
 

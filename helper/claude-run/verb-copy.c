@@ -29,6 +29,7 @@
 #include "helper/claude-run/memory.h"
 #include "helper/claude-run/session.h"
 #include "helper/claude-run/start.h"
+#include "helper/claude-run/take-signal.h"
 #include "helper/claude-run/verbs.h"
 #include "helper/claude-run/which-vm.h"
 #include "helper/sandbox/landlock.h"
@@ -329,12 +330,10 @@ static void on_end(int sig) {
 
 /* The programs end, and we stay to remove what has arrived. */
 static void take_end_signals(void) {
-        static const int signals[] = { SIGTERM, SIGHUP };
-        struct sigaction action = { .sa_handler = on_end }, before;
+        const struct sigaction action = { .sa_handler = on_end };
 
-        for (size_t i = 0; i < ELEMENTSOF(signals); i++)
-                if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
-                        sigaction(signals[i], &action, NULL);
+        take_signal(SIGTERM, &action);
+        take_signal(SIGHUP, &action);
 }
 
 /* Receives into a fresh directory below `directory`, whose path is `path`, and moves it to its place. */
