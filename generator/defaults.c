@@ -61,9 +61,13 @@ static int load_one(const UserPaths *paths, const char *dir, Defaults *d) {
 
 int defaults_load(const UserPaths *paths, char *const *config_dirs, Defaults *ret) {
         size_t n = strv_length(config_dirs);
-        Defaults d = { .items = calloc(n + 1, sizeof(DefaultsFile)) };
-        int r = d.items ? 0 : -ENOMEM;
+        Defaults d = {};
+        int r;
 
+        if (ret->items)
+                return 0;
+        d.items = calloc(n + 1, sizeof(DefaultsFile));
+        r = d.items ? 0 : -ENOMEM;
         while (r >= 0 && n > 0)
                 r = load_one(paths, config_dirs[--n], &d);
         if (r < 0) {

@@ -23,8 +23,8 @@ typedef struct Defaults {
         size_t n;
 } Defaults;
 
-/* Reads and checks the files of these directories, of which the first counts most. What is wrong with one is
- * on stderr and in its `error`. 0, -ENOMEM. */
+/* Reads and checks the files of these directories, of which the first counts most, unless `ret` has them
+ * already. What is wrong with one is on stderr and in its `error`. 0, -ENOMEM. */
 int defaults_load(const UserPaths *paths, char *const *config_dirs, Defaults *ret);
 
 void defaults_done(Defaults *d);

@@ -92,8 +92,8 @@ static int list_project(JsonWriter *w, const Project *p) {
         return json_writer_add(w, members, ELEMENTSOF(members));
 }
 
-/* A project with a mistake still has its place: nobody wants a VM with other settings there. Without a name
- * there is no unit either. */
+/* Keeps the place of a project with a mistake: nobody wants a VM with other settings there. A project
+ * without a name has no unit, and is left out. */
 static int list_broken(JsonWriter *w, const Project *p) {
         const JsonMember members[] = {
                 { "name", p->id },
@@ -143,7 +143,7 @@ static int load_others(Generator *g) {
 
         if (g->others)
                 return 0;
-        r = g->defaults.items ? 0 : defaults_load(&g->paths, g->config_dirs, &g->defaults);
+        r = defaults_load(&g->paths, g->config_dirs, &g->defaults);
         if (r < 0)
                 return r;
         g->others = calloc(1, sizeof(ProjectList));
@@ -182,7 +182,7 @@ static int load_file(Generator *g, const char *path, Project **ret) {
                 messages_say("%s: %s", path, strerror(errno));
                 return -errno;
         }
-        r = g->defaults.items ? 0 : defaults_load(&g->paths, g->config_dirs, &g->defaults);
+        r = defaults_load(&g->paths, g->config_dirs, &g->defaults);
         if (r < 0)
                 return r;
         r = project_load(&g->paths, &g->defaults, fd, dir, name, is_request(name), ret);

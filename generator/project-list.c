@@ -126,7 +126,7 @@ static int compare_work_directories(const void *a, const void *b) {
         return r != 0 ? r : strcmp((*x)->id, (*y)->id);
 }
 
-/* A request's is fresh, and a broken project has no VM. */
+/* True if no other project may have its UUID: that of a request is fresh, and a broken project has no VM. */
 static bool has_uuid(const Project *p) {
         return !p->is_request && p->messages.n_errors == 0;
 }
@@ -174,12 +174,12 @@ static void check_work_directories(ProjectList *list) {
 int project_list_load(Generator *g, ProjectList *list) {
         _cleanup_strv_free_ char **seen = NULL;
         _cleanup_free_ char *requests = NULL;
-        int r = g->defaults.items ? 0 : defaults_load(&g->paths, g->config_dirs, &g->defaults);
+        int r = defaults_load(&g->paths, g->config_dirs, &g->defaults);
 
         if (r < 0)
                 return r;
         /* that is a mistake of each project, and one also without any */
-        for (size_t i = 0; g->defaults.items && i < g->defaults.n; i++)
+        for (size_t i = 0; i < g->defaults.n; i++)
                 g->failed |= g->defaults.items[i].error != NULL;
         for (size_t i = 0; g->config_dirs && g->config_dirs[i]; i++) {
                 r = load_directory(g, g->config_dirs[i], false, &seen, list);
