@@ -103,7 +103,9 @@ static bool is_nice(const char *text) {
         return text[0] == '-' ? is_count(text + 1, 0, 20) : is_count(text + (text[0] == '+'), 0, 19);
 }
 
-/* The microseconds of the unit that the text begins with, which it advances by; 0: there is no such unit. */
+/* Reads the unit that the text begins with, and advances the text. Its microseconds; 0: there is no such
+ * unit.
+ */
 static double read_unit(const char **text) {
         static const struct {
                 const char *names;

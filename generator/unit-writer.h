@@ -15,7 +15,7 @@ DEFINE_CLEANUP(UnitWriter *, unit_writer_free, unit_writer_cleanup)
 int unit_writer_begin_dropin(UnitWriter *w, const char *unit);
 
 /* Creates the file. 0; -EEXIST: a file of this name exists; -EBADMSG: a value was refused; other negative
- * errno, also if an earlier call to print failed. After an error there is no file that was not there before.
+ * errno, also if an earlier call to print failed. After an error it leaves no new file.
  */
 int unit_writer_end(UnitWriter *w);
 
