@@ -130,7 +130,7 @@ says() {
         echo spy >"$(project_dir spied)/flake.nix"
         echo secret >~/canary
         echo secret >/tmp/canary
-        python3 -c 'import socket; s = socket.socket(socket.AF_UNIX); s.bind("/tmp/canary.sock"); s.listen(); input()' < <(sleep 60) &
+        python3 -c 'import socket; s = socket.socket(socket.AF_UNIX); s.bind("/tmp/canary.sock"); s.listen(); input()' < <(exec sleep 60 3>&- 4>&-) &
         systemctl --user set-environment SECRET_TOKEN=x
         evaluate spied
         systemctl --user unset-environment SECRET_TOKEN
