@@ -43,8 +43,15 @@ setup_file() {
         as_user systemctl --user start claude-vm@victim
 }
 
+# The false QEMU obeys nobody, so a stop alone takes all of its time limits.
+end_vms() {
+        as_user systemctl --user kill --signal=KILL "$1" 2>/dev/null || true
+        as_user systemctl --user stop "$1"
+}
+
 teardown_file() {
-        as_user systemctl --user stop 'claude-vm@*.service' evil-target
+        end_vms 'claude-vm@*.service'
+        as_user systemctl --user stop evil-target
         umount "$QEMU"
         as_user systemctl --user unset-environment EVIL_TOKEN SSH_AUTH_SOCK
         as_user tmux kill-server
@@ -60,7 +67,7 @@ setup() {
 
 teardown() {
         [ -n "${BATS_TEST_COMPLETED:-}" ] || as_user journalctl --user --no-pager --since "@$BATS_TEST_STARTED" | tail -n 60
-        as_user systemctl --user stop claude-vm@evil
+        end_vms claude-vm@evil.service
         rm -rf "$UNITS"/claude-vm*@evil.service.d
         as_user systemctl --user daemon-reload
         as_user systemctl --user reset-failed
