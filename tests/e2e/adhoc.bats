@@ -144,8 +144,8 @@ assert_no_vm() {
 
 @test "with a terminal: start, detach, find it again, exit; --name makes a project" {
         terminal adhoc "$DIRECTORY"
-        tmux send-keys -t adhoc "claude-run ${SETTINGS[*]} ; echo status=\$?" Enter
-        wait_agent adhoc drawn
+        tmux send-keys -t adhoc "claude-run ${SMALL[*]} -- \"echo dr''awn; sleep 300\"; echo status=\$?" Enter
+        wait_screen adhoc drawn
         tmux send-keys -t adhoc 'C-\'
         wait_screen adhoc 'status=0'
         [ "$(ids | wc -l)" = 1 ]

@@ -89,7 +89,7 @@ type_in() {
 @test "SIGTERM of claude-run gives the terminal back" {
         attach_terminal back 'stty -a >before; claude-run; echo status=$?; stty -a >after; echo after=$?'
         pkill -TERM -x claude-run
-        wait_screen back 'status=[0-9]'
+        wait_screen back 'status=143'
         wait_screen back 'after=0'
         cmp "$(project_dir tui)/before" "$(project_dir tui)/after"
         [ "$(vm_property tui ActiveState)" = active ]
@@ -143,20 +143,24 @@ type_in() {
 }
 
 @test "a VM that dies gives the terminal back" {
-        attach_terminal dead 'stty -a >before; claude-run; echo status=$?; stty -a >after; echo after=$?'
-        pkill -KILL --full 'qemu-system.* -name claude-vm@tui '
+        small_project dead 'echo drawn; sleep 300'
+        terminal dead "$(project_dir dead)"
+        tmux send-keys -t dead 'stty -a >before; claude-run; echo status=$?; stty -a >after; echo after=$?' Enter
+        wait_screen dead drawn
+        pkill -KILL --full 'qemu-system.* -name claude-vm@dead '
         wait_screen dead 'status=70'
         wait_screen dead 'after=0'
-        cmp "$(project_dir tui)/before" "$(project_dir tui)/after"
+        cmp "$(project_dir dead)/before" "$(project_dir dead)/after"
         systemctl --user reset-failed
-        assert_nothing_left tui
+        assert_nothing_left dead
 }
 
 @test "claude-run -- -p: plain pipes, the agent's status, and the VM stopped afterwards" {
-        new_project pipe
+        new_project pipe '[Environment]' "$SMALL_AGENT"
+        make_small_agent "$(project_dir pipe)"
         cd "$(project_dir pipe)"
-        run -0 --separate-stderr bash -c 'echo "a question" | claude-run -- -p'
-        [ "$output" = "You said: a question" ]
+        run -7 --separate-stderr bash -c 'echo "echo a question; exit 7" | claude-run -- -p'
+        [ "$output" = "a question" ]
         assert_nothing_left pipe
 }
 
@@ -165,8 +169,9 @@ type_in() {
         run -0 systemd-analyze --user verify --recursive-errors=no $examples/claude-nightly@.timer $examples/claude-nightly@.service
         mkdir -p ~/.config/systemd/user
         cp $examples/* ~/.config/systemd/user/
-        new_project night
-        echo "what is new" >~/.config/claude-microvm/night.prompt
+        new_project night '[Environment]' "$SMALL_AGENT"
+        make_small_agent "$(project_dir night)"
+        echo "echo You said: what is new" >~/.config/claude-microvm/night.prompt
         run -0 systemctl --user start claude-nightly@night.service
         wait_journal claude-nightly@night.service 'You said: what is new'
         assert_nothing_left night

@@ -60,11 +60,13 @@ new_project() {
 }
 
 # Claude Code takes as long to begin as two guests. Where a test is of what is around an agent, its program runs this
-# before it reads anything of its own: the prompt as a line of shell, with its status.
+# before it reads anything of its own: the prompt, its last word or else its input, as a line of shell, with its status.
 SMALL_AGENT=BUN_OPTIONS=--preload=/work/agent.js
 make_small_agent() {
         cat >"$1/agent.js" <<-'JS'
-	const { status } = require("node:child_process").spawnSync("sh", ["-c", process.argv.at(-1)], { stdio: "inherit" });
+	const word = process.argv.at(-1);
+	const prompt = word === "-p" ? require("node:fs").readFileSync(0, "utf8") : word;
+	const { status } = require("node:child_process").spawnSync("sh", ["-c", prompt], { stdio: "inherit" });
 	process.exit(status ?? 1);
 	JS
 }

@@ -174,10 +174,11 @@ in_guest() {
         key=$(new_secret) token=$(new_secret)
         mkdir -p "$BATS_TEST_TMPDIR/directory"
         cd "$BATS_TEST_TMPDIR/directory"
+        make_small_agent "$PWD"
         CLAUDE_HOME=$HOME/homes/part ANTHROPIC_API_KEY=$key CLAUDE_CODE_OAUTH_TOKEN=$token \
                 claude-run --allow "host:$API_PORT" --memory 1536M --cpus 1 --accelerator tcg --env "ANTHROPIC_BASE_URL=http://10.0.2.2:$API_PORT" \
-                --env CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1 -- \
-                -p --dangerously-skip-permissions 'run: touch /work/begun; for i in {1..350}; do [ -e /work/seen ] && break; sleep 0.3; done' 3>&- 4>&- >/dev/null &
+                --env "$SMALL_AGENT" -- -p 'curl --silent --max-time 60 --header "x-api-key: $ANTHROPIC_API_KEY" "$ANTHROPIC_BASE_URL/v1/messages" --data "{}"
+                        touch /work/begun; i=0; until [ -e /work/seen ] || [ $((i += 1)) -gt 350 ]; do sleep 0.3; done' 3>&- 4>&- >/dev/null &
         pid=$!
         wait_file "$PWD/begun"
         run "$BATS_TEST_DIRNAME/find-secret" --vm --proxy --given-to "$pid" --kept-in "$BATS_FILE_TMPDIR/api.log" "$key" "$token"
