@@ -159,7 +159,11 @@ says() {
         done
         rm -f flake.nix
         mkfifo flake.nix
-        run ! timeout 20 systemctl --user start claude-vm-devshell@hostile
+        run timeout 20 systemctl --user start claude-vm-devshell@hostile
+        # 124 would be a reader that waits for a writer
+        [ "$status" != 0 ]
+        [ "$status" != 124 ]
+        says "cannot read 'flake.nix': "
         rm flake.nix
         head -c 1100000 /dev/zero | tr '\0' ' ' >flake.nix
         run ! evaluate hostile

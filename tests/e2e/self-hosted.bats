@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # The hook of contrib/self-hosted, called as the orchestrator of Claude Code's self-hosted environments does; and that of
-# contrib/slurm with an sbatch that only says what it was told. bats file_tags=no-vm
+# contrib/slurm with an sbatch that only says what it was told.
+# bats file_tags=no-vm
 
 load common
 

@@ -132,7 +132,7 @@ guest_settings() {
         [ -z "$(ls -d "$XDG_RUNTIME_DIR/claude-vm-fs/uc_1:user_config"* 2>/dev/null)" ]
         printf '[Project]\nUserConfig=no\n' >>~/.config/claude-microvm/uc_1.ini
         claude-run start uc_1
-        run -0 guest find /home/claude/.claude -lname '/var/lib/claude-vm/*'
+        run -0 guest find /home/claude/.claude -lname '/var/lib/claude-vm-user-config/*'
         [ -z "$output" ]
         # the place itself may be on the VM's disk
         run -0 guest sh -c 'ls -A /var/lib/claude-vm-user-config 2>/dev/null || true'

@@ -453,6 +453,9 @@ static void test_obeys_nothing(void **state) {
                   ">>.git/packed-refs; printf 'nonsense' >.git/refs/heads/odd; ln -s /etc/passwd .git/refs/heads/link");
         assert_int_equal(fetch(&branches, &why), 0);
         assert_false(scratch_has("pwned"));
+        /* what is run leaves its mark beside itself */
+        assert_false(scratch_has("hooks/pwned"));
+        assert_false(scratch_has(WORK "/.git/hooks/pwned"));
         assert_int_equal(branches.n_odd, 2);
         shell(GIT "cd origin; test \"$(git log --format=%s claude/web/main | tr '\\n' ' ')\" = 'two one '");
 }

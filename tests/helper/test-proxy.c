@@ -30,6 +30,14 @@ static char *print_config(const ProxyConfig *c) {
 #define assert_says(text, what) assert_non_null(strstr(text, what))
 #define assert_silent(text, what) assert_null(strstr(text, what))
 
+static void assert_order(const char *text, const char *before, const char *after) {
+        const char *first = strstr(text, before), *second = strstr(text, after);
+
+        assert_non_null(first);
+        assert_non_null(second);
+        assert_true(first < second);
+}
+
 static ProxyConfig claude(const char *keys) {
         ProxyConfig c = { .api = api_find("claude"), .keys = keys };
 
@@ -114,11 +122,10 @@ static void test_one_key(void **state) {
 static void test_order(void **state) {
         const ProxyConfig c = claude("ANTHROPIC_API_KEY ANTHROPIC_AUTH_TOKEN");
         _cleanup_free_ char *text = print_config(&c);
-        const char *refusal = strstr(text, "unless has_placeholder"), *removal = strstr(text, "del-header"),
-                   *key = strstr(text, "%[env(");
 
-        assert_true(strstr(text, "txn.ANTHROPIC_AUTH_TOKEN) bool(true)") < refusal);
-        assert_true(refusal < removal && removal < key);
+        assert_order(text, "txn.ANTHROPIC_AUTH_TOKEN) bool(true)", "unless has_placeholder");
+        assert_order(text, "unless has_placeholder", "del-header");
+        assert_order(text, "del-header", "%[env(");
         assert_says(text, "set-header authorization 'Bearer %[env(ANTHROPIC_AUTH_TOKEN)]'");
 }
 
@@ -210,8 +217,8 @@ static void test_mode_allow(void **state) {
                         "  tcp dport 8443 ct status dnat ct original ip daddr @names_443 accept\n }\n");
         assert_says(text, "  tcp dport 443 accept\n  reject with tcp reset\n");
         /* before any name, after the addresses */
-        assert_true(strstr(text, "  ip daddr 192.168.2.1/32 ") < strstr(text, "th dport 443 goto refuse\n"));
-        assert_true(strstr(text, "th dport 443 goto refuse\n") < strstr(text, "@names_0 goto allow"));
+        assert_order(text, "  ip daddr 192.168.2.1/32 ", "th dport 443 goto refuse\n");
+        assert_order(text, "th dport 443 goto refuse\n", "@names_0 goto allow");
         names = policy_text(policy_print_tls_names, &p);
         assert_string_equal(names, ".example.org\n.api.example.net\n");
 }
