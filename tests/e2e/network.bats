@@ -103,11 +103,16 @@ refused() {
 }
 
 @test "a mode that is tightened cuts what is open" {
-        # a download that does not end by itself
-        claude-run exec online -- bash -c 'exec 3<>/dev/tcp/10.0.2.2/"$0"; echo open >/work/open; read -r -t 60 -u 3; echo "ended $?" >/work/ended' "$API_PORT" 3>&- 4>&- &
+        rm -f "$(project_dir online)"/{open,ended}
+        # an upload that does not end by itself: what is cut is told with the next packet
+        claude-run exec online -- bash -c 'trap "" PIPE; exec 3<>/dev/tcp/10.0.2.2/"$0"; echo open >/work/open
+                end=$((SECONDS + 180)); while ((SECONDS < end)) && printf x >&3; do sleep 0.2; done 2>/dev/null
+                ((SECONDS < end)) && echo cut >/work/.ended || echo open >/work/.ended; mv /work/.ended /work/ended' "$API_PORT" 3>&- 4>&- &
         wait_file "$(project_dir online)/open"
         claude-run network online mode none
         refused online 10.0.2.2 "$API_PORT"
+        wait_file "$(project_dir online)/ended"
+        [ "$(cat "$(project_dir online)/ended")" = cut ]
         run ! claude-run exec online -- timeout 3 getent ahosts example.org
         run -1 claude-run network online mode all
         [[ "$output" == *"must be one of: internet allow none open"* ]]
@@ -115,7 +120,7 @@ refused() {
         run -0 claude-run config show online
         [[ "$output" == *"Network.Mode=internet"*online.ini:* ]]
         reaches online 10.0.2.2 "$API_PORT"
-        kill %1
+        wait
 }
 
 @test "a download from a service that is faster than the guest arrives whole, in packets of any size" {
