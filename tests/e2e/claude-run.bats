@@ -255,7 +255,9 @@ wait_file_line() {
         wait_screen watch ' tui .* waiting '
         wait_file_line "$bus" 'STRING "tui: the agent waits for you"'
 
+        local deadline=$((SECONDS + 180))
         until grep --quiet '^> tui ' <(screen watch); do
+                [ $SECONDS -lt $deadline ]
                 tmux send-keys -t watch Down
                 sleep 0.2
         done

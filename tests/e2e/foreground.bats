@@ -84,8 +84,9 @@ wait_end() {
         timeout "$2" tail --pid="$1" --follow /dev/null
 }
 
+# assert_nothing [SECONDS]: nothing is left, or will be in a moment
 assert_nothing() {
-        local left pid deadline=$((SECONDS + 10))
+        local left pid deadline=$((SECONDS + ${1:-120}))
         for pid in $(programs | cut -d ' ' -f 1); do
                 wait_end "$pid" $((deadline > SECONDS ? deadline - SECONDS : 1)) || true
         done
@@ -159,7 +160,7 @@ assert_nothing() {
         run -0 cat "$BATS_TEST_TMPDIR/stderr"
         echo "claude-run said: $output"
         [[ "$output" == "claude-run: VM '"*"': Stopped by SIGTERM" ]]
-        assert_nothing
+        assert_nothing 10
 }
 
 @test "the keeper is killed: the kernel ends the VM, and the next start removes the directory" {

@@ -68,7 +68,8 @@ refused() {
         [ "$(wc -l <<<"$output")" = 1 ]
         [ "$(jq --raw-output '.CLAUDE_VM_NETWORK_PORT + .CLAUDE_VM_NETWORK_PROTOCOL' <<<"$output")" = 4711tcp ]
         # the kernel hands its log over a tenth of a second late
-        for _ in {1..300}; do
+        local deadline=$((SECONDS + 180))
+        while [ $SECONDS -lt $deadline ]; do
                 run -0 claude-run network online --json
                 [ "$(jq '.refused[] | select(.address == "10.11.12.13") | .count' <<<"$output")" != 2 ] || break
                 sleep 0.1
@@ -186,18 +187,22 @@ while True:
 }
 
 @test "pasta and dnsmasq are killed: they come back, and nothing was open meanwhile" {
+        local deadline
         for unit in claude-vm-pasta@online claude-vm-dns@online; do
                 before=$(unit_property $unit MainPID)
                 [ "$before" != 0 ]
                 kill -KILL "$before"
-                for _ in {1..100}; do
+                deadline=$((SECONDS + 180))
+                while [ $SECONDS -lt $deadline ]; do
                         after=$(unit_property $unit MainPID)
                         [ "$after" = 0 ] || [ "$after" = "$before" ] || break
                         sleep 0.1
                 done
+                [ "$after" != 0 ]
                 [ "$after" != "$before" ]
         done
-        for _ in {1..60}; do
+        deadline=$((SECONDS + 180))
+        while [ $SECONDS -lt $deadline ]; do
                 ! reaches online host "$API_PORT" || break
         done
         reaches online host "$API_PORT"

@@ -53,7 +53,7 @@ watch() {
 
 event() {
         local line
-        while read -r -t 20 -u "${WATCH[0]}" line; do
+        while read -r -t 180 -u "${WATCH[0]}" line; do
                 # shellcheck disable=SC2053 # a pattern
                 [[ $line != $1 ]] || return 0
         done

@@ -91,7 +91,7 @@ assert_works() {
 
 # The ssh master follows the VM.
 assert_served() {
-        curl --silent --fail --retry 40 --retry-connrefused --retry-delay 1 --max-time 40 --output /dev/null "http://127.0.0.1:$1/"
+        curl --silent --fail --retry 180 --retry-connrefused --retry-delay 1 --retry-max-time 180 --max-time 40 --output /dev/null "http://127.0.0.1:$1/"
 }
 
 state() {

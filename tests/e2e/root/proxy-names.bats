@@ -24,8 +24,8 @@ helper() {
 
 # until_true COMMAND…
 until_true() {
-        local i
-        for ((i = 0; i < 100; i++)); do
+        local deadline=$((SECONDS + 180))
+        while [ $SECONDS -lt $deadline ]; do
                 "$@" >/dev/null 2>&1 && return
                 sleep 0.1
         done

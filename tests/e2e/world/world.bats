@@ -88,6 +88,14 @@ expect() {
         [ "$output" = "$(printf "%s $answer\n" "$@")" ]
 }
 
+# wait_answer yes|no DESTINATION: until TCP has this answer
+wait_answer() {
+        local deadline=$((SECONDS + 180))
+        until [[ "$(tries tcp "$2")" == *" $1" ]]; do
+                [ $SECONDS -lt $deadline ] || { echo "not '$1' in time: $2"; return 1; }
+        done
+}
+
 LOCAL=(192.168.77.1 192.168.77.50 192.168.77.2:6000 44.113.0.2:6000 44.113.0.3 169.254.169.254 10.0.2.2:5432 10.0.2.2:6000 192.0.0.4:5432 192.0.0.1 192.0.0.3 127.0.0.1:5432)
 
 @test "Mode=internet: public addresses and names, and nothing that is this machine's or local" {
@@ -105,16 +113,10 @@ LOCAL=(192.168.77.1 192.168.77.50 192.168.77.2:6000 44.113.0.2:6000 44.113.0.3 1
 @test "this machine gets one more address: its network is closed, too" {
         expect yes tcp 45.0.0.20
         ip addr add 45.0.0.60/26 dev lan0
-        for _ in {1..50}; do
-                [[ "$(tries tcp 45.0.0.20)" != *yes ]] || continue
-                break
-        done
+        wait_answer no 45.0.0.20
         expect no tcp 45.0.0.20
         ip addr del 45.0.0.60/26 dev lan0
-        for _ in {1..50}; do
-                [[ "$(tries tcp 45.0.0.20)" != *no ]] || continue
-                break
-        done
+        wait_answer yes 45.0.0.20
         expect yes tcp 45.0.0.20
 }
 
@@ -160,7 +162,8 @@ LOCAL=(192.168.77.1 192.168.77.50 192.168.77.2:6000 44.113.0.2:6000 44.113.0.3 1
         as_user claude-run network w mode allow
         as_user claude-run network w allow one.example evil.example
         guest bash -c 'for n in one evil; do curl --silent --no-buffer --output /work/$n http://$n.example/slow & done; wait' 3>&- 4>&- &
-        for _ in {1..100}; do
+        local deadline=$((SECONDS + 180))
+        while [ $SECONDS -lt $deadline ]; do
                 [ ! -s $USER_HOME/world/w/one ] || [ ! -s $USER_HOME/world/w/evil ] || break
                 sleep 0.1
         done
@@ -241,10 +244,7 @@ greet() {
         expect yes tcp 45.0.0.10 192.168.77.50 44.113.0.3 rebind.example 169.254.169.254
         expect no tcp 10.0.2.2:5432 192.0.0.4:5432 loopback.example:5432 192.168.77.2:6000 44.113.0.2:6000
         ip addr add 192.168.77.3/24 dev lan0
-        local n=0
-        until [[ "$(tries tcp 192.168.77.3:6000)" == *no ]]; do
-                [ $((n += 1)) -le 50 ]
-        done
+        wait_answer no 192.168.77.3:6000
         ip addr del 192.168.77.3/24 dev lan0
         as_user claude-run network w allow 192.168.77.2:6000
         expect yes tcp 192.168.77.2:6000
