@@ -32,6 +32,8 @@ teardown_file() {
 
 # The VMs are this file's.
 teardown() {
+        # the modes that a failed test has left
+        [ -n "${BATS_TEST_COMPLETED:-}" ] || claude-run network online mode internet || true
         [ -n "${BATS_TEST_COMPLETED:-}" ] || journalctl --user --no-pager --since "@$BATS_TEST_STARTED" | tail -n 60
 }
 

@@ -15,6 +15,8 @@ teardown_file() {
 }
 
 teardown() {
+        # a VM that stands still would stop all that comes after it
+        pkill -CONT --full 'qemu-system.* -name claude-vm@in ' || true
         [ -n "${BATS_TEST_COMPLETED:-}" ] || journalctl --user --no-pager --since "@$BATS_TEST_STARTED" | tail -n 40
 }
 

@@ -107,6 +107,9 @@ teardown_file() {
 }
 
 teardown() {
+        # of a test that failed below it
+        ! mountpoint --quiet /usr/sbin/haproxy || umount /usr/sbin/haproxy
+        rm -f "${INI%/*}/without.ini" $USER_HOME/names-key
         [ -n "${BATS_TEST_COMPLETED:-}" ] || cat "$BATS_FILE_TMPDIR/log"
 }
 
