@@ -65,8 +65,7 @@ SMALL_AGENT=BUN_OPTIONS=--preload=/work/agent.js
 make_small_agent() {
         cat >"$1/agent.js" <<-'JS'
 	const word = process.argv.at(-1);
-	const prompt = word === "-p" ? require("node:fs").readFileSync(0, "utf8") : word;
-	const { status } = require("node:child_process").spawnSync("sh", ["-c", prompt], { stdio: "inherit" });
+	const { status } = require("node:child_process").spawnSync("sh", word === "-p" ? [] : ["-c", word], { stdio: "inherit" });
 	process.exit(status ?? 1);
 	JS
 }

@@ -163,7 +163,7 @@ says() {
         # 124 would be a reader that waits for a writer
         [ "$status" != 0 ]
         [ "$status" != 124 ]
-        says "cannot read 'flake.nix': "
+        says "cannot read 'flake.nix': Operation not supported"
         rm flake.nix
         head -c 1100000 /dev/zero | tr '\0' ' ' >flake.nix
         run ! evaluate hostile

@@ -98,7 +98,7 @@ assert_nothing() {
         export ANTHROPIC_API_KEY=sk-test-key
         run -0 --separate-stderr "${JOB[@]}" --credential ANTHROPIC_API_KEY --clipboard image --env "$SMALL_AGENT" -- -p \
                 'echo hello >hello.txt; curl --silent --max-time 60 --header "x-api-key: $ANTHROPIC_API_KEY" "$ANTHROPIC_BASE_URL/v1/messages" \
-                        --data "{\"messages\":[{\"role\":\"user\",\"content\":\"a question\"}]}" | jq --raw-output ".content[0].text"' </dev/null
+                        --data "{\"tools\":[{}],\"messages\":[{\"role\":\"user\",\"content\":\"a question\"}]}" | jq --raw-output ".content[0].text"' </dev/null
         [ "$output" = "You said: a question" ]
         [[ "$stderr" == *"Clipboard= does nothing in the foreground"* ]]
         [ "$(cat hello.txt)" = hello ]

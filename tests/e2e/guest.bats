@@ -309,7 +309,7 @@ clock_offset() {
 
 @test "a session's command that is killed for memory is the only one" {
         local other
-        guest sh -c 'until [ -e killed ]; do sleep 0.2; done; echo alive' >"$BATS_TEST_TMPDIR/other" 3>&- 4>&- &
+        guest sh -c 'until [ -e /work/killed ]; do sleep 0.2; done; echo alive' >"$BATS_TEST_TMPDIR/other" 3>&- 4>&- &
         other=$!
         guest python3 -c "$(hog hog-1)" >"$BATS_TEST_TMPDIR/hog" 2>&1 3>&- 4>&- &
         local hog=$!

@@ -139,7 +139,7 @@ MESSAGE='{"model":"scripted","max_tokens":9,"messages":[{"role":"user","content"
 @test "the budget of a day ends with an error that says so, and costs nothing more" {
         local i status
         # one session for all of them
-        run -0 guest bash -c 'for ((i = 0; i < 41; i++)); do status=$('"$WITH_PLACEHOLDER"'); [ "$status" = 200 ] || break; done; echo "$i $status"' \
+        run -0 --separate-stderr guest bash -c 'for ((i = 0; i < 41; i++)); do status=$('"$WITH_PLACEHOLDER"'); [ "$status" = 200 ] || break; done; echo "$i $status"' \
                 /v1/messages --data "${MESSAGE/hello/one of many}"
         read -r i status <<<"$output"
         [ "$status" = 429 ]
