@@ -88,6 +88,16 @@ int manager_reload(Manager *m) {
         return call_reload(m->bus, RELOAD_LIMIT);
 }
 
+int manager_reload_within(uint64_t limit_usec) {
+        sd_bus *bus = NULL;
+        int r = sd_bus_open_user(&bus);
+
+        if (r >= 0)
+                r = call_reload(bus, limit_usec);
+        sd_bus_flush_close_unref(bus);
+        return r;
+}
+
 static int unit_path(const char *unit, char **ret) {
         return sd_bus_path_encode("/org/freedesktop/systemd1/unit", unit, ret);
 }

@@ -37,6 +37,10 @@ int manager_version(Manager *m, char **ret);
 /* Reloads the manager's configuration (generators run again). 0, negative errno. */
 int manager_reload(Manager *m);
 
+/* The same on a connection of its own. After -ETIMEDOUT the manager may go on with it. A caller that hung up
+ * at once would be refused, because the manager asks the bus who it is. */
+int manager_reload_within(uint64_t limit_usec);
+
 /* The state of a unit, which is loaded for it. 0, negative errno. */
 int manager_look(Manager *m, const char *unit, UnitState *ret);
 

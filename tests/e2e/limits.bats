@@ -145,9 +145,14 @@ have_controller() {
         claude-run set set cpuquota=50%
         systemctl --user stop claude-vm@set
         [ ! -e "$dir" ]
-        run -0 systemctl --user daemon-reload
         [ "$(vm_property set CPUQuotaPerSecUSec)" = 2.500000s ]
         [ "$(vm_property set MemoryHigh)" = infinity ]
+        # also when it is the same unit that starts again
+        systemctl --user start claude-vm@set
+        claude-run set set cpuquota=50%
+        systemctl --user restart claude-vm@set
+        [ "$(vm_property set CPUQuotaPerSecUSec)" = 2.500000s ]
+        systemctl --user stop claude-vm@set
 }
 
 @test "GuestHash=: the pinned image starts, another one and a changed one do not" {

@@ -1,6 +1,7 @@
 #include "tests/test.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -33,6 +34,15 @@ static bool exists(const char *name) {
         return lstat(in(name), &st) == 0;
 }
 
+static unsigned reloads;
+
+int __wrap_manager_reload_within(uint64_t limit_usec);
+
+int __wrap_manager_reload_within(uint64_t limit_usec) {
+        reloads++;
+        return 0;
+}
+
 /* Those of `claude-run set` go, another's stays, and so does its directory. */
 static void test_limits(void **state) {
         static const char *const directories[] = { "systemd", "systemd/user.control",
@@ -50,12 +60,17 @@ static void test_limits(void **state) {
         create(own);
         create(other);
         assert_int_equal(gc_run(directory, directory, "web"), 0);
+        assert_int_equal(reloads, 1);
         assert_false(exists(web));
         assert_false(exists(high));
         assert_true(exists(own));
         assert_true(exists(other));
         assert_int_equal(gc_run(directory, directory, "other"), 0);
+        assert_int_equal(reloads, 2);
         assert_false(exists("systemd/user.control/claude-vm@other.service.d"));
+        /* nothing was set: no reload */
+        assert_int_equal(gc_run(directory, directory, "web"), 0);
+        assert_int_equal(reloads, 2);
 
         assert_int_equal(unlink(in(own)), 0);
         assert_int_equal(rmdir(in("systemd/user.control/claude-vm@web.service.d")), 0);
