@@ -6,12 +6,15 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-journal.h>
+#include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/printable.h"
@@ -33,9 +36,28 @@ void log_set_directory(const char *directory) {
         vm_directory = directory;
 }
 
+bool log_is_stream(int fd, const char *stream) {
+        struct stat st;
+        char text[64];
+
+        if (!stream || fstat(fd, &st) < 0)
+                return false;
+        snprintf(text, sizeof(text), "%ju:%ju", (uintmax_t) st.st_dev, (uintmax_t) st.st_ino);
+        return strcmp(text, stream) == 0;
+}
+
+/* The variable is inherited by programs whose stderr goes elsewhere, so what it names counts (systemd.exec(5)).
+ */
+static bool has_journal(void) {
+        static enum { UNKNOWN, NO, YES } known;
+
+        if (known == UNKNOWN)
+                known = log_is_stream(STDERR_FILENO, getenv("JOURNAL_STREAM")) ? YES : NO;
+        return known == YES;
+}
+
 void log_line(int priority, const char *identifier, const char *line) {
-        /* systemd sets it where stderr goes to the journal */
-        if (!getenv("JOURNAL_STREAM") ||
+        if (!has_journal() ||
                         sd_journal_send("PRIORITY=%d", priority, "SYSLOG_IDENTIFIER=%s", identifier,
                                         "CLAUDE_VM=%s", vm_id, "CLAUDE_VM_UUID=%s", vm_uuid,
                                         "CLAUDE_VM_DIRECTORY=%s", vm_directory, "MESSAGE=%s", line,
@@ -44,7 +66,7 @@ void log_line(int priority, const char *identifier, const char *line) {
 }
 
 void log_network(const LogNetwork *entry) {
-        if (!getenv("JOURNAL_STREAM") ||
+        if (!has_journal() ||
                         sd_journal_send("PRIORITY=%d", LOG_INFO, "SYSLOG_IDENTIFIER=" IDENTIFIER,
                                         "CLAUDE_VM=%s", vm_id, "CLAUDE_VM_UUID=%s", vm_uuid,
                                         "CLAUDE_VM_NETWORK_VERDICT=%s", entry->verdict,

@@ -1,6 +1,7 @@
 /* The journal, with the fields that tell one VM's lines from another's; stderr where there is no journal. */
 #pragma once
 
+#include <stdbool.h>
 #include <syslog.h>
 
 /* The VM that the lines are about. Borrowed; set once. */
@@ -34,3 +35,6 @@ typedef struct LogNetwork {
 } LogNetwork;
 
 void log_network(const LogNetwork *entry);
+
+/* True if `stream`, the value of $JOURNAL_STREAM or NULL, names the descriptor. */
+bool log_is_stream(int fd, const char *stream);

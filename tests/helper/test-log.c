@@ -1,6 +1,10 @@
 #include "tests/test.h"
 
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/unix-socket.h"
@@ -35,10 +39,36 @@ static void test_systemd_without_a_name(void **state) {
         close(fd);
 }
 
+/* $JOURNAL_STREAM counts for the descriptor that it names, and for no other. */
+static void test_stream(void **state) {
+        char text[64], longer[65];
+        struct stat st;
+        int fds[2], other[2];
+
+        assert_int_equal(pipe(fds), 0);
+        assert_int_equal(pipe(other), 0);
+        assert_int_equal(fstat(fds[1], &st), 0);
+        snprintf(text, sizeof(text), "%ju:%ju", (uintmax_t) st.st_dev, (uintmax_t) st.st_ino);
+        snprintf(longer, sizeof(longer), "%s0", text);
+
+        assert_true(log_is_stream(fds[1], text));
+        assert_false(log_is_stream(other[1], text));
+        assert_false(log_is_stream(fds[1], longer));
+        assert_false(log_is_stream(fds[1], NULL));
+        assert_false(log_is_stream(fds[1], ""));
+        assert_false(log_is_stream(fds[1], "8:"));
+        assert_false(log_is_stream(-1, text));
+        for (int i = 0; i < 2; i++) {
+                close(fds[i]);
+                close(other[i]);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(
                                 test_systemd_without_a_name, scratch_setup, scratch_teardown),
+                cmocka_unit_test(test_stream),
         };
 
         unsetenv("NOTIFY_SOCKET");
