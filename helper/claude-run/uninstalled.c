@@ -2,7 +2,7 @@
  * login. Then claude-run does what systemd would: it runs the generator before a start.
  *
  *     $XDG_RUNTIME_DIR/claude-microvm/units/       what the generator wrote
- *     $XDG_RUNTIME_DIR/systemd/user/               links to it and to the templates
+ *     $XDG_RUNTIME_DIR/systemd/user/               links to it, to the templates and to their drop-ins
  *
  * What is new is written beside and compared first, because each reload of the manager
  * costs every other unit of the user a moment. Units of ad-hoc requests lie in the same
@@ -89,6 +89,24 @@ static int remove_links(const char *directory, const char *prefix, bool all) {
         return r < 0 ? r : changed;
 }
 
+/* Removes the link wherever it leads: another copy of ours has made it. 1: there was one. */
+static int remove_link(const char *directory, const char *name) {
+        _cleanup_free_ char *path = NEED(strjoin(directory, "/", name, NULL));
+        char target[2];
+
+        if (readlink(path, target, sizeof(target)) < 0)
+                return 0;
+        return unlink(path) < 0 ? -errno : 1;
+}
+
+/* Those of -Dunit_namespaces=false, which some templates have. */
+static int link_installed_dropins(const char *unit_dir, const char *template) {
+        _cleanup_free_ char *name = NEED(strjoin(template, ".d", NULL)),
+                            *target = NEED(strjoin(USER_UNIT_DIR "/", name, NULL));
+
+        return access(target, F_OK) < 0 ? remove_link(unit_dir, name) : ensure_link(target, unit_dir, name);
+}
+
 static int link_templates(const char *unit_dir) {
         int changed = 0;
 
@@ -96,6 +114,9 @@ static int link_templates(const char *unit_dir) {
                 _cleanup_free_ char *target = NEED(strjoin(USER_UNIT_DIR "/", templates[i], NULL));
                 int r = ensure_link(target, unit_dir, templates[i]);
 
+                changed |= r > 0;
+                if (r >= 0)
+                        r = link_installed_dropins(unit_dir, templates[i]);
                 if (r < 0)
                         return r;
                 changed |= r;
@@ -103,19 +124,20 @@ static int link_templates(const char *unit_dir) {
         return changed;
 }
 
-/* Removes the links wherever they lead: another copy of ours has made them. Returns 1 if there was one. */
+/* Returns 1 if there was a link. */
 static int unlink_templates(const char *unit_dir) {
         int changed = 0;
 
         for (size_t i = 0; i < ELEMENTSOF(templates); i++) {
-                _cleanup_free_ char *path = NEED(strjoin(unit_dir, "/", templates[i], NULL));
-                char target[2];
+                _cleanup_free_ char *dropins = NEED(strjoin(templates[i], ".d", NULL));
+                int r = remove_link(unit_dir, templates[i]);
 
-                if (readlink(path, target, sizeof(target)) < 0)
-                        continue;
-                if (unlink(path) < 0)
-                        return -errno;
-                changed = 1;
+                changed |= r > 0;
+                if (r >= 0)
+                        r = remove_link(unit_dir, dropins);
+                if (r < 0)
+                        return r;
+                changed |= r;
         }
         return changed;
 }

@@ -46,6 +46,13 @@ static void assert_linked(void) {
                 snprintf(name, sizeof(name), "systemd/user/%s", templates[i]);
                 snprintf(target, sizeof(target), "%s/%s", USER_UNIT_DIR, templates[i]);
                 assert_link(name, target);
+                /* drop-ins that were installed with it */
+                strcat(name, ".d");
+                strcat(target, ".d");
+                if (access(target, F_OK) == 0)
+                        assert_link(name, target);
+                else
+                        assert_false(scratch_has(name));
         }
         assert_link("systemd/user/" DROPIN, scratch_path(UNITS DROPIN));
         assert_false(scratch_has("systemd/user/default.target.wants"));
@@ -83,6 +90,15 @@ static void test_changes_are_seen(void **state) {
         scratch_link("/elsewhere/claude-vm@.service", "systemd/user/claude-vm@.service");
         assert_int_equal(sync_with(false), 1);
         assert_link("systemd/user/claude-vm@.service", USER_UNIT_DIR "/claude-vm@.service");
+        /* the same copy's drop-ins, which this one may not have */
+        unlink(scratch_path("systemd/user/claude-vm@.service.d"));
+        scratch_link("/elsewhere/claude-vm@.service.d", "systemd/user/claude-vm@.service.d");
+        assert_int_equal(sync_with(false), 1);
+        assert_int_equal(sync_with(false), 0);
+        if (access(USER_UNIT_DIR "/claude-vm@.service.d", F_OK) == 0)
+                assert_link("systemd/user/claude-vm@.service.d", USER_UNIT_DIR "/claude-vm@.service.d");
+        else
+                assert_false(scratch_has("systemd/user/claude-vm@.service.d"));
 }
 
 /* A bad ini is a unit that says so; a generator that fails leaves what was there. */
@@ -111,6 +127,8 @@ static void test_an_installation_takes_them_away(void **state) {
                 char name[128];
 
                 snprintf(name, sizeof(name), "systemd/user/%s", templates[i]);
+                assert_false(scratch_has(name));
+                strcat(name, ".d");
                 assert_false(scratch_has(name));
         }
         assert_false(scratch_has("systemd/user/" DROPIN));
