@@ -46,8 +46,8 @@ bool log_is_stream(int fd, const char *stream) {
         return strcmp(text, stream) == 0;
 }
 
-/* The variable is inherited by programs whose stderr goes elsewhere, so what it names counts (systemd.exec(5)).
- */
+/* The variable is inherited by programs whose stderr goes elsewhere, so what it names counts
+ * (systemd.exec(5)). */
 static bool has_journal(void) {
         static enum { UNKNOWN, NO, YES } known;
 
