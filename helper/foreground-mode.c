@@ -3,12 +3,23 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <unistd.h>
+
+static pid_t parent;
 
 bool foreground_mode(void) {
         return getenv(FOREGROUND_VARIABLE);
 }
 
+void foreground_set_parent(pid_t pid) {
+        parent = pid;
+}
+
 void foreground_bind(void) {
-        if (foreground_mode())
-                prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (!foreground_mode())
+                return;
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        /* of an end before this there is no signal */
+        if (getppid() != parent)
+                _exit(EXIT_FAILURE);
 }

@@ -415,6 +415,7 @@ static int usage(FILE *f) {
 
 int main(int argc, char **argv) {
         core_dump_empty();
+        foreground_set_parent(getppid());
         if (argc == 2 && strcmp(argv[1], "--help") == 0)
                 return usage(stdout);
         if (argc == 2 && strcmp(argv[1], "--version") == 0)

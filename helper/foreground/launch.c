@@ -89,6 +89,7 @@ pid_t launch(const Launch *l) {
         /* for foreground_bind() in the child, before its execve() */
         if (setenv(FOREGROUND_VARIABLE, "1", 1) < 0)
                 return -errno;
+        foreground_set_parent(getpid());
         pid = fork();
         if (pid == 0)
                 become_helper(l);

@@ -65,8 +65,27 @@ static void test_no_descriptor_of_the_caller(void **state) {
         assert_null(strstr(text, "secret"));
 }
 
+/* The keeper has ended between the fork and the bind. */
+static void test_bind_to_one_that_has_ended(void **state) {
+        int status;
+        pid_t pid = fork();
+
+        if (pid == 0) {
+                setenv(FOREGROUND_VARIABLE, "1", 1);
+                foreground_set_parent(getppid());
+                foreground_bind();
+                foreground_set_parent(getpid());
+                foreground_bind();
+                _exit(EXIT_SUCCESS);
+        }
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), EXIT_FAILURE);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_bind_to_one_that_has_ended),
                 cmocka_unit_test_setup_teardown(
                                 test_no_descriptor_of_the_caller, scratch_setup, scratch_teardown),
         };
