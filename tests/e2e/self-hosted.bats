@@ -110,11 +110,39 @@ units() {
         [ "$(cat "$CLAUDE_VM_ORDERS/$ORDER/job")" = 17 ]
         [[ "$(cat "$STUBS/jobs")" == *"--no-requeue"*"--export=HOME,PATH,"*"/runner-job $CLAUDE_VM_ORDERS/$ORDER "* ]]
         run ! grep eyJ "$STUBS/jobs"
+        # the token of a job that never ran goes when none of its age can run any more
+        spawn slurm "${ORDER%1}4"
+        touch --date '9 hours ago' "$CLAUDE_VM_ORDERS/$ORDER/jwt"
+        mkdir -p "$CLAUDE_VM_ORDERS/old"
+        touch --date '31 days ago' "$CLAUDE_VM_ORDERS/old"
+        spawn slurm "${ORDER%1}5"
+        [ "$(cd "$CLAUDE_VM_ORDERS" && ls -- */jwt)" = "$(printf '%s/jwt\n' "${ORDER%1}4" "${ORDER%1}5")" ]
+        [ -e "$CLAUDE_VM_ORDERS/$ORDER" ]
+        [ ! -e "$CLAUDE_VM_ORDERS/old" ]
         touch "$STUBS/refuse"
         run -1 spawn slurm "${ORDER%1}2"
         [ "${lines[-1]}" = "user-message: the cluster takes no job now" ]
         [ ! -e "$CLAUDE_VM_ORDERS/${ORDER%1}2" ]
         run -2 spawn slurm ../x
+}
+
+@test "on Slurm: a runner's job has a directory that the epilog knows, and a SIGTERM ends its VM" {
+        cat >"$STUBS/claude-run" <<-'STUB'
+	#!/bin/bash
+	trap 'echo stopped >"$STUBS/stopped"; exit 143' TERM
+	printf '%s\n' "$@" >"$STUBS/words"
+	while :; do sleep 0.1; done
+	STUB
+        chmod +x "$STUBS/claude-run"
+        mkdir -p "$CLAUDE_VM_ORDERS/x" "$BATS_TEST_TMPDIR/tmp"
+        echo eyJ >"$CLAUDE_VM_ORDERS/x/jwt"
+        SLURM_JOB_ID=18 SLURM_RESTART_COUNT=1 TMPDIR=$BATS_TEST_TMPDIR/tmp /usr/share/claude-microvm/slurm/runner-job "$CLAUDE_VM_ORDERS/x" 3>&- 4>&- &
+        wait_file "$STUBS/words"
+        ls -d "$BATS_TEST_TMPDIR"/tmp/claude-18-1.*
+        kill $!
+        wait $! || [ $? = 143 ]
+        [ -e "$STUBS/stopped" ]
+        [ -z "$(ls "$BATS_TEST_TMPDIR/tmp" "$CLAUDE_VM_ORDERS/x" | grep --invert-match :)" ]
 }
 
 @test "on Slurm: a task is a branch, and git obeys nothing that the guest wrote" {
