@@ -119,6 +119,14 @@ units() {
         [ "$(cd "$CLAUDE_VM_ORDERS" && ls -- */jwt)" = "$(printf '%s/jwt\n' "${ORDER%1}4" "${ORDER%1}5")" ]
         [ -e "$CLAUDE_VM_ORDERS/$ORDER" ]
         [ ! -e "$CLAUDE_VM_ORDERS/old" ]
+        # a hook that fails before has made no order, and a second delivery is the first one
+        printf '%s\n' '#!/bin/sh' 'echo "cat: write error: No space left on device" >&2' 'exit 1' >"$STUBS/cat"
+        chmod +x "$STUBS/cat"
+        run -1 spawn slurm "${ORDER%1}6"
+        rm "$STUBS/cat"
+        [ "$(find "$CLAUDE_VM_ORDERS" -name "${ORDER%1}6" -o -name '.new.*')" = '' ]
+        spawn slurm "${ORDER%1}6"
+        [ -e "$CLAUDE_VM_ORDERS/${ORDER%1}6/job" ]
         touch "$STUBS/refuse"
         run -1 spawn slurm "${ORDER%1}2"
         [ "${lines[-1]}" = "user-message: the cluster takes no job now" ]
