@@ -113,12 +113,14 @@ units() {
         # the token of a job that never ran goes when none of its age can run any more
         spawn slurm "${ORDER%1}4"
         touch --date '9 hours ago' "$CLAUDE_VM_ORDERS/$ORDER/jwt"
-        mkdir -p "$CLAUDE_VM_ORDERS/old"
-        touch --date '31 days ago' "$CLAUDE_VM_ORDERS/old"
+        mkdir -p "$CLAUDE_VM_ORDERS"/{old,notes}
+        touch --date '31 days ago' "$CLAUDE_VM_ORDERS"/old/{job,log} "$CLAUDE_VM_ORDERS/notes"
         spawn slurm "${ORDER%1}5"
         [ "$(cd "$CLAUDE_VM_ORDERS" && ls -- */jwt)" = "$(printf '%s/jwt\n' "${ORDER%1}4" "${ORDER%1}5")" ]
         [ -e "$CLAUDE_VM_ORDERS/$ORDER" ]
         [ ! -e "$CLAUDE_VM_ORDERS/old" ]
+        # no order
+        [ -e "$CLAUDE_VM_ORDERS/notes" ]
         # a hook that fails before has made no order, and a second delivery is the first one
         printf '%s\n' '#!/bin/sh' 'echo "cat: write error: No space left on device" >&2' 'exit 1' >"$STUBS/cat"
         chmod +x "$STUBS/cat"
