@@ -209,7 +209,7 @@ static void test_mode_allow(void **state) {
         policy_add_word(&p, "192.168.2.1:22");
         text = policy_text(policy_print_table, &p);
         assert_says(text, "  iifname \"vm0\" ip daddr 192.168.1.0/24 tcp dport 443 return\n");
-        assert_silent(text, "192.168.2.1/32 tcp dport 443 return");
+        assert_silent(text, "192.168.2.1 tcp dport 443 return");
         assert_says(text, "  iifname \"vm0\" tcp dport 443 redirect to :8443\n");
         assert_says(text,
                         "  tcp dport 8443 ct status dnat ct mark 3 counter name allowed accept\n"
@@ -217,7 +217,7 @@ static void test_mode_allow(void **state) {
                         "  tcp dport 8443 ct status dnat ct original ip daddr @names_443 accept\n }\n");
         assert_says(text, "  tcp dport 443 accept\n  reject with tcp reset\n");
         /* before any name, after the addresses */
-        assert_order(text, "  ip daddr 192.168.2.1/32 ", "th dport 443 goto refuse\n");
+        assert_order(text, "  ip daddr 192.168.2.1 meta", "th dport 443 goto refuse\n");
         assert_order(text, "th dport 443 goto refuse\n", "@names_0 goto allow");
         names = policy_text(policy_print_tls_names, &p);
         assert_string_equal(names, ".example.org\n.api.example.net\n");
