@@ -42,16 +42,15 @@ static void print_share_units(UnitWriter *w, const Project *p, const char *direc
 }
 
 /* The sockets, not the services: a virtiofsd ends with its QEMU, and a restart of
- * the VM would find the dependency gone. They end with the VM; a VM that is stopped before
- * it starts, while its dev shell is evaluated or its copy is made, must stop them as well. A socket's
- * end ends its service, which must not happen while the guest still writes: that is the order of the
- * services. */
+ * the VM would find the dependency gone. They end with the VM; a VM that is stopped before it starts, while
+ * its network, dev shell or copy is made, must stop them as well, because systemd does not look then for
+ * what is unneeded (https://github.com/systemd/systemd/issues/41234). A socket's end ends its service, which
+ * must not happen while the guest still writes: that is the order of the services. */
 static void print_share_dependencies(UnitWriter *w, const Project *p) {
         print_share_units(w, p, "Requires", ".socket");
         print_share_units(w, p, "After", ".socket");
         print_share_units(w, p, "After", ".service");
-        if (project_has_dev_shell(p) || project_has_copy(p))
-                print_share_units(w, p, "PropagatesStopTo", ".socket");
+        print_share_units(w, p, "PropagatesStopTo", ".socket");
 }
 
 static void print_shares(UnitWriter *w, const Project *p) {

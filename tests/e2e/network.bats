@@ -47,6 +47,21 @@ refused() {
         run -1 reaches "$@"
 }
 
+@test "a VM that is stopped while its network is made leaves nothing" {
+        local dropin=$XDG_RUNTIME_DIR/systemd/user/claude-vm-net@soon.service.d/50-slow.conf
+        new_project soon AgentStart=session Clipboard=image
+        mkdir -p "${dropin%/*}"
+        printf '%s\n' '[Service]' ExecStart= 'ExecStart=/bin/sleep 300' >"$dropin"
+        systemctl --user daemon-reload
+        systemctl --user start --no-block claude-vm@soon
+        until [ "$(unit_property claude-vm-net@soon.service ActiveState)" = activating ]; do sleep 0.1; done
+        [ "$(unit_property claude-vm-virtiofsd@soon:work.socket ActiveState)" = active ]
+        systemctl --user stop claude-vm@soon
+        rm -r "${dropin%/*}"
+        systemctl --user daemon-reload
+        assert_nothing_left soon
+}
+
 @test "Mode=internet, the default: neither this machine's addresses, nor its loopback, nor what is local" {
         refused online "$OUTSIDE_ADDRESS" "$OUTSIDE_PORT"
         refused online 10.0.2.2 "$OUTSIDE_PORT"
