@@ -162,6 +162,8 @@ state_of() {
         [ ! -e ~/.local/share/claude-microvm/copies/large ]
         run systemctl --user start claude-vm@large
         [ "$status" != 0 ]
+        wait_inactive large claude-vm-virtiofsd@large:work.socket
+        wait_inactive large claude-vm-virtiofsd@large:home.socket
 }
 
 @test "a kill -9 while the copy is made leaves none that counts" {
