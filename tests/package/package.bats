@@ -69,7 +69,7 @@ main_pid() {
         for unit in claude-vm{,-clipboard,-copy,-dns,-net,-pasta,-proxy,-ssh,-suspend,-virtiofsd}@; do
                 mkdir -p /run/systemd/user/$unit.service.d
                 # to a file: the journal may not know the unit of a process that has ended at once
-                printf '%s\n' '[Service]' Type=oneshot ExecStart= ExecStartPost= ExecStop= ExecStopPost= Restart=no StandardOutput=truncate:%t/look \
+                printf '%s\n' '[Unit]' RefuseManualStart=no '[Service]' Type=oneshot ExecStart= ExecStartPost= ExecStop= ExecStopPost= Restart=no StandardOutput=truncate:%t/look \
                         'ExecStart=/bin/readlink /proc/self/ns/user /proc/self/ns/net /proc/self/ns/mnt' >/run/systemd/user/$unit.service.d/50-look.conf
                 as_tester systemctl --user daemon-reload
                 as_tester systemctl --user start "${unit}look.service"
