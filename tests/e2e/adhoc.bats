@@ -143,8 +143,9 @@ assert_no_vm() {
 }
 
 @test "with a terminal: start, detach, find it again, exit; --name makes a project" {
+        make_small_agent "$DIRECTORY" 'echo drawn; sleep 600'
         terminal adhoc "$DIRECTORY"
-        tmux send-keys -t adhoc "claude-run ${SMALL[*]} -- \"echo dr''awn; sleep 300\"; echo status=\$?" Enter
+        tmux send-keys -t adhoc "claude-run ${SMALL[*]}; echo status=\$?" Enter
         wait_screen adhoc drawn
         tmux send-keys -t adhoc 'C-\'
         wait_screen adhoc 'status=0'
@@ -155,6 +156,7 @@ assert_no_vm() {
         assert_no_vm
 
         # what may stand in an ini once is there once
+        make_small_agent "$DIRECTORY"
         mkdir -p "$BATS_TEST_TMPDIR/shared"
         run -3 claude-run --name made "${SMALL[@]}" --publish 18097:80 --share "shared:$BATS_TEST_TMPDIR/shared:/shared" -- -p 'exit 3' </dev/null
         grep --quiet "^WorkDirectory=$DIRECTORY" ~/.config/claude-microvm/made.ini

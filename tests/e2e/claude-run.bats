@@ -143,7 +143,8 @@ type_in() {
 }
 
 @test "a VM that dies gives the terminal back" {
-        small_project dead 'echo drawn; sleep 300'
+        new_project dead '[Environment]' "$SMALL_AGENT"
+        make_small_agent "$(project_dir dead)" 'echo drawn; sleep 600'
         terminal dead "$(project_dir dead)"
         tmux send-keys -t dead 'stty -a >before; claude-run; echo status=$?; stty -a >after; echo after=$?' Enter
         wait_screen dead drawn

@@ -60,17 +60,17 @@ new_project() {
 }
 
 # Claude Code takes as long to begin as two guests. Where a test is of what is around an agent, its program runs this
-# before it reads anything of its own: the prompt, its last word or else its input, as a line of shell, with its status.
+# before it reads anything of its own: the command, or else its prompt, which is its last word or its input, as a line of
+# shell, with its status. make_small_agent DIRECTORY [COMMAND]: one without a prompt has a terminal, and needs the command.
 SMALL_AGENT=BUN_OPTIONS=--preload=/work/agent.js
 make_small_agent() {
-        cat >"$1/agent.js" <<-'JS'
-	const word = process.argv.at(-1);
+        cat >"$1/agent.js" <<-JS
+	const word = ${2:+"$(jq --null-input --arg c "$2" '$c')" ?? }process.argv.at(-1);
 	const { status } = require("node:child_process").spawnSync("sh", word === "-p" ? [] : ["-c", word], { stdio: "inherit" });
 	process.exit(status ?? 1);
 	JS
 }
 
-# small_project NAME COMMAND: a project whose agent is this command.
 small_project() {
         new_project "$1" "AgentArguments=-p '$2'" '[Environment]' "$SMALL_AGENT"
         make_small_agent "$(project_dir "$1")"
