@@ -462,8 +462,8 @@ static int add_ssh(UnitWriter *w, const Project *p) {
         return unit_writer_end(w);
 }
 
-/* Writes the parameters of the unit that makes the copy. Without one no VM starts, and the sockets come after
- * it, because those that are there already would stay. */
+/* Writes the parameters of the unit that makes the copy. Without one no VM starts, and the sockets come
+ * after it, because those that are there already would stay. */
 static int add_copy(UnitWriter *w, const Project *p) {
         int r = begin_part(w, p, "copy");
 
