@@ -1,6 +1,7 @@
 #include "tests/test.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <termios.h>
@@ -108,14 +109,37 @@ static void test_find_below(void **state) {
         assert_null(find("work", "nowhere"));
 }
 
+#define END "\001"
+
+/* The kernel hands what is written to a terminal over later, in its order. */
+static char *read_until(int leader, const char *end) {
+        char *text = calloc(1, 65536);
+        size_t size = 0;
+
+        while (!strstr(text, end)) {
+                struct pollfd p = { .fd = leader, .events = POLLIN };
+                ssize_t n;
+
+                assert_int_equal(poll(&p, 1, 180000), 1);
+                n = read(leader, text + size, 65535 - size);
+                assert_true(n > 0);
+                size += (size_t) n;
+        }
+        return text;
+}
+
+/* The answer to the guest's question, with a line end and without, which the terminal has echoed. */
+static void type_answer(int leader) {
+        assert_int_equal(write(leader, "\033[?62;c\nrm -rf", 15), 15);
+        free(read_until(leader, "rm -rf"));
+}
+
 /* Our standard output, and our standard input if the session has a terminal, are the terminal for the time
  * of a session; returns what it wrote. */
 static char *session_in(int leader, int follower, const char *script, bool terminal) {
         int input = dup(STDIN_FILENO), output = dup(STDOUT_FILENO);
         char *argv[] = { (char *) "/bin/sh", (char *) "-c", (char *) script, NULL };
-        char *text = calloc(1, 65536);
-        size_t size = 0;
-        ssize_t n;
+        char *text;
 
         fflush(stdout);
         if (terminal)
@@ -126,8 +150,9 @@ static char *session_in(int leader, int follower, const char *script, bool termi
         dup2(output, STDOUT_FILENO);
         close(input);
         close(output);
-        while ((n = read(leader, text + size, 65535 - size)) > 0)
-                size += (size_t) n;
+        assert_int_equal(write(follower, END, strlen(END)), strlen(END));
+        text = read_until(leader, END);
+        text[strcspn(text, END)] = '\0';
         return text;
 }
 
@@ -161,8 +186,7 @@ static void test_terminal_is_restored(void **state) {
 
         open_terminal(&leader, &follower);
         assert_int_equal(tcgetattr(follower, &before), 0);
-        /* the answer to the guest's question, with a line end and without */
-        assert_int_equal(write(leader, "\033[?62;c\nrm -rf", 15), 15);
+        type_answer(leader);
         text = session_in(leader, follower, "stty -echo -icanon; printf 'LAST\\033]0;open'; exit 7", true);
         reset = strstr(text, "LAST\033]0;open\030\033\\\033[!p");
         assert_non_null(reset);
@@ -185,7 +209,7 @@ static void test_terminal_of_pipes(void **state) {
 
         open_terminal(&leader, &follower);
         setenv("TERM", "xterm", 1);
-        assert_int_equal(write(leader, "\033[?62;c\nrm -rf", 15), 15);
+        type_answer(leader);
         text = session_in(leader, follower, "printf 'LAST\\033]0;open'; exit 7", false);
         assert_non_null(strstr(text, "LAST\033]0;open\030\033\\\033[!p"));
         assert_int_equal(count_input(follower), 0);
