@@ -221,6 +221,8 @@ type_in() {
         [[ "$output" == *"Failed to start 'panics'"* ]]
         # marked as the guest's
         [[ "$output" == *$'\n'"guest| "*"Kernel panic"* ]]
+        # what the journal has a moment later
+        wait_journal panics 'Failed with result'
         run -0 claude-run boot panics
         [[ "$output" == *": failed after "*$'\n'"QEMU "* && "$output" != *agent* ]]
         rm -r "$image"
