@@ -41,16 +41,20 @@ static void print_share_units(UnitWriter *w, const Project *p, const char *direc
         unit_writer_print_literal(w, "\n");
 }
 
-/* The sockets, not the services: a virtiofsd ends with its QEMU, and a restart of
- * the VM would find the dependency gone. They end with the VM; a VM that is stopped before it starts, while
- * its network, dev shell or copy is made, must stop them as well, because systemd does not look then for
- * what is unneeded (https://github.com/systemd/systemd/issues/41234). A socket's end ends its service, which
- * must not happen while the guest still writes: that is the order of the services. */
+/* The sockets, not the services: a virtiofsd ends with its QEMU, and a restart of the VM would find the
+ * dependency gone. A socket's end ends its service, which must not happen while the guest still writes: that
+ * is the order of the services. */
 static void print_share_dependencies(UnitWriter *w, const Project *p) {
         print_share_units(w, p, "Requires", ".socket");
         print_share_units(w, p, "After", ".socket");
         print_share_units(w, p, "After", ".service");
-        print_share_units(w, p, "PropagatesStopTo", ".socket");
+}
+
+/* In a unit that the VM waits for. systemd looks for what is unneeded when a unit has started, but not when
+ * the start of one that waits is cancelled or fails (https://github.com/systemd/systemd/issues/41234), so
+ * nothing may be there before. PropagatesStopTo= would turn the failure of a start into a stop. */
+static void print_before_shares(UnitWriter *w, const Project *p) {
+        print_share_units(w, p, "Before", ".socket");
 }
 
 static void print_shares(UnitWriter *w, const Project *p) {
@@ -436,6 +440,7 @@ static int add_dev_shell(UnitWriter *w, const Project *p) {
 
         if (r < 0)
                 return r;
+        print_before_shares(w, p);
         begin_service(w, p);
         print_setting(w, p, SETTING_WORK_DIRECTORY);
         print_setting(w, p, SETTING_DEV_SHELL);
@@ -462,14 +467,13 @@ static int add_ssh(UnitWriter *w, const Project *p) {
         return unit_writer_end(w);
 }
 
-/* Writes the parameters of the unit that makes the copy. Without one no VM starts, and the sockets come
- * after it, because those that are there already would stay. */
+/* Writes the parameters of the unit that makes the copy. */
 static int add_copy(UnitWriter *w, const Project *p) {
         int r = begin_part(w, p, "copy");
 
         if (r < 0)
                 return r;
-        print_share_units(w, p, "Before", ".socket");
+        print_before_shares(w, p);
         begin_service(w, p);
         print_setting(w, p, SETTING_WORK_DIRECTORY);
         print_setting(w, p, SETTING_WORKSPACE);
