@@ -55,8 +55,10 @@ refused() {
         systemctl --user daemon-reload
         systemctl --user start --no-block claude-vm@soon
         until [ "$(unit_property claude-vm-net@soon.service ActiveState)" = activating ]; do sleep 0.1; done
-        [ "$(unit_property claude-vm-virtiofsd@soon:work.socket ActiveState)" = active ]
+        # they would stay, see print_before_shares() of the generator
+        [ "$(unit_property claude-vm-virtiofsd@soon:work.socket ActiveState)" = inactive ]
         systemctl --user stop claude-vm@soon
+        while [[ "$(systemctl --user list-jobs)" == *@soon[.:]* ]]; do sleep 0.1; done
         rm -r "${dropin%/*}"
         systemctl --user daemon-reload
         assert_nothing_left soon
