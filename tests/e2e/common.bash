@@ -64,13 +64,16 @@ new_project() {
 # shell, with its status. make_small_agent DIRECTORY [COMMAND]: one without a prompt has a terminal, and needs the command.
 SMALL_AGENT=BUN_OPTIONS=--preload=/work/agent.js
 make_small_agent() {
+        local word='process.argv.at(-1)'
+        [ -z "${2:-}" ] || word=$(jq --null-input --arg command "$2" '$command')
         cat >"$1/agent.js" <<-JS
-	const word = ${2:+"$(jq --null-input --arg c "$2" '$c')" ?? }process.argv.at(-1);
+	const word = $word;
 	const { status } = require("node:child_process").spawnSync("sh", word === "-p" ? [] : ["-c", word], { stdio: "inherit" });
 	process.exit(status ?? 1);
 	JS
 }
 
+# small_project NAME COMMAND: a project whose agent is this command.
 small_project() {
         new_project "$1" "AgentArguments=-p '$2'" '[Environment]' "$SMALL_AGENT"
         make_small_agent "$(project_dir "$1")"
@@ -107,6 +110,15 @@ wait_journal() {
 
 wait_inactive() {
         "$BATS_TEST_DIRNAME/../wait-inactive" "${2:-claude-vm@$1.service}"
+}
+
+# until_true COMMAND…: within three minutes
+until_true() {
+        local deadline=$((SECONDS + 180))
+        until "$@"; do
+                [ $SECONDS -lt $deadline ] || { echo "not true in time: $*"; return 1; }
+                sleep 0.1
+        done
 }
 
 # Waits for a file that the guest makes: the host's own inotify sees it, because

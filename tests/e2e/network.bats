@@ -47,6 +47,14 @@ refused() {
         run -1 reaches "$@"
 }
 
+is_activating() {
+        [ "$(unit_property "$1" ActiveState)" = activating ]
+}
+
+has_no_jobs() {
+        [[ "$(systemctl --user list-jobs)" != *"@$1"[.:]* ]]
+}
+
 @test "a VM that is stopped while its network is made leaves nothing" {
         local dropin=$XDG_RUNTIME_DIR/systemd/user/claude-vm-net@soon.service.d/50-slow.conf
         new_project soon AgentStart=session Clipboard=image
@@ -54,11 +62,11 @@ refused() {
         printf '%s\n' '[Service]' ExecStart= 'ExecStart=/bin/sleep 300' >"$dropin"
         systemctl --user daemon-reload
         systemctl --user start --no-block claude-vm@soon
-        until [ "$(unit_property claude-vm-net@soon.service ActiveState)" = activating ]; do sleep 0.1; done
+        until_true is_activating claude-vm-net@soon.service
         # they would stay, see print_before_shares() of the generator
         [ "$(unit_property claude-vm-virtiofsd@soon:work.socket ActiveState)" = inactive ]
         systemctl --user stop claude-vm@soon
-        while [[ "$(systemctl --user list-jobs)" == *@soon[.:]* ]]; do sleep 0.1; done
+        until_true has_no_jobs soon
         rm -r "${dropin%/*}"
         systemctl --user daemon-reload
         assert_nothing_left soon
