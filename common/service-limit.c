@@ -103,9 +103,8 @@ static bool is_nice(const char *text) {
         return text[0] == '-' ? is_count(text + 1, 0, 20) : is_count(text + (text[0] == '+'), 0, 19);
 }
 
-/* Reads the unit that the text begins with, and advances the text. Its microseconds; 0: there is no such
- * unit.
- */
+/* Reads the unit at the beginning of the text, and advances the text past it. Returns its length in
+ * microseconds, or 0 if the text begins with no known unit. */
 static double read_unit(const char **text) {
         static const struct {
                 const char *names;

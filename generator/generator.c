@@ -92,8 +92,8 @@ static int list_project(JsonWriter *w, const Project *p) {
         return json_writer_add(w, members, ELEMENTSOF(members));
 }
 
-/* Keeps the place of a project with a mistake: nobody wants a VM with other settings there. A project
- * without a name has no unit, and is left out. */
+/* Keeps the place of a project with a mistake: nobody wants a VM with other settings there. Skips
+ * a project without a name, because it has no unit. */
 static int list_broken(JsonWriter *w, const Project *p) {
         const JsonMember members[] = {
                 { "name", p->id },

@@ -126,7 +126,8 @@ static int compare_work_directories(const void *a, const void *b) {
         return r != 0 ? r : strcmp((*x)->id, (*y)->id);
 }
 
-/* True if no other project may have its UUID: that of a request is fresh, and a broken project has no VM. */
+/* True if the project's UUID must differ from all others. A request has a fresh one, and a broken project
+ * has no VM. */
 static bool has_uuid(const Project *p) {
         return !p->is_request && p->messages.n_errors == 0;
 }

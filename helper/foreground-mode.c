@@ -19,7 +19,7 @@ void foreground_bind(void) {
         if (!foreground_mode())
                 return;
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        /* of an end before this there is no signal */
+        /* the kernel sends no signal if the parent ended before the call */
         if (getppid() != parent)
                 _exit(EXIT_FAILURE);
 }
