@@ -9,7 +9,7 @@
 #include "generator/emit.h"
 
 static const char *const dropin_starts[] = { "# ", "[Unit]", "[Service]", "SourcePath=", "Description=",
-        "Requires=", "After=", "PropagatesStopTo=", "CollectMode=", "Wants=", "Environment=\"CLAUDE_VM_",
+        "Requires=", "After=", "Before=", "CollectMode=", "Wants=", "Environment=\"CLAUDE_VM_",
         "LoadCredential=", "MemoryMax=", "MemoryHigh=", "MemorySwapMax=", "CPUQuota=", "CPUWeight=",
         "TasksMax=", "Nice=", "RuntimeMaxSec=", "TimeoutStartSec=", "TimeoutStopSec=" };
 
