@@ -103,4 +103,5 @@ memory() {
                 <(journalctl --follow --lines=all --output=cat "_UID=$(id -u tester)" --since "@$BATS_TEST_STARTED")
         run -0 as_user claude-run exec login -- pwd
         [ "$output" = "$USER_HOME/src/login" ]
+        run ! journalctl --quiet --output=cat "_UID=$(id -u tester)" --since "@$BATS_TEST_STARTED" --grep 'ordering cycle'
 }
