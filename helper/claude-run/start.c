@@ -28,6 +28,7 @@
 /* the unit's own is 180 s, its dev shell's 300 s, its copy's 900 s, and Setup= has 1950 s */
 #define START_LIMIT (3400 * SEC)
 #define STOP_LIMIT (60 * SEC)    /* the unit's own is 45 s */
+#define LOGIN_LIMIT (20 * SEC)
 #define NETWORK_LIMIT (10 * SEC) /* the unit's own is 5 s */
 
 typedef struct Progress {
@@ -256,8 +257,27 @@ int start_vm(Context *c, const char *id) {
         return r != 0 ? r : start(c, id, unit, joined);
 }
 
+int start_wait_sessions(Context *c, const char *id) {
+        _cleanup_free_ char *unit = NULL;
+        int r;
+
+        /* the master logs in as claude */
+        if (c->options->user || which_vm_has_sessions(c, id))
+                return 0;
+        r = context_manager(c);
+        if (r != 0)
+                return r;
+        unit = NEED(strjoin("claude-vm-ssh@", id, ".service", NULL));
+        if (manager_wait_job(c->manager, unit, LOGIN_LIMIT, &context_interrupted) != -EINTR)
+                return 0;
+        context_interrupted = false;
+        return 128 + SIGINT;
+}
+
 int start_for_session(Context *c, const char *id) {
-        return which_vm_has_sessions(c, id) ? 0 : start_vm(c, id);
+        int r = which_vm_has_sessions(c, id) ? 0 : start_vm(c, id);
+
+        return r != 0 ? r : start_wait_sessions(c, id);
 }
 
 int start_vm_for_session(Context *c, char **ret) {

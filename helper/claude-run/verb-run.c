@@ -85,8 +85,10 @@ static int no_terminal(void) {
 static int attach(Context *c, const char *id) {
         char *const read_only[] = { (char *) "--read-only", NULL };
         Session session = session_make(c, id, PROGRAM_ATTACH, NULL, true);
-        int r;
+        int r = start_wait_sessions(c, id);
 
+        if (r != 0)
+                return fail(r, "interrupted, but the agent goes on. Again with: claude-run attach %s", id);
         if (c->options->read_only) {
                 session.words = read_only;
                 session.read_only = true;
@@ -137,8 +139,11 @@ static bool is_plain(Context *c, const char *id) {
 static int run_agent(Context *c, const char *id) {
         Session session = session_make(
                         c, id, PROGRAM_AGENT, c->options->arguments, have_terminal() && !is_plain(c, id));
-        int r = session_run(&session), vm_status = 0;
+        int r = start_wait_sessions(c, id), vm_status = 0;
 
+        if (r != 0)
+                return r;
+        r = session_run(&session);
         if (r < 0)
                 return session_not_run(session.ssh, r);
         r = session_end_explain(c, id, r, &vm_status);

@@ -272,19 +272,20 @@ int manager_active_state(Manager *m, const char *unit, char **ret) {
         return get_string_of(m, unit, "ActiveState", ret);
 }
 
+/* The number of a unit's job, 0: it has none. 0, negative errno. */
+static int get_job(Manager *m, const char *path, uint32_t *ret) {
+        _cleanup_message_ sd_bus_message *answer = NULL;
+        int r = ASK(sd_bus_get_property(
+                        m->bus, DESTINATION, path, UNIT_INTERFACE, "Job", NULL, &answer, "(uo)"));
+
+        return r < 0 ? r : sd_bus_message_read(answer, "(uo)", ret, NULL);
+}
+
 bool manager_has_job(Manager *m, const char *unit) {
         _cleanup_free_ char *path = NULL;
-        sd_bus_message *answer = NULL;
         uint32_t id = 0;
-        int r = unit_path(unit, &path);
 
-        if (r >= 0)
-                r = ASK(sd_bus_get_property(
-                                m->bus, DESTINATION, path, UNIT_INTERFACE, "Job", NULL, &answer, "(uo)"));
-        if (r >= 0)
-                r = sd_bus_message_read(answer, "(uo)", &id, NULL);
-        sd_bus_message_unref(answer);
-        return r >= 0 && id > 0;
+        return unit_path(unit, &path) >= 0 && get_job(m, path, &id) >= 0 && id > 0;
 }
 
 bool manager_is_configured(Manager *m, const char *unit) {
@@ -429,8 +430,11 @@ static int on_change(sd_bus_message *message, void *userdata, sd_bus_error *erro
         return 0;
 }
 
-int manager_wait_inactive(
-                Manager *m, const char *unit, uint64_t limit_usec, const volatile bool *interrupted) {
+/* 1: it is; 0: not yet; negative errno. */
+typedef int (*unit_test)(Manager *m, const char *path);
+
+static int wait_until(Manager *m, const char *unit, unit_test test, uint64_t limit_usec,
+                const volatile bool *interrupted) {
         _cleanup_(slot_cleanup) sd_bus_slot *slot = NULL;
         _cleanup_free_ char *path = NULL;
         uint64_t deadline = deadline_after(limit_usec);
@@ -442,16 +446,38 @@ int manager_wait_inactive(
                 r = sd_bus_match_signal(m->bus, &slot, DESTINATION, path, "org.freedesktop.DBus.Properties",
                                 "PropertiesChanged", on_change, NULL);
         while (r >= 0) {
-                _cleanup_free_ char *state = NULL;
-
-                r = get_string(m, path, UNIT_INTERFACE, "ActiveState", &state);
-                if (r < 0 || manager_is_down(state))
+                r = test(m, path);
+                if (r != 0)
                         break;
                 if (interrupted && *interrupted)
                         return -EINTR;
                 r = process(m, deadline);
         }
         return r < 0 ? r : 0;
+}
+
+static int is_inactive(Manager *m, const char *path) {
+        _cleanup_free_ char *state = NULL;
+        int r = get_string(m, path, UNIT_INTERFACE, "ActiveState", &state);
+
+        return r < 0 ? r : manager_is_down(state);
+}
+
+int manager_wait_inactive(
+                Manager *m, const char *unit, uint64_t limit_usec, const volatile bool *interrupted) {
+        return wait_until(m, unit, is_inactive, limit_usec, interrupted);
+}
+
+static int has_no_job(Manager *m, const char *path) {
+        uint32_t id;
+        int r = get_job(m, path, &id);
+
+        return r < 0 ? r : id == 0;
+}
+
+int manager_wait_job(
+                Manager *m, const char *unit, uint64_t limit_usec, const volatile bool *interrupted) {
+        return wait_until(m, unit, has_no_job, limit_usec, interrupted);
 }
 
 int manager_list(Manager *m, const char *pattern, char ***ret, char ***ret_states) {

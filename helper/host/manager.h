@@ -80,6 +80,10 @@ int manager_job(Manager *m, ManagerJob job, const char *unit, uint64_t limit_use
 int manager_wait_inactive(
                 Manager *m, const char *unit, uint64_t limit_usec, const volatile bool *interrupted);
 
+/* Waits until no job of the unit waits or runs. 0, -ETIMEDOUT, -EINTR: `interrupted` became true, other
+ * negative errno. */
+int manager_wait_job(Manager *m, const char *unit, uint64_t limit_usec, const volatile bool *interrupted);
+
 /* Names of the loaded units that match `pattern` and, unless `ret_states` is NULL, their active states, in
  * owned arrays. 0, negative errno. */
 int manager_list(Manager *m, const char *pattern, char ***ret, char ***ret_states);
