@@ -52,6 +52,10 @@ write_changer() {
         run ! grep --recursive --quiet deciphered "$XDG_RUNTIME_DIR/claude-vm" "$HOME/homes/twin-a" <(vm_journal twin-a)
 
         [ "$(claude-run exec twin-b -- cat .claude/skills/review.md /home/claude/.claude/skills/review.md 2>/dev/null)" = careful ]
+        # nor does root in the guest write to it: the virtiofsd refuses
+        run ! claude-run exec twin-b -- sudo sh -c 'cd /home/claude/.claude/skills
+                mount -o remount,rw . || true; echo careless >review.md || touch new || rm review.md'
+        [ "$(cat ~/projects/skills/*)" = careful ]
 
         # a program that maps a file of its home
         run -0 claude-run exec twin-a -- python3 -c 'import mmap
