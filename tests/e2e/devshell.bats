@@ -227,17 +227,17 @@ says() {
 }
 
 @test "the agent and sessions have the shell; the guest cannot change it" {
-        new_project shell 'DevShell=yes' '[VM]' "Guest=$GUEST" '[Environment]' 'BOTH=of the ini'
+        new_project shell 'DevShell=yes' AgentStart=session '[VM]' "Guest=$GUEST" '[Environment]' 'BOTH=of the ini'
         printf '%s\n' 'PATH=/opt/shell/bin:$PATH' 'export DEV_SHELL="two  words" BOTH="of the shell"' 'false' >"$(project_dir shell)/flake.nix"
         systemctl --user start claude-vm@shell
         [ "$(calls)" = 1 ]
         run -0 claude-run exec shell -- bash -c 'echo "$DEV_SHELL|$BOTH|$PATH"'
         [[ "$output" == "two  words|of the ini|/opt/shell/bin:"* ]]
         # the agent itself, and the shells that it runs
-        claude-run exec shell -- /usr/lib/claude-vm/agent-exec -p --dangerously-skip-permissions 'run: echo "$DEV_SHELL|$PATH" >/work/seen'
+        claude-run exec shell -- /usr/lib/claude-vm/agent-exec -p --dangerously-skip-permissions \
+                'run: echo "$DEV_SHELL|$PATH" >/work/seen; tr "\0" "\n" </proc/$(pgrep --oldest --exact claude)/environ >/work/environ'
         grep --quiet '^two  words|.*/opt/shell/bin:' "$(project_dir shell)/seen"
-        run -0 claude-run exec --user root shell -- bash -c 'tr "\0" "\n" </proc/$(pgrep --oldest --exact claude)/environ'
-        [[ "$output" == *"DEV_SHELL=two  words"* ]]
+        grep --quiet --line-regexp 'DEV_SHELL=two  words' "$(project_dir shell)/environ"
         local before
         before=$(script)
         [ -n "$before" ]
