@@ -27,7 +27,7 @@
 
 /* the unit's own is 180 s, its dev shell's 300 s, its copy's 900 s, and Setup= has 1950 s */
 #define START_LIMIT (3400 * SEC)
-#define STOP_LIMIT (60 * SEC)    /* the unit's own is 45 s */
+#define STOP_LIMIT (60 * SEC) /* the unit's own is 45 s */
 #define LOGIN_LIMIT (20 * SEC)
 #define NETWORK_LIMIT (10 * SEC) /* the unit's own is 5 s */
 

@@ -475,8 +475,7 @@ static int has_no_job(Manager *m, const char *path) {
         return r < 0 ? r : id == 0;
 }
 
-int manager_wait_job(
-                Manager *m, const char *unit, uint64_t limit_usec, const volatile bool *interrupted) {
+int manager_wait_job(Manager *m, const char *unit, uint64_t limit_usec, const volatile bool *interrupted) {
         return wait_until(m, unit, has_no_job, limit_usec, interrupted);
 }
 
