@@ -39,6 +39,8 @@ write_changer() {
         sed -i "s|^WorkDirectory=.*|&\nShare=skills:~/projects/skills:/home/claude/.claude/skills:ro|" ~/.config/claude-microvm/twin-b.ini
         systemctl --user daemon-reload
         systemctl --user start claude-vm@twin-a claude-vm@twin-b
+        # a first session waits for the master, and has no login of its own beside it: two processes are one connection
+        [ "$(claude-run exec twin-b -- pgrep --count --exact sshd-session)" = 2 ]
         write_changer "$HOME/homes/twin-a/change.py"
         claude-run exec twin-a -- python3 /home/claude/change.py a 60 3>&- 4>&- &
         local other=$!
