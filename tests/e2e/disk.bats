@@ -112,10 +112,10 @@ use_image() {
 
 @test "an agent's server for pages opens one in a real browser, which draws it" {
         cp "$BATS_TEST_DIRNAME/look-at-page" "$(project_dir kept)/"
-        run -0 timeout 240 claude-run exec kept -- /work/look-at-page playwright-mcp browser_navigate browser_snapshot
-        [[ "$output" == *"drawn 42"* ]]
-        run -0 timeout 240 claude-run exec kept -- /work/look-at-page chrome-devtools-mcp new_page take_snapshot '{"pageId": 2}'
-        [[ "$output" == *"drawn 42"* ]]
+        run -0 timeout 600 claude-run exec kept -- /work/look-at-page playwright-mcp browser_navigate browser_snapshot
+        [[ "$output" == *"drawn 42"* ]] || { echo "$output"; false; }
+        run -0 timeout 600 claude-run exec kept -- /work/look-at-page chrome-devtools-mcp new_page take_snapshot '{"timeout": 300000}' '{"pageId": 2}'
+        [[ "$output" == *"drawn 42"* ]] || { echo "$output"; false; }
 }
 
 @test "podman runs and builds for claude, and its images are on the disk" {
