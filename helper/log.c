@@ -6,17 +6,16 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-journal.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/journal-stream.h"
 #include "common/printable.h"
 #include "common/unix-socket.h"
 
@@ -36,23 +35,11 @@ void log_set_directory(const char *directory) {
         vm_directory = directory;
 }
 
-bool log_is_stream(int fd, const char *stream) {
-        struct stat st;
-        char text[64];
-
-        if (!stream || fstat(fd, &st) < 0)
-                return false;
-        snprintf(text, sizeof(text), "%ju:%ju", (uintmax_t) st.st_dev, (uintmax_t) st.st_ino);
-        return strcmp(text, stream) == 0;
-}
-
-/* The variable is inherited by programs whose stderr goes elsewhere, so what it names counts
- * (systemd.exec(5)). */
 static bool has_journal(void) {
         static enum { UNKNOWN, NO, YES } known;
 
         if (known == UNKNOWN)
-                known = log_is_stream(STDERR_FILENO, getenv("JOURNAL_STREAM")) ? YES : NO;
+                known = journal_stream_is(STDERR_FILENO, getenv("JOURNAL_STREAM")) ? YES : NO;
         return known == YES;
 }
 

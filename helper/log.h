@@ -35,6 +35,3 @@ typedef struct LogNetwork {
 } LogNetwork;
 
 void log_network(const LogNetwork *entry);
-
-/* True if `stream`, the value of $JOURNAL_STREAM or NULL, names the descriptor. */
-bool log_is_stream(int fd, const char *stream);

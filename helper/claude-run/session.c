@@ -15,6 +15,7 @@
 
 #include "common/cleanup.h"
 #include "common/drop-in.h"
+#include "common/journal-stream.h"
 #include "common/runtime-path.h"
 #include "common/strjoin.h"
 #include "common/strv.h"
@@ -109,6 +110,13 @@ static void append_words(char ***argv, char *const *words) {
         }
 }
 
+bool session_is_alone(const Context *c) {
+        const char *stream = getenv("JOURNAL_STREAM");
+
+        return c->options->user || journal_stream_is(STDOUT_FILENO, stream) ||
+                        journal_stream_is(STDERR_FILENO, stream);
+}
+
 char **session_argv(const Session *s) {
         _cleanup_free_ char *config = NEED(runtime_path_vm_file(s->runtime_dir, s->id, "ssh.config"));
         /* twice: the guest needs a terminal even if we have none */
@@ -117,9 +125,10 @@ char **session_argv(const Session *s) {
         char **argv = NULL;
 
         memory_need(strv_extend(&argv, s->ssh, "-F", config, terminal, NULL) >= 0);
-        /* the master's connection is user claude's */
+        if (s->alone)
+                memory_need(strv_extend(&argv, "-o", "ControlPath=none", NULL) >= 0);
         if (s->user)
-                memory_need(strv_extend(&argv, "-o", "ControlPath=none", "-l", s->user, NULL) >= 0);
+                memory_need(strv_extend(&argv, "-l", s->user, NULL) >= 0);
         memory_need(strv_extend(&argv, "claude-vm", s->program ?: command, NULL) >= 0);
         append_words(&argv, s->words);
         return argv;
@@ -327,6 +336,7 @@ Session session_make(Context *c, const char *id, const char *program, char *cons
                 .runtime_dir = c->runtime_dir,
                 .id = id,
                 .user = c->options->user,
+                .alone = session_is_alone(c),
                 .terminal = terminal,
                 .program = program,
                 .words = words,

@@ -13,6 +13,7 @@ typedef struct Session {
         const char *runtime_dir; /* $XDG_RUNTIME_DIR */
         const char *id;          /* of the VM */
         const char *user;        /* in the guest; NULL: claude */
+        bool alone;              /* on a connection of its own: no channel of the master's */
         bool terminal;           /* ssh -t, else ssh -T */
         bool read_only;          /* a terminal that nothing can be typed into */
         const char *program;     /* of ours in the guest; NULL: what `words` say, in a directory */
@@ -20,6 +21,10 @@ typedef struct Session {
         bool detached;      /* the command goes on without us, and writes to the journal */
         char *const *words; /* its arguments, or the command; NULL: a login shell */
 } Session;
+
+/* True if a session of this call is on a connection of its own. The master logs in as claude. And it writes
+ * what a channel prints, so the journal of a service would have the output in the master's unit. */
+bool session_is_alone(const Context *c);
 
 /* One word for the guest's shell: whatever bytes it has but NUL arrive as they are. Owned. */
 char *session_quote(const char *word);

@@ -19,6 +19,7 @@
 #include "helper/claude-run/memory.h"
 #include "helper/claude-run/progress-line.h"
 #include "helper/claude-run/say.h"
+#include "helper/claude-run/session.h"
 #include "helper/claude-run/uninstalled.h"
 #include "helper/claude-run/which-vm.h"
 #include "helper/host/accelerator.h"
@@ -261,8 +262,7 @@ int start_wait_sessions(Context *c, const char *id) {
         _cleanup_free_ char *unit = NULL;
         int r;
 
-        /* the master logs in as claude */
-        if (c->options->user || which_vm_has_sessions(c, id))
+        if (session_is_alone(c) || which_vm_has_sessions(c, id))
                 return 0;
         r = context_manager(c);
         if (r != 0)

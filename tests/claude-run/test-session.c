@@ -45,6 +45,7 @@ static void test_argv(void **state) {
                 assert_string_equal(argv[i], expected[i]);
         strv_free(argv);
         s.user = "root";
+        s.alone = true;
         s.terminal = true;
         argv = session_argv(&s);
         assert_string_equal(argv[3], "-t");

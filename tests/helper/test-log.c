@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/journal-stream.h"
 #include "common/unix-socket.h"
 #include "helper/log.h"
 #include "tests/scratch.h"
@@ -51,13 +52,13 @@ static void test_stream(void **state) {
         snprintf(text, sizeof(text), "%ju:%ju", (uintmax_t) st.st_dev, (uintmax_t) st.st_ino);
         snprintf(longer, sizeof(longer), "%s0", text);
 
-        assert_true(log_is_stream(fds[1], text));
-        assert_false(log_is_stream(other[1], text));
-        assert_false(log_is_stream(fds[1], longer));
-        assert_false(log_is_stream(fds[1], NULL));
-        assert_false(log_is_stream(fds[1], ""));
-        assert_false(log_is_stream(fds[1], "8:"));
-        assert_false(log_is_stream(-1, text));
+        assert_true(journal_stream_is(fds[1], text));
+        assert_false(journal_stream_is(other[1], text));
+        assert_false(journal_stream_is(fds[1], longer));
+        assert_false(journal_stream_is(fds[1], NULL));
+        assert_false(journal_stream_is(fds[1], ""));
+        assert_false(journal_stream_is(fds[1], "8:"));
+        assert_false(journal_stream_is(-1, text));
         for (int i = 0; i < 2; i++) {
                 close(fds[i]);
                 close(other[i]);
