@@ -139,8 +139,10 @@ char **session_begin_ssh(Context *c, const char *program, const char *id) {
         char **argv = NULL;
 
         memory_need(strv_extend(&argv, program, "-F", config, NULL) >= 0);
+        if (session_is_alone(c))
+                memory_need(strv_extend(&argv, "-o", "ControlPath=none", NULL) >= 0);
         if (c->options->user)
-                memory_need(strv_extend(&argv, "-o", "ControlPath=none", "-o", NULL) >= 0 &&
+                memory_need(strv_append(&argv, "-o") >= 0 &&
                                 strv_appendf(&argv, "User=%s", c->options->user) >= 0);
         return argv;
 }

@@ -275,8 +275,11 @@ int start_wait_sessions(Context *c, const char *id) {
 }
 
 int start_for_session(Context *c, const char *id) {
-        int r = which_vm_has_sessions(c, id) ? 0 : start_vm(c, id);
+        int r;
 
+        if (which_vm_has_sessions(c, id))
+                return 0;
+        r = start_vm(c, id);
         return r != 0 ? r : start_wait_sessions(c, id);
 }
 
