@@ -157,13 +157,26 @@ static int add_list(GuestCredentials *c, const char *name, char *const *list) {
         return finish(c, name, f, fd);
 }
 
+/* Claude Code runs in Bun, whose optimizing compilers pay later than an emulated agent begins to work: its
+ * translated code is translated once more (BENCHMARKS.md). */
+#define EMULATED_NAME "BUN_JSC_useDFGJIT="
+
+static bool has_variable(char *const *list, const char *name) {
+        for (; list && *list; list++)
+                if (strncmp(*list, name, strlen(name)) == 0)
+                        return true;
+        return false;
+}
+
 static int add_environment(
-                GuestCredentials *c, const Parameters *p, const Secrets *secrets, char **ret_why) {
+                GuestCredentials *c, const Parameters *p, const Secrets *secrets, bool kvm, char **ret_why) {
         FILE *f;
         int fd, r = begin("claude-vm.environment", &f, &fd);
 
         if (r < 0)
                 return r;
+        if (!kvm && !has_variable(p->environment, EMULATED_NAME))
+                fwrite(EMULATED_NAME "0", sizeof(EMULATED_NAME "0"), 1, f);
         for (char *const *e = p->environment; e && *e; e++)
                 fwrite(*e, strlen(*e) + 1, 1, f);
         r = secrets_write(f, secrets, ret_why);
@@ -225,7 +238,7 @@ static int add_settings(GuestCredentials *c, const Parameters *p) {
         return r == -ENODATA ? 0 : r < 0 ? r : add_text(c, "claude-vm.settings", text);
 }
 
-int guest_credentials_make(const Parameters *p, const SshKeys *keys, const Secrets *secrets,
+int guest_credentials_make(const Parameters *p, const SshKeys *keys, const Secrets *secrets, bool kvm,
                 bool have_dev_shell, const char *disk_key, const char *git, GuestCredentials *ret,
                 char **ret_why) {
         GuestCredentials c = {};
@@ -241,7 +254,7 @@ int guest_credentials_make(const Parameters *p, const SshKeys *keys, const Secre
         if (r >= 0)
                 r = add_list(&c, "claude-vm.arguments", p->arguments);
         if (r >= 0)
-                r = add_environment(&c, p, secrets, ret_why);
+                r = add_environment(&c, p, secrets, kvm, ret_why);
         if (r >= 0)
                 r = add_text(&c, "claude-vm.authorized_keys", keys->authorized_key);
         if (r >= 0)

@@ -172,7 +172,7 @@ static int start(Vm *vm, const GuestImage *image, bool kvm, char **ret_why) {
         if (r >= 0 && vm->parameters->dev_shell && !vm->facts.resuming)
                 open_dev_shell(vm);
         if (r >= 0)
-                r = guest_credentials_make(vm->parameters, &keys, &secrets, vm->dev_shell_fd >= 0,
+                r = guest_credentials_make(vm->parameters, &keys, &secrets, kvm, vm->dev_shell_fd >= 0,
                                 vm->disk_fd >= 0 ? image->disk_key : NULL, vm->config->git, &credentials,
                                 ret_why);
         /* the helper has read them, so remove them */

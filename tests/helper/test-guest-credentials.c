@@ -7,6 +7,9 @@
 #include "helper/vm/user-settings.h"
 #include "tests/scratch.h"
 
+static bool kvm;
+static char **environment;
+
 /* A credential of a VM with one share; `ret` is empty without it. */
 static int make_named(const char *name, const char *tag, const char *guest_directory, const char *disk_key,
                 char *ret, size_t size, char **ret_why) {
@@ -20,13 +23,14 @@ static int make_named(const char *name, const char *tag, const char *guest_direc
                 .uuid = "0b7c1f3e-5d0a-4b52-9f0e-2d1c3b4a5968",
                 .shares = &share,
                 .n_shares = 1,
+                .environment = environment,
                 .values = { [SETTING_PRIVATE] = (char *) "node_modules web/target",
                                 [SETTING_SETUP] = (char *) "scripts/vm setup" },
         };
         const SshKeys keys = { .authorized_key = (char *) "key\n", .host_key = (char *) "key\n" };
         const Secrets secrets = { .caller = "" };
         GuestCredentials c = {};
-        int r = guest_credentials_make(&p, &keys, &secrets, false, disk_key, NULL, &c, ret_why);
+        int r = guest_credentials_make(&p, &keys, &secrets, kvm, false, disk_key, NULL, &c, ret_why);
 
         memset(ret, 0, size);
         for (unsigned i = 0; i < c.n; i++)
@@ -56,6 +60,29 @@ static void test_disk(void **state) {
                         0);
         assert_string_equal(text2, "/home/me/web\nscripts/vm setup\n");
         assert_string_equal(text, "/home/me/web\nnode_modules\nweb/target\n");
+}
+
+/* Under emulation the agent starts without the compiler that does not pay there, unless the user wants it.
+ */
+static void test_environment(void **state) {
+        char text[256], *why = NULL, *own[] = { (char *) "A=1", (char *) "BUN_JSC_useDFGJIT=1", NULL };
+
+        environment = own;
+        assert_int_equal(
+                        make_named("claude-vm.environment", "work", "/work", NULL, text, sizeof(text), &why),
+                        0);
+        assert_memory_equal(text, "A=1\0BUN_JSC_useDFGJIT=1\0", 25);
+        own[1] = NULL;
+        assert_int_equal(
+                        make_named("claude-vm.environment", "work", "/work", NULL, text, sizeof(text), &why),
+                        0);
+        assert_memory_equal(text, "BUN_JSC_useDFGJIT=0\0A=1\0", 25);
+        kvm = true;
+        assert_int_equal(
+                        make_named("claude-vm.environment", "work", "/work", NULL, text, sizeof(text), &why),
+                        0);
+        assert_memory_equal(text, "A=1\0\0", 6);
+        environment = NULL;
 }
 
 /* A field of fstab is a field, and a line one share. */
@@ -102,8 +129,8 @@ static void test_all(void **state) {
         scratch_mkdir("config");
         scratch_write("config/settings.json", "{\"model\":\"opus\"}", 0600);
         scratch_write("git", "#!/bin/sh\necho user.name A\n", 0700);
-        assert_int_equal(guest_credentials_make(
-                                         &p, &keys, &secrets, true, "0123", scratch_path("git"), &c, &why),
+        assert_int_equal(guest_credentials_make(&p, &keys, &secrets, true, true, "0123", scratch_path("git"),
+                                         &c, &why),
                         0);
         assert_int_equal(c.n + n, GUEST_CREDENTIALS_MAX);
         guest_credentials_done(&c);
@@ -113,6 +140,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_mounts),
                 cmocka_unit_test(test_disk),
+                cmocka_unit_test(test_environment),
                 cmocka_unit_test(test_all),
         };
         return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
