@@ -9,3 +9,6 @@
 
 /* True if the first `size` bytes are a tag: [a-z][a-z0-9_]*, which needs no escaping anywhere. */
 bool share_tag_is_valid(const char *s, size_t size);
+
+/* True for the tags of shares that do not come from Share=. claude-vm-net@.service knows them, too. */
+bool share_tag_is_reserved(const char *tag);

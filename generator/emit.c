@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "common/drop-in.h"
+#include "common/share-tag.h"
 #include "config.h"
 #include "generator/api-proxy.h"
 
@@ -487,6 +488,7 @@ static int add_proxy(UnitWriter *w, const Project *p) {
 
         if (r < 0)
                 return r;
+        print_before_shares(w, p);
         begin_service(w, p);
         print_api_upstream(w, p);
         unit_writer_print_environment(w, settings[SETTING_AGENT].variable, p->api->agent);
@@ -507,13 +509,24 @@ static int add_suspend(UnitWriter *w, const Project *p) {
         return unit_writer_end(w);
 }
 
-/* Nobody comes back to the network of an ad-hoc VM that has failed. */
+/* True if there are shares whose names the template of the network does not know. */
+static bool names_shares(const Project *p) {
+        for (size_t i = 0; i < p->n_shares; i++)
+                if (!share_tag_is_reserved(p->shares[i].tag))
+                        return true;
+        return false;
+}
+
 static int add_network(UnitWriter *w, const Project *p) {
         int r = begin_part(w, p, "net");
 
         if (r < 0)
                 return r;
-        unit_writer_print_literal(w, "CollectMode=inactive-or-failed\n");
+        if (names_shares(p))
+                print_before_shares(w, p);
+        /* nobody comes back to that of an ad-hoc VM that has failed */
+        if (p->is_request)
+                unit_writer_print_literal(w, "CollectMode=inactive-or-failed\n");
         return unit_writer_end(w);
 }
 
@@ -583,7 +596,7 @@ static int add_dropin(UnitWriter *w, const Project *p) {
 /* The VM's own drop-in comes last: without it the VM does not start, so none starts without the others. */
 static int add_vm(UnitWriter *w, const Project *p) {
         char unit[UNIT_NAME_MAX];
-        int r = p->is_request ? add_network(w, p) : 0;
+        int r = p->is_request || names_shares(p) ? add_network(w, p) : 0;
 
         if (r >= 0 && p->api)
                 r = add_proxy(w, p);

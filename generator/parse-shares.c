@@ -15,12 +15,6 @@
 #include "generator/paths.h"
 #include "generator/shareable.h"
 
-/* Tags of the shares that do not come from Share=. */
-static bool is_own_tag(const char *tag) {
-        return strcmp(tag, "work") == 0 || strcmp(tag, "home") == 0 || strcmp(tag, "nix_store") == 0 ||
-                        strcmp(tag, GIT_SHARE) == 0 || strcmp(tag, USER_CONFIG_TAG) == 0;
-}
-
 /* Takes ownership of the directory. */
 void shares_add(Parser *parser, const char *tag, char *directory, const char *guest_directory,
                 bool read_only, bool create) {
@@ -95,7 +89,7 @@ void parse_share(Parser *parser, const Setting *key, const char *value) {
                                 value);
                 return;
         }
-        if (!share_tag_is_valid(tag, strlen(tag)) || is_own_tag(tag)) {
+        if (!share_tag_is_valid(tag, strlen(tag)) || share_tag_is_reserved(tag)) {
                 refuse(parser,
                                 "%s=%s: the tag '%s' must be 1 to %d of a-z, 0-9 and '_', with a letter at its beginning, and not work, home, nix_store, " GIT_SHARE
                                 " or " USER_CONFIG_TAG,

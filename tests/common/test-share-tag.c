@@ -26,10 +26,17 @@ static void test_size(void **state) {
         assert_false(share_tag_is_valid("work=rw", strlen("work=")));
 }
 
+static void test_reserved(void **state) {
+        assert_true(share_tag_is_reserved("work"));
+        assert_true(share_tag_is_reserved("user_config"));
+        assert_false(share_tag_is_reserved("works"));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_rule),
                 cmocka_unit_test(test_size),
+                cmocka_unit_test(test_reserved),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -55,21 +55,28 @@ has_no_jobs() {
         [[ "$(systemctl --user list-jobs)" != *"@$1"[.:]* ]]
 }
 
-@test "a VM that is stopped while its network is made leaves nothing" {
-        local dropin=$XDG_RUNTIME_DIR/systemd/user/claude-vm-net@soon.service.d/50-slow.conf
-        new_project soon AgentStart=session Clipboard=image
-        mkdir -p "${dropin%/*}"
-        printf '%s\n' '[Service]' ExecStart= 'ExecStart=/bin/sleep 300' >"$dropin"
-        systemctl --user daemon-reload
-        systemctl --user start --no-block claude-vm@soon
-        until_true is_activating claude-vm-net@soon.service
-        # they would stay, see print_before_shares() of the generator
-        [ "$(unit_property claude-vm-virtiofsd@soon:work.socket ActiveState)" = inactive ]
-        systemctl --user stop claude-vm@soon
-        until_true has_no_jobs soon
-        rm -r "${dropin%/*}"
-        systemctl --user daemon-reload
-        assert_nothing_left soon
+@test "a VM that is stopped while its network or its proxy is made leaves nothing" {
+        local unit dropin socket
+        mkdir -p ~/more
+        new_project soon AgentStart=session Clipboard=image "Share=more:$HOME/more:/more:ro"
+        for unit in claude-vm-net@soon.service claude-vm-proxy@soon.service; do
+                dropin=$XDG_RUNTIME_DIR/systemd/user/$unit.d/50-slow.conf
+                mkdir -p "${dropin%/*}"
+                printf '%s\n' '[Service]' ExecStart= 'ExecStart=/bin/sleep 300' >"$dropin"
+                systemctl --user daemon-reload
+                systemctl --user start --no-block claude-vm@soon
+                until_true is_activating $unit
+                # they would stay, see print_before_shares() of the generator
+                for socket in $(unit_property claude-vm@soon.service Requires | grep --only-matching '\S*@soon:\S*\.socket'); do
+                        [ "$(unit_property "$socket" ActiveState)" = inactive ]
+                done
+                [[ $socket = *@soon:* ]]
+                systemctl --user stop claude-vm@soon
+                until_true has_no_jobs soon
+                rm -r "${dropin%/*}"
+                systemctl --user daemon-reload
+                assert_nothing_left soon
+        done
 }
 
 @test "Mode=internet, the default: neither this machine's addresses, nor its loopback, nor what is local" {
