@@ -18,47 +18,57 @@ let
       path = pkgs.writeText "${name}.ini" "${header}\n${ini.toIni project}";
     }) cfg.projects
   );
+  # A file is home-manager's if its first line says so.
+  begin = ''
+    claudeMicrovmDir=${lib.escapeShellArg "${config.xdg.configHome}/claude-microvm"}
+    claudeMicrovmIsOurs() {
+      local first=
+      [[ -f $1 && ! -L $1 ]] && { read -r first <"$1" || true; } && [[ $first == ${lib.escapeShellArg header} ]]
+    }
+  '';
 in
 {
   imports = [ (import ./options.nix self) ];
 
-  config = lib.mkIf cfg.enable {
-    home.packages = [ cfg.finalPackage ];
-    systemd.user.packages = [ cfg.finalPackage ];
+  config = lib.mkMerge [
+    (lib.mkIf cfg.enable {
+      home.packages = [ cfg.finalPackage ];
+      systemd.user.packages = [ cfg.finalPackage ];
 
-    # ssh claude-vm.NAME, where home-manager writes ssh's configuration
-    programs.ssh.includes = [ "${cfg.finalPackage}/share/claude-microvm/ssh_config" ];
+      # ssh claude-vm.NAME, where home-manager writes ssh's configuration
+      programs.ssh.includes = [ "${cfg.finalPackage}/share/claude-microvm/ssh_config" ];
 
-    # Files and not links: the generator takes no links, because one could lead to where a guest writes.
-    # In both steps a file is home-manager's if its first line says so.
-    home.activation.claudeMicrovmProjectsCheck = lib.hm.dag.entryBefore [ "writeBoundary" ] ''
-      claudeMicrovmDir=${lib.escapeShellArg "${config.xdg.configHome}/claude-microvm"}
-      claudeMicrovmIsOurs() {
-        local first=
-        [[ -f $1 && ! -L $1 ]] && { read -r first <"$1" || true; } && [[ $first == ${lib.escapeShellArg header} ]]
-      }
-      for file in ${projects}/*.ini; do
-        target=$claudeMicrovmDir/''${file##*/}
-        if [[ -e $file && -e $target ]] && ! claudeMicrovmIsOurs "$target"; then
-          errorEcho "$target is not home-manager's: move it away, or take ''${file##*/} out of programs.claude-microvm.projects"
-          exit 1
-        fi
-      done
-    '';
-    home.activation.claudeMicrovmProjects =
-      lib.hm.dag.entryBetween [ "reloadSystemd" ] [ "linkGeneration" ]
-        ''
-          run mkdir -p $VERBOSE_ARG "$claudeMicrovmDir"
-          for file in "$claudeMicrovmDir"/*.ini; do
-            if claudeMicrovmIsOurs "$file"; then
-              run rm $VERBOSE_ARG "$file"
-            fi
-          done
-          for file in ${projects}/*.ini; do
-            if [[ -e $file ]]; then
-              run install $VERBOSE_ARG -m 0644 "$file" "$claudeMicrovmDir/"
-            fi
-          done
-        '';
-  };
+      home.activation.claudeMicrovmProjectsCheck = lib.hm.dag.entryBefore [ "writeBoundary" ] ''
+        ${begin}
+        for file in ${projects}/*.ini; do
+          target=$claudeMicrovmDir/''${file##*/}
+          if [[ -e $file && -e $target ]] && ! claudeMicrovmIsOurs "$target"; then
+            errorEcho "$target is not home-manager's: move it away, or take ''${file##*/} out of programs.claude-microvm.projects"
+            exit 1
+          fi
+        done
+      '';
+    })
+    {
+      # Files and not links: the generator takes no links, because one could lead to where a guest writes. What an
+      # earlier generation has made goes, also when this one has the module no longer enabled.
+      home.activation.claudeMicrovmProjects =
+        lib.hm.dag.entryBetween [ "reloadSystemd" ] [ "linkGeneration" ]
+          ''
+            ${begin}
+            for file in "$claudeMicrovmDir"/*.ini; do
+              if claudeMicrovmIsOurs "$file"; then
+                run rm $VERBOSE_ARG "$file"
+              fi
+            done
+            ${lib.optionalString cfg.enable ''
+              for file in ${projects}/*.ini; do
+                if [[ -e $file ]]; then
+                  run install $VERBOSE_ARG -D -m 0644 "$file" "$claudeMicrovmDir/''${file##*/}"
+                fi
+              done
+            ''}
+          '';
+    }
+  ];
 }

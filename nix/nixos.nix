@@ -30,8 +30,8 @@ in
     systemd.user.generators.claude-vm-generator =
       "${cfg.finalPackage}/lib/systemd/user-generators/claude-vm-generator";
 
-    # ssh claude-vm.NAME
-    programs.ssh.extraConfig = "Include ${cfg.finalPackage}/share/claude-microvm/ssh_config";
+    # ssh claude-vm.NAME; first, since an Include after somebody's Host would be for that host
+    programs.ssh.extraConfig = lib.mkBefore "Include ${cfg.finalPackage}/share/claude-microvm/ssh_config";
 
     # A mode makes files of them; the generator takes no links (see config-file.c).
     environment.etc = lib.mapAttrs' (

@@ -72,6 +72,23 @@ let
         modules = [ ./home-manager-options.nix ] ++ modules;
       }).config;
 
+  homeOf =
+    enable:
+    homeWith [
+      self.homeManagerModules.default
+      {
+        home.username = "alice";
+        home.homeDirectory = "/home/alice";
+        home.stateVersion = "26.05";
+        programs.claude-microvm = { inherit enable projects; };
+      }
+    ];
+  home = homeOf true;
+  activation = {
+    enabled = home.home.activation;
+    disabled = (homeOf false).home.activation;
+  };
+
   drvPath = d: d.drvPath;
   all = builtins.mapAttrs (_: builtins.mapAttrs (_: drvPath));
   force = value: builtins.deepSeq value "ok";
@@ -174,28 +191,17 @@ rec {
     nixosBadName = fails (drvPath (nixosWith { projects."a/b" = { }; }).system.build.toplevel);
     nixosBadValue = fails (nixosWith { projects.web.Project = "~/src"; }).environment.etc;
 
-    home = force (
-      let
-        home = homeWith [
-          self.homeManagerModules.default
-          {
-            home.username = "alice";
-            home.homeDirectory = "/home/alice";
-            home.stateVersion = "26.05";
-            programs.claude-microvm = {
-              enable = true;
-              inherit projects;
-            };
-          }
-        ];
-      in
-      [
-        home.home.activation.claudeMicrovmProjects.data
-        home.home.activation.claudeMicrovmProjectsCheck.data
-        (map drvPath home.home.packages)
-        home.programs.ssh.includes
-        (map drvPath home.systemd.user.packages)
-      ]
-    );
+    home = force [
+      activation.enabled.claudeMicrovmProjects.data
+      (map drvPath home.home.packages)
+      home.programs.ssh.includes
+      (map drvPath home.systemd.user.packages)
+    ];
   };
+
+  # home-manager's steps, as shell
+  steps = builtins.mapAttrs (
+    _: activation:
+    (activation.claudeMicrovmProjectsCheck.data or "") + "\n" + activation.claudeMicrovmProjects.data
+  ) activation;
 }

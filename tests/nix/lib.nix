@@ -260,6 +260,8 @@ let
     literalExpression = text: { _type = "literalExpression"; inherit text; };
     mkIf = condition: content: { _type = "if"; inherit condition content; };
     mkMerge = contents: { _type = "merge"; inherit contents; };
+    # nothing here depends on the order
+    mkBefore = content: content;
     inherit mkOverride;
     mkDefault = mkOverride 1000;
     mkForce = mkOverride 50;
