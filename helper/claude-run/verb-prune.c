@@ -1,6 +1,6 @@
 /* prune: what no project uses any more. It shows all of it before it removes anything, and what it cannot
  * judge it leaves alone: with a mistake in an ini, whose home and image it does not know, all homes and
- * images stay. */
+ * images stay, and so does a copy, which may have what an agent has done. */
 
 #include <dirent.h>
 #include <errno.h>
@@ -17,16 +17,20 @@
 #include "common/strjoin.h"
 #include "common/strv.h"
 #include "common/usec.h"
+#include "common/vm-name.h"
 #include "config.h"
 #include "helper/claude-run/agent-home.h"
 #include "helper/claude-run/confirm.h"
 #include "helper/claude-run/context.h"
+#include "helper/claude-run/copies.h"
 #include "helper/claude-run/disks.h"
 #include "helper/claude-run/fail.h"
 #include "helper/claude-run/local-time.h"
 #include "helper/claude-run/memory.h"
 #include "helper/claude-run/say.h"
+#include "helper/claude-run/suspended.h"
 #include "helper/claude-run/verbs.h"
+#include "helper/claude-run/which-vm.h"
 #include "helper/request/files.h"
 
 /* The home of an ad-hoc VM is no project's, and may have the user's only login: one that has been used
@@ -34,13 +38,18 @@
 #define UNUSED_DAYS 30
 #define HASH_DIGITS 12U /* at the end of the name of a default home */
 
-typedef enum Kind { HOME, IMAGE, DISK } Kind;
+typedef enum Kind { HOME, IMAGE, DISK, SUSPENDED } Kind;
 
-static const char *const kind_names[] = { [HOME] = "home", [IMAGE] = "image", [DISK] = "disk" };
+static const char *const kind_names[] = {
+        [HOME] = "home",
+        [IMAGE] = "image",
+        [DISK] = "disk",
+        [SUSPENDED] = "suspended VM",
+};
 
 typedef struct Item {
         Kind kind;
-        char *path; /* of a disk: the project that it was of */
+        char *path; /* of a disk and of a suspended VM: the project that it was of */
         uint64_t bytes;
         time_t used;
 } Item;
@@ -182,11 +191,22 @@ static void look_at_disks(Prune *p) {
         }
 }
 
+/* Without its ini it cannot be resumed. */
+static void look_at_suspended(Prune *p) {
+        _cleanup_strv_free_ char **names = suspended_list();
+        StateInfo info;
+
+        for (char *const *name = names; name && *name; name++)
+                if (!which_vm_exists(p->context, *name) && suspended_look(*name, &info))
+                        add(p, SUSPENDED, *name, info.bytes, (time_t) (info.since_usec / SEC));
+}
+
 static void find(Prune *p) {
         _cleanup_free_ char *images = NEED(strjoin(p->data, "/guests", NULL));
 
         ask_projects(p);
         look_at_disks(p);
+        look_at_suspended(p);
         if (p->unsure) {
                 say_line(stderr,
                                 "A project, or defaults.ini, has a mistake, so homes and guest images stay; see: claude-run list");
@@ -219,7 +239,28 @@ static void print(const Prune *p) {
 
                 disk_print_size(item->bytes, size);
                 local_time_print((uint64_t) item->used * SEC, LOCAL_DAY, used);
-                say_line(stdout, "%-5s %6s  %s  %s", kind_names[item->kind], size, used, item->path);
+                say_line(stdout, "%-12s %6s  %s  %s", kind_names[item->kind], size, used, item->path);
+        }
+}
+
+static void name_copies(Context *c) {
+        _cleanup_strv_free_ char **names = copies_list();
+
+        for (char *const *name = names; name && *name; name++)
+                if (vm_name_is_id(*name) && !which_vm_exists(c, *name))
+                        say_line(stderr,
+                                        "The copy of '%s' stays, because it may have what an agent has done; to see it, or to remove it: claude-run diff %s, claude-run discard %s",
+                                        *name, *name, *name);
+}
+
+static int remove_item(const Prune *p, const Item *item) {
+        switch (item->kind) {
+        case DISK:
+                return disk_files_remove(&p->disks, item->path);
+        case SUSPENDED:
+                return suspended_remove(item->path);
+        default:
+                return remove_tree(item->path);
         }
 }
 
@@ -243,8 +284,7 @@ static int remove_all(const Prune *p, const Prune *still) {
                                         kind_names[item->kind], item->path);
                         continue;
                 }
-                r = item->kind == DISK ? disk_files_remove(&p->disks, item->path) : remove_tree(item->path);
-
+                r = remove_item(p, item);
                 if (r < 0)
                         result = fail(EXIT_FAILURE, "Failed to remove the %s '%s': %s",
                                         kind_names[item->kind], item->path, strerror(-r));
@@ -285,6 +325,7 @@ int verb_prune(Context *c) {
         if (r != 0)
                 return r;
         print(&p);
+        name_copies(c);
         if (p.n == 0) {
                 say_line(stderr, "There is nothing to remove.");
                 return 0;

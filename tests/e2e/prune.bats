@@ -5,18 +5,21 @@
 load common
 
 data=~/.local/share/claude-microvm
+states=~/.local/state/claude-microvm/suspended
 
 setup_file() {
         API_PORT=1 new_project used '[VM]' Disk=2G Guest=of-used
 }
 
 teardown_file() {
-        rm -rf ~/.config/claude-microvm/{used,broken}.ini "$data"/{disks,guests,*-0123456789ab}
+        rm -rf ~/.config/claude-microvm/{used,broken}.ini "$data"/{disks,guests,copies,*-0123456789ab} "$states"
         systemctl --user daemon-reload
 }
 
 make_all() {
         mkdir -p "$data"/{disks,guests/{debian,of-used,of-nobody}} "$data"/{old,new,odd}-0123456789ab "$data/old-0123456789ab/.claude" "$data/mine" "$data/deep-0123456789ab/.claude/projects"
+        mkdir -p "$data"/copies/{used,left,.new.left} "$states"/{used,frozen}
+        touch "$states"/{used,frozen}/memory
         touch "$data"/disks/{used,gone,gone@good,notes}.raw "$data/disks/notes.txt"
         rm "$data/disks/notes.raw"
         ln -sfn "$HOME/projects" "$data/link-0123456789ab"
@@ -31,12 +34,15 @@ make_all() {
 @test "prune shows disks, images and homes of nobody, and removes nothing unasked" {
         make_all
         run -0 claude-run prune </dev/null
-        [[ "$output" == *"disk "*" gone"* && "$output" == *"image "*"/guests/of-nobody"* && "$output" == *"home "*"/old-0123456789ab"* ]]
+        [[ "$output" == *"suspended VM "*" frozen"* && "$output" == *"disk "*" gone"* && "$output" == *"image "*"/guests/of-nobody"* && "$output" == *"home "*"/old-0123456789ab"* ]]
         [[ "$output" != *used* && "$output" != *guests/debian* && "$output" != *new-0* && "$output" != *odd-0* && "$output" != *deep-0* && "$output" != *link-0* && "$output" != *notes* && "$output" != */mine* ]]
         [[ "$output" == *"Nothing is removed"*--yes* ]]
         [ -e "$data/disks/gone.raw" ]
         [ -e "$data/guests/of-nobody" ]
         [ -e "$data/old-0123456789ab" ]
+        [ -e "$states/frozen/memory" ]
+        [ "$(grep --count "^claude-run: The copy of\|^The copy of" <<<"$output")" = 1 ]
+        [[ "$output" == *"The copy of 'left' stays"*"claude-run diff left, claude-run discard left"* ]]
 }
 
 @test "a project with a mistake keeps all homes and images" {
@@ -66,6 +72,9 @@ make_all() {
         [ ! -e "$data/disks/gone@good.raw" ]
         [ ! -e "$data/guests/of-nobody" ]
         [ ! -e "$data/old-0123456789ab" ]
+        [ ! -e "$states/frozen" ]
+        [ -e "$states/used/memory" ]
+        [ -d "$data/copies/left" ]
         [ -e "$data/disks/used.raw" ]
         [ -e "$data/disks/notes.txt" ]
         [ -e "$data/guests/debian" ]
