@@ -297,11 +297,30 @@ static int verb_net(const char *id) {
         return run_net(&config, id);
 }
 
-static int verb_net_exited(const char *id) {
+/* Sets the status if a signal has ended the unit's process; see systemd.exec(5). */
+static bool say_killed(const char *what) {
         const char *code = getenv("EXIT_CODE"), *status = getenv("EXIT_STATUS");
 
-        if (code && strcmp(code, "exited") != 0)
-                sd_notifyf(0, "STATUS=The network's holder was killed by signal %s", status ?: "unknown");
+        if (!code || strcmp(code, "exited") == 0)
+                return false;
+        sd_notifyf(0, "STATUS=%s was killed by signal %s", what, status ?: "unknown");
+        return true;
+}
+
+static int verb_net_exited(const char *id) {
+        say_killed("The network's holder");
+        return EXIT_SUCCESS;
+}
+
+/* A program of others ends without a word to systemd. Ours, before it becomes that one, says why it does
+ * not. */
+static int verb_program_exited(const char *program) {
+        const char *result = getenv("SERVICE_RESULT"), *status = getenv("EXIT_STATUS");
+
+        if (result && strcmp(result, "success") != 0 && !say_killed(program) && status &&
+                        atoi(status) != EXIT_SUCCESS && atoi(status) != EXIT_CONFIGURATION)
+                sd_notifyf(0, "STATUS=%s exited with status %s; the journal has what it said", program,
+                                status);
         return EXIT_SUCCESS;
 }
 
@@ -353,6 +372,7 @@ static int verb_clipboard(const char *id) {
 }
 
 static int verb_dns_ready(const char *id) {
+        log_set_vm(id, "");
         return vm_name_is_id(id) ? net_wait_for_dnsmasq(runtime_dir(), id,
                                                    (pid_t) strtol(getenv("MAINPID") ?: "0", NULL, 10))
                                  : EXIT_CONFIGURATION;
@@ -398,6 +418,7 @@ static const Verb verbs[] = {
         { "dns", "VM", "become its dnsmasq (claude-vm-dns@.service)", verb_dns },
         { "proxy", "VM", "become its haproxy (claude-vm-proxy@.service)", verb_proxy },
         { "dns-ready", "VM", "wait until it answers", verb_dns_ready },
+        { "program-exited", "PROGRAM", "say why one of these three ended", verb_program_exited },
         { "clipboard", "VM", "give the guest images of the clipboard (claude-vm-clipboard@.service)",
                         verb_clipboard },
         { "connect", "VM", "connect ssh to a VM (ProxyCommand)", verb_connect },
@@ -408,7 +429,7 @@ static const Verb verbs[] = {
 
 static int usage(FILE *f) {
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
-                fprintf(f, "claude-vm-helper %-12s %-7s %s\n", verbs[i].name, verbs[i].argument ?: "",
+                fprintf(f, "claude-vm-helper %-14s %-7s %s\n", verbs[i].name, verbs[i].argument ?: "",
                                 verbs[i].help);
         return f == stdout ? EXIT_SUCCESS : 2;
 }

@@ -105,6 +105,8 @@ static int prepare_dnsmasq(const char *dnsmasq, const char *runtime_dir, const c
         if (r >= 0)
                 r = net_namespace_join(namespaces[0], namespaces[1]);
         if (r >= 0)
+                r = log_hold_notify();
+        if (r >= 0)
                 r = enter_sandbox(dnsmasq, runtime_dir, id, config);
         if (r >= 0)
                 r = net_namespace_drop_capabilities(strstr(config, "nftset=") != NULL);
@@ -136,7 +138,10 @@ int net_wait_for_dnsmasq(const char *runtime_dir, const char *id, pid_t pid) {
         struct pollfd fds[] = { { fd, POLLIN, 0 }, { process, POLLIN, 0 } };
         char answer[8];
 
-        if (fd < 0 || process < 0 || poll(fds, ELEMENTSOF(fds), -1) < 0)
-                return EXIT_FAILURE;
-        return fds[0].revents && recv(fd, answer, sizeof(answer), 0) > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        if (fd >= 0 && process >= 0 && poll(fds, ELEMENTSOF(fds), -1) > 0 && fds[0].revents &&
+                        recv(fd, answer, sizeof(answer), 0) > 0)
+                return EXIT_SUCCESS;
+        log_status(LOG_ERR, "%s has ended before names were answered",
+                        fd < 0 || fds[0].revents ? "The network's holder" : "dnsmasq");
+        return EXIT_FAILURE;
 }

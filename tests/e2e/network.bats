@@ -79,6 +79,29 @@ has_no_jobs() {
         done
 }
 
+# ends_with COMMAND STATUS: what systemd says of a unit with this COMMAND in the place of a program of the network
+ends_with() {
+        # that of an earlier try
+        systemctl --user reset-failed ended.service 2>/dev/null || true
+        run systemd-run --user --quiet --wait --unit=ended --property=Type=exec --property=NotifyAccess=exec \
+                --property="ExecStopPost=/usr/libexec/claude-vm-helper program-exited pasta" sh -c "$1"
+        [ "$(unit_property ended.service StatusText)" = "$2" ]
+}
+
+@test "a program of the network that fails leaves a reason in its unit's status" {
+        local unit
+        for unit in pasta dns proxy; do
+                [[ "$(unit_property claude-vm-$unit@online.service ExecStopPost)" = *program-exited* ]]
+                [ "$(unit_property claude-vm-$unit@online.service NotifyAccess)" = exec ]
+        done
+        ends_with 'exit 3' 'pasta exited with status 3; the journal has what it said'
+        ends_with 'kill -KILL 0' 'pasta was killed by signal KILL'
+        # it is ours that ends with 78, and has said why
+        ends_with 'exit 78' ''
+        ends_with true ''
+        systemctl --user reset-failed
+}
+
 @test "Mode=internet, the default: neither this machine's addresses, nor its loopback, nor what is local" {
         refused online "$OUTSIDE_ADDRESS" "$OUTSIDE_PORT"
         refused online 10.0.2.2 "$OUTSIDE_PORT"
