@@ -17,7 +17,7 @@
 #include "common/whole-file.h"
 #include "common/why.h"
 
-#define FORMAT 1
+#define FORMAT 2 /* of all devices, too */
 #define CPU_INFO_MAX 4096U
 
 /* Settings that the guest has been started with. */

@@ -102,7 +102,8 @@ static void add_boot(Argv *a, const QemuConfig *c) {
 }
 
 static void add_ports(Argv *a, const QemuConfig *c) {
-        add(a, "-device", "virtio-serial-pci");
+        /* by default it has 31 ports, and the main loop polls two queues of each at every turn */
+        add(a, "-device", "virtio-serial-pci,max_ports=3");
         addf(a, "-chardev", "socket,id=console,fd=%d", c->console_fd);
         add(a, "-device", "virtconsole,chardev=console");
         addf(a, "-chardev", "socket,id=notify,fd=%d", c->notify_fd);

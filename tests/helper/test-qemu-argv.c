@@ -64,7 +64,7 @@ static QemuConfig config_of(bool kvm) {
 
 /* What both architectures have. */
 #define DEVICES                                                                                             \
-        "-device virtio-blk-pci,drive=root -device virtio-serial-pci "                                      \
+        "-device virtio-blk-pci,drive=root -device virtio-serial-pci,max_ports=3 "                          \
         "-chardev socket,id=console,fd=6 -device virtconsole,chardev=console "                              \
         "-chardev socket,id=notify,fd=4 -device "                                                           \
         "virtserialport,chardev=notify,name=claude-vm.notify "                                              \
