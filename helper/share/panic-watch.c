@@ -19,13 +19,18 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "helper/log.h"
 
 #define LINE_BYTES 4096
 
 /* `thread 'NAME' panicked at PLACE:`; newer versions of Rust put a number after the name. */
 static bool is_panic(const char *line) {
         return strncmp(line, "thread '", strlen("thread '")) == 0 && strstr(line, " panicked at ");
+}
+
+/* Over the unit's own stream, as virtiofsd's lines: journald no longer finds the unit of a datagram whose
+ * sender is gone, and the signal that follows ends all of the unit. */
+static void say(const char *line) {
+        (void) !write(STDERR_FILENO, line, strlen(line));
 }
 
 /* Its descriptors are the pipe as stdin, and the caller's pidfd in the place of the listening socket. */
@@ -35,11 +40,10 @@ static _Noreturn void watch(void) {
         /* a stop sends it to all processes of the unit, and the last lines are still to come */
         signal(SIGINT, SIG_IGN);
         while (fgets(line, sizeof(line), stdin)) {
-                (void) !write(STDERR_FILENO, line, strlen(line));
+                say(line);
                 if (!is_panic(line))
                         continue;
-                log_message(LOG_ERR,
-                                "A thread of virtiofsd has panicked, and its guest would hang: ending it");
+                say("A thread of virtiofsd has panicked, and its guest would hang: ending it\n");
                 pidfd_send_signal(SD_LISTEN_FDS_START, SIGABRT, NULL, 0);
         }
         _exit(EXIT_SUCCESS);

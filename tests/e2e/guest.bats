@@ -358,8 +358,8 @@ clock_offset() {
 @test "Ctrl+V pastes the image of the clipboard into the agent" {
         begin_clipboard
         make_png $CLIPBOARD/image/png 30000
-        # Ctrl+C empties the prompt for who comes next
-        run -0 attach 'expect:bypass permissions' 'send:\x16' 'expect:Image\S*#1' 'send:\x03' 'send:\x1c' --
+        # The agent gives a slow clipboard up. Ctrl+C empties the prompt for who comes next
+        run -0 attach 'expect:bypass permissions' 'insist:\x16' 'expect:Image\S*#1' 'send:\x03' 'send:\x1c' --
         wait_journal claude-vm-clipboard@day_1.service 'The guest has the image of the clipboard'
 }
 
