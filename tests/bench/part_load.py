@@ -159,7 +159,7 @@ def measure_vms(table):
         wait_until("the end of all units", lambda: not run("systemctl", "--user", "list-units", "--no-legend", "--state=active", "claude-vm*@bench-load-*"), 60)
     table.add("one VM, to READY", one, "s to READY", yardstick=True)
     table.add(f"{VMS} VMs at once, {min(VMS, TOGETHER)} of them started together, for each", all_of_them / VMS, "s to READY")
-    table.add(f"{VMS} VMs stopped at once, for each", stopped / VMS, "s to READY")
+    table.add(f"{VMS} VMs stopped at once, for each", stopped / VMS, "s to its end")
     table.add("our own processes of each VM", memory, "MiB", digits=1)
     table.add(f"`claude-run list` with {VMS} VMs", listed, "ms", scale=1000, digits=0)
     table.add("a name completed by bash", completed, "ms", scale=0.001, digits=0)
