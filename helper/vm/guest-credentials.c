@@ -12,6 +12,7 @@
 #include "common/cleanup.h"
 #include "common/memory-file.h"
 #include "common/printable.h"
+#include "common/strv.h"
 #include "common/user-config.h"
 #include "common/why.h"
 #include "helper/vm/claude-settings.h"
@@ -159,14 +160,7 @@ static int add_list(GuestCredentials *c, const char *name, char *const *list) {
 
 /* Claude Code runs in Bun, whose optimizing compilers pay later than an emulated agent begins to work: its
  * translated code is translated once more (BENCHMARKS.md). */
-#define EMULATED_NAME "BUN_JSC_useDFGJIT="
-
-static bool has_variable(char *const *list, const char *name) {
-        for (; list && *list; list++)
-                if (strncmp(*list, name, strlen(name)) == 0)
-                        return true;
-        return false;
-}
+#define EMULATED_NAME "BUN_JSC_useDFGJIT"
 
 static int add_environment(
                 GuestCredentials *c, const Parameters *p, const Secrets *secrets, bool kvm, char **ret_why) {
@@ -175,8 +169,8 @@ static int add_environment(
 
         if (r < 0)
                 return r;
-        if (!kvm && !has_variable(p->environment, EMULATED_NAME))
-                fwrite(EMULATED_NAME "0", sizeof(EMULATED_NAME "0"), 1, f);
+        if (!kvm && !strv_value(p->environment, EMULATED_NAME))
+                fwrite(EMULATED_NAME "=0", sizeof(EMULATED_NAME "=0"), 1, f);
         for (char *const *e = p->environment; e && *e; e++)
                 fwrite(*e, strlen(*e) + 1, 1, f);
         r = secrets_write(f, secrets, ret_why);

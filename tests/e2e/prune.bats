@@ -41,7 +41,7 @@ make_all() {
         [ -e "$data/guests/of-nobody" ]
         [ -e "$data/old-0123456789ab" ]
         [ -e "$states/frozen/memory" ]
-        [ "$(grep --count "^claude-run: The copy of\|^The copy of" <<<"$output")" = 1 ]
+        [ "$(grep --count "^The copy of" <<<"$output")" = 1 ]
         [[ "$output" == *"The copy of 'left' stays"*"claude-run diff left, claude-run discard left"* ]]
 }
 
