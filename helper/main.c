@@ -34,6 +34,7 @@
 #include "helper/net/tools.h"
 #include "helper/parameters.h"
 #include "helper/proxy.h"
+#include "helper/service-end.h"
 #include "helper/share/virtiofsd.h"
 #include "helper/ssh/connect.h"
 #include "helper/ssh/master.h"
@@ -297,30 +298,25 @@ static int verb_net(const char *id) {
         return run_net(&config, id);
 }
 
-/* Sets the status if a signal has ended the unit's process; see systemd.exec(5). */
-static bool say_killed(const char *what) {
-        const char *code = getenv("EXIT_CODE"), *status = getenv("EXIT_STATUS");
-
-        if (!code || strcmp(code, "exited") == 0)
-                return false;
-        sd_notifyf(0, "STATUS=%s was killed by signal %s", what, status ?: "unknown");
-        return true;
-}
-
 static int verb_net_exited(const char *id) {
-        say_killed("The network's holder");
+        const ServiceEnd end = service_end_read();
+        _cleanup_free_ char *words = service_end_print(&end);
+
+        /* when it exits, it has said why */
+        if (words && end.was_killed && end.status)
+                sd_notifyf(0, "STATUS=The network's holder %s", words);
         return EXIT_SUCCESS;
 }
 
-/* A program of others ends without a word to systemd. Ours, before it becomes that one, says why it does
- * not. */
+/* A program of others ends without a word to systemd. With status 0 it has not failed: another process of
+ * the unit has. */
 static int verb_program_exited(const char *program) {
-        const char *result = getenv("SERVICE_RESULT"), *status = getenv("EXIT_STATUS");
+        const ServiceEnd end = service_end_read();
+        _cleanup_free_ char *words = service_end_print(&end);
 
-        if (result && strcmp(result, "success") != 0 && !say_killed(program) && status &&
-                        atoi(status) != EXIT_SUCCESS && atoi(status) != EXIT_CONFIGURATION)
-                sd_notifyf(0, "STATUS=%s exited with status %s; the journal has what it said", program,
-                                status);
+        if (words && end.is_unexplained && end.status && strcmp(end.status, "0") != 0)
+                sd_notifyf(0, "STATUS=%s %s%s", program, words,
+                                end.was_killed ? "" : "; the journal has what it said");
         return EXIT_SUCCESS;
 }
 

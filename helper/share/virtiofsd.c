@@ -27,6 +27,7 @@
 #include "helper/foreground-mode.h"
 #include "helper/log.h"
 #include "helper/sandbox/child-environment.h"
+#include "helper/service-end.h"
 #include "helper/share/control-message.h"
 #include "helper/share/owner-filter.h"
 #include "helper/share/panic-watch.h"
@@ -348,23 +349,18 @@ int share_exec(const char *virtiofsd, const char *runtime_dir, const char *insta
 }
 
 int share_exited(const char *runtime_dir, const char *instance) {
-        const char *result = getenv("SERVICE_RESULT"), *code = getenv("EXIT_CODE"),
-                   *status = getenv("EXIT_STATUS");
-        _cleanup_free_ char *message = NULL;
+        const ServiceEnd end = service_end_read();
+        _cleanup_free_ char *words = service_end_print(&end), *message = NULL;
         char id[VM_NAME_MAX + 1];
         const char *tag = share_split_instance(instance, id);
 
         if (!tag)
                 return EXIT_CONFIGURATION;
-        message = strjoin("SHARE_EXITED=", tag, "\n",
-                        code && strcmp(code, "exited") == 0 ? "exited with status "
-                                                            : "was killed by signal ",
-                        status ?: "unknown", NULL);
+        message = words ? strjoin("SHARE_EXITED=", tag, "\n", words, NULL) : NULL;
         if (!message)
                 return EXIT_FAILURE;
-        /* after a configuration error the status says more than this */
-        if (result && strcmp(result, "success") != 0 && !(status && strcmp(status, "78") == 0))
-                sd_notifyf(0, "STATUS=virtiofsd %s", strchr(message, '\n') + 1);
+        if (end.is_unexplained)
+                sd_notifyf(0, "STATUS=virtiofsd %s", words);
         control_message_send(runtime_dir, id, message);
         return EXIT_SUCCESS;
 }
